@@ -1,0 +1,122 @@
+"""Carbon intensity, generation mix and price over the planning horizon, per region and half-hour slot."""
+
+import zlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Literal, Protocol, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from tools.placement import Value
+
+Mode: TypeAlias = Literal["live", "last_good", "profile", "recorded", "none"]
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+SLOT = timedelta(minutes=30)
+
+
+class SourceNote(Value):
+    """Where one kind of figure came from; copied into `metadata.provenance`."""
+
+    name: str
+    mode: Mode
+    fetched_at: datetime | None
+    age_seconds: float | None
+    coverage: float
+    """Share of (region, slot) cells of the horizon that have a value, 0-1."""
+    detail: str = ""
+    """Plain words: what is estimated, derived or missing, and why."""
+
+
+class Market(Value):
+    """The snapshot that a run decides on. Stored in the run's checkpoint, hence packed.
+
+    Arrays are (regions, slots) float64 with NaN for a hole; row i belongs to `regions[i]`.
+    """
+
+    start: datetime
+    regions: tuple[int, ...]
+    slots: int
+    packed: bytes
+    carbon: SourceNote
+    price: SourceNote
+
+    @classmethod
+    def pack(
+        cls,
+        *,
+        start: datetime,
+        regions: Sequence[int],
+        intensity: FloatArray,
+        renewable: FloatArray,
+        low_carbon: FloatArray,
+        price: FloatArray,
+        price_estimated: npt.NDArray[np.bool_],
+        carbon: SourceNote,
+        price_note: SourceNote,
+    ) -> Self:
+        """Arrays: (regions, slots) each; intensity g/kWh, shares %, price GBP/kWh; holes NaN."""
+        shape = (len(regions), intensity.shape[1])
+        layers = np.stack([intensity, renewable, low_carbon, price, price_estimated.astype(np.float64)])
+        if layers.shape[1:] != shape:
+            msg = f"arrays are {layers.shape[1:]}, expected {shape}"
+            raise ValueError(msg)
+        # byte planes of like significance compress about three times better than interleaved float64
+        planes = layers.view(np.uint8).reshape(-1, 8).T.tobytes()
+        return cls(
+            start=start,
+            regions=tuple(regions),
+            slots=shape[1],
+            packed=zlib.compress(planes, 6),
+            carbon=carbon,
+            price=price_note,
+        )
+
+    @cached_property
+    def _layers(self) -> FloatArray:
+        planes = np.frombuffer(zlib.decompress(self.packed), np.uint8).reshape(8, -1)
+        flat = np.ascontiguousarray(planes.T).view(np.float64)
+        layers = flat.reshape(5, len(self.regions), self.slots)
+        layers.flags.writeable = False
+        return layers
+
+    @property
+    def intensity(self) -> FloatArray:
+        """gCO2/kWh."""
+        return self._layers[0]
+
+    @property
+    def renewable(self) -> FloatArray:
+        """Wind + solar + hydro, % of generation."""
+        return self._layers[1]
+
+    @property
+    def low_carbon(self) -> FloatArray:
+        """Renewable + nuclear, % of generation."""
+        return self._layers[2]
+
+    @property
+    def price_gbp_per_kwh(self) -> FloatArray:
+        """Excluding VAT."""
+        return self._layers[3]
+
+    @property
+    def price_estimated(self) -> npt.NDArray[np.bool_]:
+        """True where the price is not a published rate."""
+        return self._layers[4] > 0
+
+    @property
+    def end(self) -> datetime:
+        return self.start + self.slots * SLOT
+
+
+class MarketSource(Protocol):
+    """Where the snapshot comes from: live (NESO and Octopus) or the recorded day."""
+
+    async def market(self, now: datetime) -> Market:
+        """The horizon from the slot that holds `now`. Degrades visibly; never raises for a faulty source."""
+        ...
+
+    async def aclose(self) -> None: ...

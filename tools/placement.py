@@ -1,0 +1,128 @@
+"""The vocabulary of placement: assets, jobs, limits and options. Definitions: docs/placement.md."""
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+OptionSource: TypeAlias = Literal["compute", "energy"]
+
+
+class Value(BaseModel):
+    """A frozen value that can be stored in a checkpoint. Never move or rename a stored subclass."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Asset(Value):
+    """A place where a workload can run."""
+
+    asset_id: UUID | None
+    name: str
+    region: int
+    """NESO region id, 1-14."""
+    region_id: UUID | None = None
+    grid_zone_id: UUID | None = None
+    hardware: str = ""
+    gpu_count: int = 0
+    cpu_cores: int = 0
+    memory_gb: int = 0
+    rated_power_kw: float | None = None
+    pue: float
+    """Power usage effectiveness, ≥ 1."""
+    max_deferral_hours: float | None = None
+    carbon_intensity_cap_gco2_kwh: float | None = None
+    min_renewable_threshold_pct: float | None = None
+
+
+class Job(Value):
+    """What is to be placed: how much energy over how long, and whether it can pause."""
+
+    energy_kwh: float
+    """IT energy × PUE of the reference; per asset it is scaled as docs/placement.md says."""
+    duration_minutes: int
+    power_kw: float
+    pausable: bool = False
+    min_run_minutes: int = 30
+    """Shortest stretch between two pauses."""
+    resume_overhead_minutes: int = 0
+    energy_is_stated: bool = False
+    """The user gave the energy: it is taken as it is on every asset."""
+    assumptions: tuple[str, ...] = ()
+    """Plain sentences on what was assumed or looks odd (unknown duration, figure 3× off the model's)."""
+
+
+class Limits(Value):
+    """Hard limits. `None` means unlimited. All times are aware UTC."""
+
+    earliest_start: datetime
+    latest_start: datetime | None = None
+    latest_finish: datetime | None = None
+    carbon_cap_g: float | None = None
+    max_intensity_g_per_kwh: float | None = None
+    min_renewable_pct: float | None = None
+    max_cost_gbp: float | None = None
+    required_regions: tuple[int, ...] | None = None
+    excluded_regions: tuple[int, ...] = ()
+
+
+class Commitment(Value):
+    """Power already promised to another workload on an asset."""
+
+    asset_id: UUID
+    start: datetime
+    end: datetime
+    power_kw: float
+
+
+class Problem(Value):
+    """One workload's placement problem: complete, so that the search needs nothing else but the market."""
+
+    now: datetime
+    """The run's clock."""
+    job: Job
+    limits: Limits
+    assets: tuple[Asset, ...]
+    """Those that can host the job at all (hardware), preferred one included."""
+    commitments: tuple[Commitment, ...] = ()
+    preferred_asset: str | None = None
+    """Name of the asset of the counterfactual (run now there)."""
+    carbon_price_gbp_per_tonne: float
+    min_saving: float = 0.05
+    """Shifts that save less than this share of the counterfactual's objective are not recommended."""
+
+
+class Segment(Value):
+    """One uninterrupted stretch of a run."""
+
+    start: datetime
+    end: datetime
+
+
+class Option(Value):
+    """One feasible placement with everything that is ever said about it. Numbers are computed, never from a model."""
+
+    option_id: str
+    """`c1`… from the compute agent's tools, `e1`… from the energy agent's; unique within a run."""
+    source: OptionSource
+    asset: Asset
+    segments: tuple[Segment, ...]
+    energy_kwh: float
+    carbon_g: float
+    intensity_g_per_kwh: float
+    renewable_pct: float
+    cost_gbp: float | None
+    price_is_estimated: bool = False
+    objective_gbp: float
+    """cost + carbon × carbon price; carbon alone where no price is known."""
+    label: str = ""
+    """best, cleanest, cheapest, soonest, now"""
+
+    @property
+    def start(self) -> datetime:
+        return self.segments[0].start
+
+    @property
+    def end(self) -> datetime:
+        return self.segments[-1].end
