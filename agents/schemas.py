@@ -1,0 +1,49 @@
+"""Answer types as the JSON schema that is sent: references resolved, nothing but what Gemini reads."""
+
+from pydantic import BaseModel, JsonValue
+
+_KEPT = frozenset(
+    {
+        "type",
+        "enum",
+        "items",
+        "properties",
+        "required",
+        "description",
+        "minItems",
+        "maxItems",
+        "minimum",
+        "maximum",
+        "anyOf",
+    }
+)
+
+
+def json_schema(answer: type[BaseModel]) -> dict[str, JsonValue]:
+    """The schema of an answer type; its title, the type's name, tells the answers apart."""
+    schema = answer.model_json_schema()
+    definitions = schema.pop("$defs", {})
+    return {"title": answer.__name__, **_resolved(schema, definitions)}
+
+
+def _resolved(schema: dict[str, JsonValue], definitions: dict[str, dict[str, JsonValue]]) -> dict[str, JsonValue]:
+    reference = schema.get("$ref")
+    if isinstance(reference, str):
+        schema = {**definitions[reference.rsplit("/", 1)[-1]], **schema}
+    kept: dict[str, JsonValue] = {}
+    for key, value in schema.items():
+        if key == "properties" and isinstance(value, dict):
+            kept[key] = {name: _child(child, definitions) for name, child in value.items()}
+        elif key == "const":
+            kept["enum"] = [value]
+        elif key in _KEPT:
+            kept[key] = _child(value, definitions)
+    return kept
+
+
+def _child(value: JsonValue, definitions: dict[str, dict[str, JsonValue]]) -> JsonValue:
+    if isinstance(value, dict):
+        return _resolved(value, definitions)
+    if isinstance(value, list):
+        return [_child(item, definitions) for item in value]
+    return value
