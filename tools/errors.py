@@ -1,5 +1,59 @@
-"""The root of every error that a user may read."""
+"""What can go wrong in the facts, in words that a user of the workload understands."""
+
+from dataclasses import dataclass
 
 
 class GridwiseError(Exception):
-    """Its message says what was wrong, with which value, and what to do; it holds no secret and no request text."""
+    """Root of every error that a user may read: what was wrong, with which value, what to do; no secret, no request text."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Relaxation:
+    """One limit, loosened just enough (all others kept) that a placement exists."""
+
+    limit: str
+    """Name of the input column, or `capacity`."""
+    given: str
+    needed: str
+    alternative: str
+    """The placement that becomes possible, in words."""
+    extra_gbp: float | None = None
+    """Its objective above that of the best placement without any of the limits; None where that is unknown."""
+
+    def sentence(self) -> str:
+        return f"{self.limit} {self.given} → {self.needed}: {self.alternative}"
+
+
+class Infeasible(GridwiseError):  # noqa: N818  the field's own word for it; callers read better
+    """No placement satisfies every hard limit."""
+
+    def __init__(self, message: str, *, binding: str, relaxations: tuple[Relaxation, ...] = ()) -> None:
+        super().__init__(message)
+        self.binding = binding
+        """The limit that binds, by its column's name; several are joined with ` + `."""
+        self.relaxations = relaxations
+        """Cheapest first."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_infeasible, (str(self), self.binding, self.relaxations)
+
+
+def _rebuild_infeasible(message: str, binding: str, relaxations: tuple[Relaxation, ...]) -> Infeasible:
+    return Infeasible(message, binding=binding, relaxations=relaxations)
+
+
+class NoDataError(GridwiseError):
+    """The figures that a statement needs are missing; they are never replaced by 0."""
+
+
+class UnknownOptionError(GridwiseError):
+    """An option id that the problem does not have."""
+
+
+class SourceError(GridwiseError):
+    """A source of carbon or price figures answered wrongly, late or not at all."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(f"{source}: {reason}")
+        self.source = source
+        self.reason = reason

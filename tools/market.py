@@ -77,35 +77,39 @@ class Market(Value):
     @cached_property
     def _layers(self) -> FloatArray:
         planes = np.frombuffer(zlib.decompress(self.packed), np.uint8).reshape(8, -1)
-        flat = np.ascontiguousarray(planes.T).view(np.float64)
-        layers = flat.reshape(5, len(self.regions), self.slots)
+        layers: FloatArray = np.ascontiguousarray(planes.T).view(np.float64).reshape(5, len(self.regions), self.slots)
         layers.flags.writeable = False
         return layers
 
     @property
     def intensity(self) -> FloatArray:
         """gCO2/kWh."""
-        return self._layers[0]
+        layer: FloatArray = self._layers[0]
+        return layer
 
     @property
     def renewable(self) -> FloatArray:
         """Wind + solar + hydro, % of generation."""
-        return self._layers[1]
+        layer: FloatArray = self._layers[1]
+        return layer
 
     @property
     def low_carbon(self) -> FloatArray:
         """Renewable + nuclear, % of generation."""
-        return self._layers[2]
+        layer: FloatArray = self._layers[2]
+        return layer
 
     @property
     def price_gbp_per_kwh(self) -> FloatArray:
         """Excluding VAT."""
-        return self._layers[3]
+        layer: FloatArray = self._layers[3]
+        return layer
 
     @property
     def price_estimated(self) -> npt.NDArray[np.bool_]:
         """True where the price is not a published rate."""
-        return self._layers[4] > 0
+        estimated: npt.NDArray[np.bool_] = self._layers[4] > 0
+        return estimated
 
     @property
     def end(self) -> datetime:

@@ -40,13 +40,16 @@ class Job(Value):
     """What is to be placed: how much energy over how long, and whether it can pause."""
 
     energy_kwh: float
-    """IT energy × PUE of the reference; per asset it is scaled as docs/placement.md says."""
+    """Energy of the run at a site whose PUE is `reference_pue`; on an asset it is scaled by its PUE over that."""
+    reference_pue: float = 1.0
     duration_minutes: int
     power_kw: float
+    """`energy_kwh` over the duration."""
     pausable: bool = False
     min_run_minutes: int = 30
-    """Shortest stretch between two pauses."""
+    """Shortest uninterrupted stretch; counted in whole half-hours, rounded up."""
     resume_overhead_minutes: int = 0
+    """Running minutes lost at each resume; they use energy like any other."""
     energy_is_stated: bool = False
     """The user gave the energy: it is taken as it is on every asset."""
     assumptions: tuple[str, ...] = ()

@@ -1,0 +1,231 @@
+"""One problem laid over one market, in whole minutes from the market's start, ready for the searches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from math import ceil, floor, inf
+
+import numpy as np
+import numpy.typing as npt
+
+from tools.market import FloatArray, Market
+from tools.placement import Asset, Limits, Problem
+
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+SLOT_MINUTES = 30
+INTENSITY, RENEWABLE, PRICE = 0, 1, 2
+GRAMS_PER_TONNE = 1e6
+TIE = 1e-9
+"""Means over a run (GBP/kWh, g/kWh, %) closer than this are equal; far above rounding, far below any figure's unit."""
+
+
+class Order(StrEnum):
+    """What makes one placement better than another. Ties: lower cost, then earlier start, then region id."""
+
+    BEST = "best"
+    """Least cost + carbon × carbon price."""
+    CLEANEST = "cleanest"
+    CHEAPEST = "cheapest"
+    SOONEST = "soonest"
+    """Least mean running time; for a run without pauses that is the earliest start."""
+    RENEWABLE = "renewable"
+    """Highest share of wind, solar and hydro."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Shapes: A assets, R market rows, S slots. Minutes are counted from `market.start`."""
+
+    problem: Problem
+    market: Market
+    values: FloatArray
+    """(3, R, S): intensity g/kWh, renewable %, price GBP/kWh; holes are 0 here and counted in `holes`."""
+    prefix: FloatArray
+    """(3, R, S + 1): minutes-weighted sums of `values` up to each slot edge."""
+    holes: IntArray
+    """(R, S + 1): number of slots without a usable figure up to each slot edge."""
+    priced: bool
+    """False: no placement has a known price, so carbon alone decides."""
+    row: IntArray
+    """(A,): the market row of each asset; -1 where the market lacks its region or the limits exclude it."""
+    kwh_per_minute: FloatArray
+    """(A,)."""
+    first: int
+    """Earliest start."""
+    last_start: IntArray
+    """(A,): latest start; below `first` where there is none."""
+    finish: int
+    """Latest finish."""
+    blocked: tuple[tuple[tuple[int, int], ...], ...]
+    """Per asset: minutes in which its free power does not suffice, as [start, end) pairs, ascending."""
+
+    @property
+    def minutes(self) -> int:
+        return self.problem.job.duration_minutes
+
+    @property
+    def carbon_price_gbp_per_g(self) -> float:
+        return self.problem.carbon_price_gbp_per_tonne / GRAMS_PER_TONNE
+
+    @classmethod
+    def of(cls, problem: Problem, market: Market, *, priced: bool = True) -> "Grid":
+        """Lays the problem's limits and the market's figures out in minutes; costs one pass over the arrays."""
+        limits, start = problem.limits, market.start
+        values = np.stack([market.intensity, market.renewable, market.price_gbp_per_kwh])
+        hole = np.isnan(values)
+        missing = hole[INTENSITY] | hole[RENEWABLE] | (hole[PRICE] if priced else False)
+        values = np.where(hole, 0.0, values)
+        if not priced:
+            values[PRICE] = 0.0
+        rows, slots = len(market.regions), market.slots
+        prefix = np.zeros((3, rows, slots + 1))
+        np.cumsum(values * SLOT_MINUTES, axis=2, out=prefix[:, :, 1:])
+        holes = np.zeros((rows, slots + 1), np.int64)
+        np.cumsum(missing, axis=1, out=holes[:, 1:])
+        first = max(minute_up(max(problem.now, limits.earliest_start), start), 0)
+        finish = _limit(limits.latest_finish, start, slots * SLOT_MINUTES)
+        latest = min(_limit(limits.latest_start, start, finish), finish)
+        deferral = [
+            latest if asset.max_deferral_hours is None else min(latest, first + floor(asset.max_deferral_hours * 60))
+            for asset in problem.assets
+        ]
+        market_row = {region: i for i, region in enumerate(market.regions)}
+        return cls(
+            problem=problem,
+            market=market,
+            values=values,
+            prefix=prefix,
+            holes=holes,
+            priced=priced,
+            row=np.array([_row(asset, limits, market_row) for asset in problem.assets], np.int64),
+            kwh_per_minute=np.array([asset_energy_kwh(problem, asset) for asset in problem.assets])
+            / problem.job.duration_minutes,
+            first=first,
+            last_start=np.array(deferral, np.int64),
+            finish=finish,
+            blocked=tuple(_blocked(problem, asset, start) for asset in problem.assets),
+        )
+
+    def caps(self, asset: int) -> tuple[tuple[int, float, float], ...]:
+        """Hard caps as linear sums over the run's minutes: Σ (sign × (layer − per-minute threshold)) ≤ rhs.
+
+        Each is (layer, threshold, rhs); a layer of RENEWABLE is a floor, the others are ceilings.
+        """
+        limits, place = self.problem.limits, self.problem.assets[asset]
+        rate = self.kwh_per_minute[asset]
+        caps: list[tuple[int, float, float]] = []
+        intensity = _least(limits.max_intensity_g_per_kwh, place.carbon_intensity_cap_gco2_kwh)
+        if intensity is not None:
+            caps.append((INTENSITY, intensity, 0.0))
+        if limits.carbon_cap_g is not None:
+            caps.append((INTENSITY, 0.0, limits.carbon_cap_g / rate if rate > 0 else inf))
+        share = _most(limits.min_renewable_pct, place.min_renewable_threshold_pct)
+        if share is not None:
+            caps.append((RENEWABLE, share, 0.0))
+        if limits.max_cost_gbp is not None:
+            rhs = limits.max_cost_gbp / rate if rate > 0 else inf
+            caps.append((PRICE, 0.0, rhs if self.priced else -inf))
+        return tuple(caps)
+
+    def weights(self, order: Order) -> tuple[FloatArray, FloatArray]:
+        """(R, S) per-minute weights of an order and of its tie-break. SOONEST is a matter of time, not of slots."""
+        intensity, renewable, price = self.values
+        objective = price + self.carbon_price_gbp_per_g * intensity
+        pairs = {
+            Order.BEST: (objective, price),
+            Order.CLEANEST: (intensity, price),
+            Order.CHEAPEST: (price, intensity),
+            Order.RENEWABLE: (-renewable, objective),
+            Order.SOONEST: (np.broadcast_to(np.arange(intensity.shape[1], dtype=float), intensity.shape), objective),
+        }
+        return pairs[order]
+
+    def sums(self, asset: int, segments: Sequence[tuple[int, int]]) -> FloatArray:
+        """(3,): minutes-weighted sums of intensity, renewable share and price over the segments."""
+        edges = np.array(segments)
+        slot, part = np.divmod(edges, SLOT_MINUTES)
+        row = self.row[asset]
+        at = np.minimum(slot, self.market.slots - 1)
+        cumulative = self.prefix[:, row, :][:, slot] + self.values[:, row, :][:, at] * part
+        total: FloatArray = (cumulative[:, :, 1] - cumulative[:, :, 0]).sum(axis=1)
+        return total
+
+    def time(self, minute: int) -> datetime:
+        return self.market.start + timedelta(minutes=int(minute))
+
+
+def within(total: FloatArray, minutes: FloatArray | int, cap: tuple[int, float, float]) -> BoolArray:
+    """Whether minutes-weighted sums (3, …) of runs that take `minutes` keep a cap, rounding apart."""
+    layer, threshold, rhs = cap
+    excess = total[layer] - threshold * minutes
+    if layer == RENEWABLE:
+        excess = -excess
+    slack = TIE * minutes * max(1.0, threshold) + (abs(rhs) * TIE if np.isfinite(rhs) else 0.0)
+    kept: BoolArray = np.asarray(excess <= rhs + slack)
+    return kept
+
+
+def asset_energy_kwh(problem: Problem, asset: Asset) -> float:
+    """Energy of the run on this asset: the user's figure as it is, the model's scaled by the asset's PUE."""
+    job = problem.job
+    return job.energy_kwh if job.energy_is_stated else job.energy_kwh * asset.pue / job.reference_pue
+
+
+def asset_power_kw(problem: Problem, asset: Asset) -> float:
+    """Mean power of the run on this asset."""
+    return asset_energy_kwh(problem, asset) / (problem.job.duration_minutes / 60)
+
+
+def minute_up(time: datetime, start: datetime) -> int:
+    return ceil((time - start) / timedelta(minutes=1))
+
+
+def _limit(time: datetime | None, start: datetime, fallback: int) -> int:
+    return fallback if time is None else min(fallback, floor((time - start) / timedelta(minutes=1)))
+
+
+def _row(asset: Asset, limits: Limits, market_row: dict[int, int]) -> int:
+    allowed = limits.required_regions is None or asset.region in limits.required_regions
+    return market_row.get(asset.region, -1) if allowed and asset.region not in limits.excluded_regions else -1
+
+
+def _blocked(problem: Problem, asset: Asset, start: datetime) -> tuple[tuple[int, int], ...]:
+    if asset.rated_power_kw is None:
+        return ()
+    power_kw = asset_power_kw(problem, asset)
+    free_kw = asset.rated_power_kw - power_kw
+    if free_kw < -TIE * power_kw:
+        return ((-(10**9), 10**9),)
+    changes: dict[int, float] = {}
+    for promise in problem.commitments:
+        if promise.asset_id == asset.asset_id:
+            begin = floor((promise.start - start) / timedelta(minutes=1))
+            changes[begin] = changes.get(begin, 0.0) + promise.power_kw
+            end = minute_up(promise.end, start)
+            changes[end] = changes.get(end, 0.0) - promise.power_kw
+    return _stretches_above(changes, free_kw)
+
+
+def _stretches_above(changes: dict[int, float], free_kw: float) -> tuple[tuple[int, int], ...]:
+    stretches: list[tuple[int, int]] = []
+    used_kw, since = 0.0, None
+    for minute in sorted(changes):
+        used_kw += changes[minute]
+        over = used_kw > free_kw + TIE * max(1.0, free_kw)
+        if over and since is None:
+            since = minute
+        elif not over and since is not None:
+            stretches.append((since, minute))
+            since = None
+    return tuple(stretches)
+
+
+def _least(*values: float | None) -> float | None:
+    return min((v for v in values if v is not None), default=None)
+
+
+def _most(*values: float | None) -> float | None:
+    return max((v for v in values if v is not None), default=None)

@@ -1,0 +1,148 @@
+"""The exact placement search: every asset, every start minute that can be optimal, with and without pauses."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tools.contiguous import best_starts, contiguous_starts
+from tools.errors import NoDataError
+from tools.grid import PRICE, SLOT_MINUTES, Grid, Order, minute_up
+from tools.infeasible import explain
+from tools.market import Market
+from tools.pausing import with_pauses
+from tools.placement import Option, OptionSource, Problem, Segment
+
+Minutes = Sequence[tuple[int, int]]
+
+
+class SortKey(NamedTuple):
+    """Order of options: value under the order, cost, start, region id, place in the problem."""
+
+    value: float
+    cost: float
+    start: float
+    region: int
+    place: int
+
+
+def search(problem: Problem, market: Market, order: Order = Order.BEST) -> tuple[Option, ...]:
+    """The best feasible placement on each asset under `order`, best first; empty where nothing is feasible.
+
+    Windows whose price is unknown count only when no window at all has a known price: then carbon alone decides and
+    `cost_gbp` is None. Under CHEAPEST they never count.
+    """
+    return search_all(problem, market, (order,))[order]
+
+
+def search_all(problem: Problem, market: Market, orders: Sequence[Order]) -> dict[Order, tuple[Option, ...]]:
+    """`search` for several orders at the price of laying out the grid once."""
+    found = _search_grid(Grid.of(problem, market), orders)
+    if not any(found.values()):
+        found = _search_grid(Grid.of(problem, market, priced=False), orders)
+        if Order.CHEAPEST in found:
+            found[Order.CHEAPEST] = ()
+    return found
+
+
+def optimum(problem: Problem, market: Market) -> Option:
+    """The one best placement. Raises `Infeasible`, with the binding limit and what would help, where there is none."""
+    options = search(problem, market)
+    if not options:
+        raise explain(problem, market, search)
+    return options[0]
+
+
+def run_now(problem: Problem, market: Market) -> Option:
+    """The counterfactual: start as soon as allowed, without a pause, on the preferred asset, else on the first one.
+
+    It is what would happen without us, so caps, deadline and capacity are not asked. Raises `NoDataError` where the
+    market has no figures for its place and time.
+    """
+    names = [asset.name for asset in problem.assets]
+    index = names.index(problem.preferred_asset) if problem.preferred_asset in names else 0
+    open_problem = problem.model_copy(update={"limits": problem.limits.model_copy(update=_NO_REGION_LIMITS)})
+    for priced in (True, False):
+        grid = Grid.of(open_problem, market, priced=priced)
+        start = minute_up(max(problem.now, problem.limits.earliest_start), market.start)
+        end = start + grid.minutes
+        if grid.row[index] >= 0 and start >= 0 and end <= market.slots * SLOT_MINUTES:
+            holes = grid.holes[grid.row[index]]
+            if holes[-(-end // SLOT_MINUTES)] == holes[start // SLOT_MINUTES]:
+                return to_option(grid, index, ((start, end),), option_id="now", label="now")
+    place = problem.assets[index].name
+    msg = (
+        f"no carbon-intensity figures for {place} for the {problem.job.duration_minutes} minutes from "
+        f"{max(problem.now, problem.limits.earliest_start):%Y-%m-%d %H:%M}Z, so running now cannot be measured"
+    )
+    raise NoDataError(msg)
+
+
+def to_option(
+    grid: Grid,
+    asset: int,
+    segments: Minutes,
+    *,
+    option_id: str = "",
+    source: OptionSource = "energy",
+    label: str = "",
+) -> Option:
+    """Everything that is ever said about a placement, computed from the figures of its minutes."""
+    intensity, renewable, price = grid.sums(asset, segments)
+    minutes = sum(end - start for start, end in segments)
+    rate = float(grid.kwh_per_minute[asset])
+    carbon_g, cost_gbp = float(rate * intensity), float(rate * price)
+    return Option(
+        option_id=option_id,
+        source=source,
+        asset=grid.problem.assets[asset],
+        segments=tuple(Segment(start=grid.time(start), end=grid.time(end)) for start, end in segments),
+        energy_kwh=rate * minutes,
+        carbon_g=carbon_g,
+        intensity_g_per_kwh=float(intensity / minutes),
+        renewable_pct=float(renewable / minutes),
+        cost_gbp=cost_gbp if grid.priced else None,
+        price_is_estimated=grid.priced and _touches_estimate(grid, asset, segments),
+        objective_gbp=(cost_gbp if grid.priced else 0.0) + carbon_g * grid.carbon_price_gbp_per_g,
+        label=label,
+    )
+
+
+def sort_key(option: Option, order: Order, index: int = 0) -> SortKey:
+    """Rounded, so that figures that differ by arithmetic noise tie."""
+    value = {
+        Order.BEST: option.objective_gbp,
+        Order.CLEANEST: option.carbon_g,
+        Order.CHEAPEST: option.cost_gbp or 0.0,
+        Order.SOONEST: option.end.timestamp(),
+        Order.RENEWABLE: -option.renewable_pct,
+    }[order]
+    cost = round(option.cost_gbp or 0.0, 9)
+    return SortKey(round(value, 9), cost, option.start.timestamp(), option.asset.region, index)
+
+
+_NO_REGION_LIMITS: dict[str, object] = {"required_regions": None, "excluded_regions": ()}
+
+
+def _search_grid(grid: Grid, orders: Sequence[Order]) -> dict[Order, tuple[Option, ...]]:
+    starts = contiguous_starts(grid)
+    found: dict[Order, tuple[Option, ...]] = {}
+    for order in orders:
+        best = best_starts(grid, starts, order)
+        plans: list[Minutes | None] = [((int(s), int(s) + grid.minutes),) if s >= 0 else None for s in best]
+        if grid.problem.job.pausable:
+            plans = with_pauses(grid, order, plans)
+        options = [
+            (sort_key(option, order, asset), option)
+            for asset, segments in enumerate(plans)
+            if segments is not None
+            for option in (to_option(grid, asset, segments, label=order.value),)
+        ]
+        found[order] = tuple(option for _, option in sorted(options, key=lambda pair: pair[0]))
+    return found
+
+
+def _touches_estimate(grid: Grid, asset: int, segments: Minutes) -> bool:
+    estimated = grid.market.price_estimated[grid.row[asset]]
+    return any(estimated[start // SLOT_MINUTES : -(-end // SLOT_MINUTES)].any() for start, end in segments)
+
+
+__all__ = ["PRICE", "SortKey", "optimum", "run_now", "search", "search_all", "sort_key", "to_option"]
