@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 class GridwiseError(Exception):
-    """Root of every error that a user may read: what was wrong, with which value, what to do; no secret, no request text."""
+    """Root of every error that a user may read: what was wrong, with which value, what to do. Holds no secret."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
