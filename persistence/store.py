@@ -41,16 +41,20 @@ class Store(Protocol):
     name: str
     """Host and database or project, without credentials; for the banner and for provenance."""
 
-    async def claim(self, *, owner: str, limit: int, lease_seconds: int, max_attempts: int) -> list[Claim]:
+    async def claim(self, *, owner: str, limit: int, lease_seconds: float, max_attempts: int) -> list[Claim]:
         """Due retries and expired leases first, then pending rows in queue order."""
         ...
 
-    async def extend(self, leases: Sequence[Lease], *, lease_seconds: int) -> set[int]:
-        """Tokens that are still held; a missing one is lost."""
+    async def extend(self, leases: Sequence[Lease], *, lease_seconds: float) -> set[int]:
+        """Tokens that are still held; a missing one is lost, or its row was cancelled: stop that run."""
         ...
 
     async def complete(self, lease: Lease, recommendation: Recommendation) -> bool:
         """False when the lease was lost or the row left `processing`; then nothing was written."""
+        ...
+
+    async def complete_all(self, results: Sequence[tuple[Lease, Recommendation]]) -> set[int]:
+        """In one transaction; the tokens whose result was written. A lost lease does not hinder the others."""
         ...
 
     async def fail(
@@ -60,18 +64,24 @@ class Store(Protocol):
         ...
 
     async def new_thread(self, lease: Lease) -> Lease:
-        """A fresh thread id under the same lease: the run is planned anew."""
+        """A fresh thread id under the same lease: the run is planned anew. Raises `LeaseLost`."""
         ...
 
     async def release(self, leases: Sequence[Lease]) -> int:
         """Due now, attempt refunded."""
         ...
 
-    async def adopt_orphans(self) -> int:
-        """Rows in `processing` without a lease become due."""
+    async def adopt_orphans(self, *, grace_seconds: float = 600) -> int:
+        """Rows in `processing` without a lease become due, once they have been at it for `grace_seconds`."""
         ...
 
-    async def submit(self, rows: Sequence[Row]) -> list[UUID]: ...
+    async def wait_for_work(self, *, timeout_seconds: float) -> None:
+        """Returns when rows arrived or were released, or after the timeout. One waiter per store."""
+        ...
+
+    async def submit(self, rows: Sequence[Row]) -> list[UUID]:
+        """Inserts rows as `pending`, keys as the columns are called; the ids in their order."""
+        ...
 
     async def read(self, workload_id: UUID) -> Row | None: ...
 
@@ -81,13 +91,41 @@ class Store(Protocol):
         ...
 
     async def commitments(self, start: datetime, end: datetime) -> list[Row]:
-        """Windows promised to queued workloads: `asset_id, start, end, power_kw`."""
+        """Windows promised to placed workloads: `workload_id, asset_id, start, end, power_kw`, one per stretch.
+
+        Known of rows whose `metadata.provenance` has `power_kw` (and, if paused, `segments: [{start, end}]`).
+        """
         ...
 
-    async def status(self) -> Row: ...
+    async def status(self) -> Row:
+        """`depth()` and `counts, oldest_pending, leases, failures, last_hour, oldest_transaction_seconds`."""
+        ...
 
-    async def history(self, workload_id: UUID) -> list[Row]: ...
+    async def depth(self) -> Row:
+        """`pending, oldest_pending_seconds, in_flight, waiting_for_retry, overdue`; cheap, for metrics."""
+        ...
 
-    async def requeue(self, workload_ids: Sequence[UUID], *, fresh: bool) -> list[UUID]: ...
+    async def history(self, workload_id: UUID) -> list[Row]:
+        """Attempts, oldest first: `token, thread_id, attempt, owner, outcome, claimed_at, ended_at, seconds, error`.
+
+        `outcome`: queued, failed, retry, lost, released, cancelled; for the present lease running or waiting.
+        """
+        ...
+
+    async def requeue(self, workload_ids: Sequence[UUID], *, fresh: bool) -> list[UUID]:
+        """Failed rows resume on their last thread or, `fresh`, are submitted again; the ids that were taken."""
+        ...
+
+    async def prunable_threads(self, *, retention_seconds: float, limit: int = 100) -> list[UUID]:
+        """Threads that ended that long ago and that no lease will resume."""
+        ...
+
+    async def mark_pruned(self, thread_ids: Sequence[UUID], *, retention_seconds: float) -> None:
+        """Their checkpoints are gone; a later `requeue` starts on a new thread."""
+        ...
+
+    async def call(self, function: str, arguments: Mapping[str, JsonValue]) -> JsonValue:
+        """One of the project's SQL functions by name; what `persistence.source_cache` is built on."""
+        ...
 
     async def aclose(self) -> None: ...

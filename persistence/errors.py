@@ -1,0 +1,37 @@
+"""What can go wrong between us and the database, in words for its reader."""
+
+
+class StoreError(Exception):
+    """The store could not do what it was asked. `retryable`: the same call may succeed later."""
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class MigrationNeeded(StoreError):  # noqa: N818  says what happened
+    """The database lacks a function, table or column of this version."""
+
+
+class AccessDenied(StoreError):  # noqa: N818  says what happened
+    """The credentials are wrong or do not suffice."""
+
+
+class LeaseLost(StoreError):  # noqa: N818  says what happened
+    """Somebody else holds the lease now; whatever we have must not be written."""
+
+
+class MigrationFailed(StoreError):  # noqa: N818  says what happened
+    """A migration could not be applied; the database is as it was before that file."""
+
+
+class EmbeddedPostgresError(StoreError):
+    """The embedded server is not installed or does not start."""
+
+
+class InvalidWorkload(ValueError):  # noqa: N818  says what happened
+    """The row cannot be worked on as it is. `problems`: one sentence per bad column, as its user should read it."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = problems

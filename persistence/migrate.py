@@ -1,0 +1,218 @@
+"""Brings a database to this version: our numbered files and LangGraph's checkpoint tables, under one lock."""
+
+import asyncio
+import random
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+import psycopg
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from psycopg import errors
+from psycopg.rows import dict_row
+
+import sql
+from persistence.errors import MigrationFailed, StoreError
+from persistence.pool import CONNECT_SECONDS, translate
+
+Scope: TypeAlias = Literal["all", "checkpoints"]
+Connection: TypeAlias = psycopg.AsyncConnection[dict[str, Any]]
+
+CHECKPOINT_SCHEMA: Final = "agent_checkpoints"
+"""LangGraph's tables live here, outside `public`, which PostgREST exposes."""
+CHECKPOINT_STEP: Final = "langgraph_checkpoints"
+_FENCE: Final = "0006_checkpoint_fence"
+"""The one file that a database for checkpoints alone needs."""
+_INDEXES: Final = "_indexes"
+_LOCK_KEY: Final = 0x67726964  # "grid"
+_LOCK_POLL_SECONDS: Final = 0.2
+PATIENCE_SECONDS: Final = 300
+"""How long to wait for another migration, or for a lock on a busy table, before giving up."""
+_BUSY: Final = (errors.LockNotAvailable, errors.DeadlockDetected)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """What happened to one file. `state`: applied now, or current already."""
+
+    name: str
+    state: Literal["applied", "current"]
+    seconds: float = 0.0
+
+
+async def migrate(
+    url: str,
+    *,
+    scope: Scope = "all",
+    extras: Sequence[str] = (),
+    report: Callable[[Step], None] = lambda _step: None,
+) -> list[Step]:
+    """Apply what is missing or was changed; a file is one transaction, and every file may be run again.
+
+    `extras`: names of files in sql/optional, applied each time. Needs a session (not through a transaction pooler).
+    Raises `MigrationFailed` with the file's name, or another `StoreError`.
+    """
+    steps: list[Step] = []
+
+    def done(step: Step) -> None:
+        steps.append(step)
+        report(step)
+
+    try:
+        async with await _connect(url) as connection:
+            await _take_lock(connection)
+            for script in _scripts(scope):
+                done(await _apply(connection, script, await _recorded(connection)))
+            for name in extras:
+                done(await _apply(connection, sql.optional(name), {}))
+            done(await _checkpoint_tables(connection))
+    except psycopg.Error as error:
+        raise translate(error) from error
+    return steps
+
+
+async def pending(url: str, *, scope: Scope = "all") -> list[str]:
+    """Names of the steps that `migrate` would apply. Empty: the database is current. Changes nothing."""
+    try:
+        async with await _connect(url) as connection:
+            recorded = await _recorded(connection)
+            names = [script.name for script in _scripts(scope) if not _is_current(script, recorded)]
+            if await _checkpoint_version(connection) != _newest_checkpoint():
+                names.append(CHECKPOINT_STEP)
+            return names
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
+def printed(*, scope: Scope = "all") -> str:
+    """All SQL, to paste into an editor whole or file by file."""
+    parts = [f"-- ---- {script.name}.sql ----\n{script.text}" for script in _scripts(scope)]
+    return "\n".join([*parts, f"-- ---- {CHECKPOINT_STEP} ----\n{_checkpoint_sql()}"])
+
+
+def _scripts(scope: Scope) -> list[sql.Script]:
+    return [script for script in sql.migrations() if scope == "all" or script.name == _FENCE]
+
+
+async def _connect(url: str) -> Connection:
+    return await psycopg.AsyncConnection.connect(
+        url,
+        autocommit=True,
+        row_factory=dict_row,
+        prepare_threshold=None,
+        connect_timeout=CONNECT_SECONDS,
+        application_name="gridwise migrate",
+    )
+
+
+async def _take_lock(connection: Connection) -> None:
+    """By polling: a statement that waits for the lock would hold up CREATE INDEX CONCURRENTLY where it is held."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not await _value(connection, "select pg_try_advisory_lock(%s) as value", (_LOCK_KEY,)):
+        if time.monotonic() > deadline:
+            msg = f"Another migration of this database has been running for {PATIENCE_SECONDS} s; try again later."
+            raise StoreError(msg, retryable=True)
+        await asyncio.sleep(_LOCK_POLL_SECONDS)
+
+
+async def _apply(connection: Connection, script: sql.Script, recorded: dict[str, str | None]) -> Step:
+    if recorded.get(script.name) == script.checksum:
+        return Step(name=script.name, state="current")
+    started = time.monotonic()
+    while True:
+        try:
+            await _run(connection, script)
+            break
+        except _BUSY as error:
+            if time.monotonic() - started > PATIENCE_SECONDS:
+                msg = (
+                    f"{script.name}: a table stayed locked for {PATIENCE_SECONDS} s; end long transactions, try again."
+                )
+                raise MigrationFailed(msg, retryable=True) from error
+            await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311 - spreads retries, guards nothing
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error as error:
+            msg = f"{script.name} failed: {error}"
+            raise MigrationFailed(msg) from error
+    return Step(name=script.name, state="applied", seconds=time.monotonic() - started)
+
+
+async def _run(connection: Connection, script: sql.Script) -> None:
+    if script.name.endswith(_INDEXES):
+        await _build_indexes(connection, script)
+    else:
+        async with connection.transaction():
+            await connection.execute(script.text.encode())
+    if await _value(connection, "select to_regclass('agent.migrations') is not null as value"):
+        await connection.execute(
+            "update agent.migrations set checksum = %s, applied_at = clock_timestamp() where name = %s",
+            (script.checksum, script.name),
+        )
+
+
+async def _build_indexes(connection: Connection, script: sql.Script) -> None:
+    """One by one and CONCURRENTLY, which the pasted file cannot: writers are not held up however large the table is."""
+    text = re.sub(r"--[^\n]*", "", script.text)
+    for statement in filter(None, (part.strip() for part in text.split(";"))):
+        if match := re.match(r"create index if not exists (\w+)", statement):
+            await _drop_if_invalid(connection, match.group(1))
+            statement = statement.replace("create index", "create index concurrently", 1)
+        await connection.execute(statement.encode())
+
+
+async def _drop_if_invalid(connection: Connection, index: str) -> None:
+    """What an interrupted CREATE INDEX CONCURRENTLY leaves would count as existing."""
+    query = "select count(*) > 0 as value from pg_index where indexrelid = to_regclass(%s) and not indisvalid"
+    if await _value(connection, query, (f"public.{index}",)):
+        await connection.execute(f"drop index concurrently public.{index}".encode())
+
+
+async def _recorded(connection: Connection) -> dict[str, str | None]:
+    if not await _value(connection, "select to_regclass('agent.migrations') is not null as value"):
+        return {}
+    rows = await connection.execute("select name, checksum from agent.migrations")
+    return {row["name"]: row["checksum"] for row in await rows.fetchall()}
+
+
+def _is_current(script: sql.Script, recorded: dict[str, str | None]) -> bool:
+    """A file without a checksum was pasted by hand; that its text was ours cannot be told."""
+    return script.name in recorded and recorded[script.name] in (None, script.checksum)
+
+
+async def _checkpoint_tables(connection: Connection) -> Step:
+    if await _checkpoint_version(connection) == _newest_checkpoint():
+        return Step(name=CHECKPOINT_STEP, state="current")
+    started = time.monotonic()
+    await connection.execute(f"set search_path = {CHECKPOINT_SCHEMA}".encode())
+    try:
+        await AsyncPostgresSaver(connection).setup()
+    finally:
+        await connection.execute("reset search_path")
+    return Step(name=CHECKPOINT_STEP, state="applied", seconds=time.monotonic() - started)
+
+
+async def _checkpoint_version(connection: Connection) -> int:
+    table = f"{CHECKPOINT_SCHEMA}.checkpoint_migrations"
+    if not await _value(connection, "select to_regclass(%s) is not null as value", (table,)):
+        return -1
+    query = f"select coalesce(max(v), -1) as value from {table}"  # noqa: S608  a constant
+    return int(await _value(connection, query))
+
+
+def _newest_checkpoint() -> int:
+    return len(AsyncPostgresSaver.MIGRATIONS) - 1
+
+
+def _checkpoint_sql() -> str:
+    plain = [statement.strip().rstrip(";").replace(" CONCURRENTLY", "") for statement in AsyncPostgresSaver.MIGRATIONS]
+    versions = ", ".join(f"({version})" for version in range(len(plain)))
+    record = f"insert into checkpoint_migrations (v) values {versions} on conflict do nothing"  # noqa: S608  numbers
+    return ";\n".join([f"set search_path = {CHECKPOINT_SCHEMA}", *plain, record, "reset search_path"]) + ";\n"
+
+
+async def _value(connection: Connection, query: str, arguments: tuple[object, ...] = ()) -> Any:  # noqa: ANN401
+    row = await (await connection.execute(query.encode(), arguments)).fetchone()
+    return None if row is None else row["value"]

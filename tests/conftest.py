@@ -1,0 +1,159 @@
+"""One real PostgreSQL per session, a database per test cloned from a migrated template; no network but this machine."""
+
+import asyncio
+import ipaddress
+import os
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from persistence.embedded import Server, embedded_postgres
+from persistence.migrate import migrate
+from persistence.postgres import open_postgres_store
+from persistence.rpc import RpcStore
+
+TEMPLATE = "gridwise_template"
+# durability against power loss is not what tests look for, and it costs most of their time
+FAST = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "synchronous_commit": "off"}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> Iterator[None]:
+    """Connections leave this machine nowhere: a test that tries fails with the address it wanted."""
+    patch = pytest.MonkeyPatch()
+
+    def guarded(original: Callable[..., Any]) -> Callable[..., Any]:
+        def connect(self: socket.socket, address: Any) -> Any:
+            if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_local(str(address[0])):
+                msg = f"a test tried to reach {address}"
+                raise AssertionError(msg)
+            return original(self, address)
+
+        return connect
+
+    patch.setattr(socket.socket, "connect", guarded(socket.socket.connect))
+    patch.setattr(socket.socket, "connect_ex", guarded(socket.socket.connect_ex))
+    yield
+    patch.undo()
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Other people's recordings, beside the repository; a test that needs them is skipped where they are not."""
+    root = Path(__file__).parents[1]
+    for candidate in (os.environ.get("GRIDWISE_SHARED_DATA"), root.parent / "shared" / "data"):
+        if candidate and Path(candidate).is_dir():
+            return Path(candidate)
+    pytest.skip("the shared recordings are not beside the repository (see GRIDWISE_SHARED_DATA)")
+
+
+class Cluster:
+    """The session's server, run by an event loop in a thread of its own, so that any test may use it."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._numbers = count()
+
+    def create(self, template: str | None = TEMPLATE) -> str:
+        """A fresh database, a copy of `template` (None: an empty one); its URL."""
+        name = f"test_{os.getpid()}_{next(self._numbers)}"
+        source = f" template {template}" if template else ""
+        self._execute(f"create database {name}{source}")
+        return self.server.url(name)
+
+    def drop(self, url: str) -> None:
+        self._execute(f"drop database if exists {psycopg.conninfo.conninfo_to_dict(url)['dbname']} with (force)")
+
+    def _execute(self, statement: str) -> None:
+        with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    folder = Path(tempfile.mkdtemp(prefix="gridwise-test-"))
+    ready: list[Cluster | BaseException] = []
+    started, stop = threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        try:
+            async with embedded_postgres(folder, settings=FAST) as server:
+                found = Cluster(server)
+                found._execute(f"create database {TEMPLATE}")
+                await migrate(server.url(TEMPLATE))
+                ready.append(found)
+                started.set()
+                await stop.wait()
+        except BaseException as error:
+            ready.append(error)
+            started.set()
+            raise
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), name="cluster")
+    thread.start()
+    started.wait()
+    try:
+        if isinstance(ready[0], BaseException):
+            raise ready[0]
+        yield ready[0]
+    finally:
+        if not loop.is_closed() and loop.is_running():
+            loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def database_url(cluster: Cluster) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    url = cluster.create()
+    yield url
+    cluster.drop(url)
+
+
+@pytest.fixture
+def empty_database_url(cluster: Cluster) -> Iterator[str]:
+    url = cluster.create(template=None)
+    yield url
+    cluster.drop(url)
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[RpcStore]:
+    async with open_postgres_store(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def open_connection(database_url: str) -> Callable[[], Any]:
+    """`async with open_connection() as connection`: plain SQL, as a frontend or an operator would send it."""
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+            yield connection
+
+    return connect
