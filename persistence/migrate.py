@@ -23,8 +23,8 @@ Connection: TypeAlias = psycopg.AsyncConnection[dict[str, Any]]
 CHECKPOINT_SCHEMA: Final = "agent_checkpoints"
 """LangGraph's tables live here, outside `public`, which PostgREST exposes."""
 CHECKPOINT_STEP: Final = "langgraph_checkpoints"
-_FENCE: Final = "0006_checkpoint_fence"
-"""The one file that a database for checkpoints alone needs."""
+_FOR_CHECKPOINTS: Final = ("0006_checkpoint_fence", "0013_checkpoint_writes")
+"""What a database for checkpoints alone needs."""
 _INDEXES: Final = "_indexes"
 _LOCK_KEY: Final = 0x67726964  # "grid"
 _LOCK_POLL_SECONDS: Final = 0.2
@@ -93,7 +93,7 @@ def printed(*, scope: Scope = "all") -> str:
 
 
 def _scripts(scope: Scope) -> list[sql.Script]:
-    return [script for script in sql.migrations() if scope == "all" or script.name == _FENCE]
+    return [script for script in sql.migrations() if scope == "all" or script.name in _FOR_CHECKPOINTS]
 
 
 async def _connect(url: str) -> Connection:

@@ -1,0 +1,237 @@
+"""LangGraph's checkpoints in Postgres, written only by whoever holds the lease.
+
+LangGraph has no lock on a thread: two processes that run the same thread fork it. Every write here therefore carries
+the holder's token and is refused by the database once a newer token has opened the thread, in the same round trip.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
+from types import TracebackType
+from typing import Any, Literal, LiteralString, Self, TypeAlias, TypeVar, cast
+from uuid import UUID
+
+import psycopg
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    get_serializable_checkpoint_metadata,
+)
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Jsonb
+from psycopg_pool import PoolTimeout
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from persistence.errors import LeaseLost, StoreError
+from persistence.pool import Pool, translate
+
+ThreadState: TypeAlias = Literal["new", "known"]
+
+T = TypeVar("T")
+
+SCHEMA = "agent_checkpoints"
+_TABLES = re.compile(r"\b(checkpoint_migrations|checkpoint_blobs|checkpoint_writes|checkpoints)\b")
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except psycopg.errors.ObjectInUse as error:
+        msg = f"Somebody else goes on with this run: {error.diag.message_primary}."
+        raise LeaseLost(msg) from error
+    except PoolTimeout as error:
+        msg = f"The checkpoint database does not answer: {error}."
+        raise StoreError(msg, retryable=True) from error
+    except TimeoutError as error:
+        msg = "The checkpoint database does not answer in time."
+        raise StoreError(msg, retryable=True) from error
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
+@cache
+def _qualified(statement: str) -> bytes:
+    return _TABLES.sub(rf"{SCHEMA}.\1", statement).encode()
+
+
+class _Cursor(psycopg.AsyncCursor[DictRow]):
+    """Names the schema in the statements of the stock saver; a pooler leaves no room for a search path."""
+
+    async def execute(self, query: Any, *args: Any, **options: Any) -> Self:  # noqa: ANN401  psycopg's overloads
+        return await super().execute(_qualified(query), *args, **options)
+
+    async def executemany(self, query: Any, *args: Any, **options: Any) -> None:  # noqa: ANN401  as above
+        await super().executemany(_qualified(query), *args, **options)
+
+
+class _NoLock:
+    """The stock saver's lock lets one coroutine at a time use the whole pool (langgraph #7259)."""
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+
+class PooledSaver(AsyncPostgresSaver):
+    """The stock saver over a shared pool: schema of its own, no lock, and only listed types are ever deserialised.
+
+    `stored_types` are the classes of the state that are not plain data. Without `LANGGRAPH_STRICT_MSGPACK` in the
+    environment LangGraph does not collect them from the state's schema by itself.
+    """
+
+    def __init__(self, pool: Pool, *, stored_types: Iterable[type] = ()) -> None:
+        allowed = [(kind.__module__, kind.__qualname__) for kind in stored_types]
+        super().__init__(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=allowed or None))
+        self.lock = cast("Any", _NoLock())
+        self._pool = pool
+
+    @asynccontextmanager
+    async def _cursor(self, *, pipeline: bool = False) -> AsyncIterator[psycopg.AsyncCursor[DictRow]]:
+        async with _translated(), self._pool.connection() as connection:
+            batch: AbstractAsyncContextManager[Any] = connection.pipeline() if pipeline else _NoLock()
+            async with batch, _Cursor(connection, row_factory=dict_row) as cursor:
+                cursor.format = psycopg.pq.Format.BINARY
+                yield cursor
+
+
+class FencedSaver(PooledSaver):
+    """The saver of one run: writes only while `token` is the newest that has opened `thread_id`.
+
+    Call `open` once, before the thread is read. A call that fails because the database went away is sent again for
+    `patience_seconds`: each is idempotent, and what a finished step wrote must not be lost to a restart.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        thread_id: UUID,
+        token: int,
+        stored_types: Iterable[type] = (),
+        patience_seconds: float = 30,
+        call_seconds: float = 10,
+    ) -> None:
+        super().__init__(pool, stored_types=stored_types)
+        self.thread_id = str(thread_id)
+        self.token = token
+        self._patience_seconds = patience_seconds
+        self._call_seconds = call_seconds
+
+    async def open(self) -> ThreadState:
+        """Take the thread over: from here on the former holder's writes are refused.
+
+        Raises:
+            LeaseLost: a newer holder was here first.
+            StoreError: the database does not answer.
+        """
+        state = await self._call("select agent_checkpoints.open_thread(%s, %s) as answer")
+        if state == "fenced":
+            msg = f"Somebody else goes on with this run: token {self.token} came too late for thread {self.thread_id}."
+            raise LeaseLost(msg)
+        return cast("ThreadState", state)
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        return await self._patiently(lambda: super(FencedSaver, self).aget_tuple(config))
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Store a checkpoint, in one fenced call. Values other than scalars go to the blobs table, as in the stock."""
+        place = config["configurable"]
+        values = checkpoint["channel_values"]
+        inline = {name: value for name, value in values.items() if value is None or isinstance(value, _SCALARS)}
+        changed = [(name, version) for name, version in new_versions.items() if name in values and name not in inline]
+        blobs = [self.serde.dumps_typed(values[name]) for name, _ in changed]
+        await self._call(
+            "select agent_checkpoints.put_checkpoint(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b) as answer",
+            place["checkpoint_ns"],
+            checkpoint["id"],
+            place.get("checkpoint_id"),
+            Jsonb({**checkpoint, "channel_values": inline}),
+            Jsonb(get_serializable_checkpoint_metadata(config, metadata)),
+            [name for name, _ in changed],
+            [str(version) for _, version in changed],
+            [kind for kind, _ in blobs],
+            [data for _, data in blobs],
+        )
+        return {
+            "configurable": {
+                "thread_id": self.thread_id,
+                "checkpoint_ns": place["checkpoint_ns"],
+                "checkpoint_id": checkpoint["id"],
+            }
+        }
+
+    async def aput_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """Store what one task wrote, in one fenced call."""
+        place = config["configurable"]
+        blobs = [self.serde.dumps_typed(value) for _, value in writes]
+        await self._call(
+            "select agent_checkpoints.put_writes(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b) as answer",
+            place["checkpoint_ns"],
+            place["checkpoint_id"],
+            task_id,
+            task_path,
+            all(channel in WRITES_IDX_MAP for channel, _ in writes),
+            [WRITES_IDX_MAP.get(channel, index) for index, (channel, _) in enumerate(writes)],
+            [channel for channel, _ in writes],
+            [kind for kind, _ in blobs],
+            [data for _, data in blobs],
+        )
+
+    async def _call(self, query: LiteralString, *arguments: object) -> object:
+        async def once() -> object:
+            async with _translated(), self._pool.connection() as connection:
+                cursor = await connection.execute(query, (self.thread_id, self.token, *arguments))
+                row = await cursor.fetchone()
+                return row and row["answer"]
+
+        return await self._patiently(once)
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(lambda error: isinstance(error, StoreError) and error.retryable),
+            stop=stop_after_delay(self._patience_seconds),
+            wait=wait_random_exponential(multiplier=0.05, max=1),
+            before_sleep=self._drop_dead_connections,
+            reraise=True,
+        ):
+            with attempt:
+                async with _translated(), asyncio.timeout(self._call_seconds):
+                    return await call()
+        raise AssertionError  # AsyncRetrying either returns or raises
+
+    async def _drop_dead_connections(self, _state: RetryCallState) -> None:
+        await self._pool.check()
+
+
+_SCALARS = (str, int, float, bool)
+
+
+async def delete_threads(pool: Pool, thread_ids: Sequence[UUID]) -> None:
+    """Delete all checkpoints of finished threads."""
+    async with _translated(), pool.connection() as connection:
+        await connection.execute("select agent_checkpoints.delete_threads(%s)", ([str(i) for i in thread_ids],))
