@@ -1,0 +1,61 @@
+"""What has to be done now and then, by whichever poller is there."""
+
+import asyncio
+from dataclasses import dataclass
+from random import Random
+
+from graph.metrics import Metrics
+from graph.outage import Log, Outage
+from persistence.checkpoint import delete_threads
+from persistence.errors import StoreError
+from persistence.pool import Pool
+from persistence.store import Store
+
+PRUNE_BATCH = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Housekeeping:
+    """Adopts orphans, measures the queue, prunes the checkpoints of runs that ended `retention_seconds` ago.
+
+    Several pollers may do the same at the same time: each step is idempotent.
+    """
+
+    store: Store
+    checkpoints: Pool
+    metrics: Metrics
+    outage: Outage
+    random: Random
+    log: Log
+    retention_seconds: float
+    interval_seconds: float = 30
+
+    async def run(self) -> None:
+        """Ends by cancellation."""
+        while True:
+            try:
+                await self.once()
+            except (StoreError, TimeoutError) as error:
+                if getattr(error, "retryable", True):
+                    self.outage.begin("housekeeping", error)
+                else:
+                    self.log.error("Housekeeping failed", error=str(error))
+            else:
+                self.outage.end("housekeeping")
+            await asyncio.sleep(self.interval_seconds * self.random.uniform(0.5, 1.5))
+
+    async def once(self) -> None:
+        async with asyncio.timeout(60):
+            self.metrics.observe_depth(await self.store.depth())
+            if adopted := await self.store.adopt_orphans():
+                self.log.warning(f"Adopted {adopted} workload(s) in processing that nobody had leased")
+            await self._prune()
+
+    async def _prune(self) -> None:
+        pruned = 0
+        while threads := await self.store.prunable_threads(retention_seconds=self.retention_seconds, limit=PRUNE_BATCH):
+            await delete_threads(self.checkpoints, threads)
+            await self.store.mark_pruned(threads, retention_seconds=self.retention_seconds)
+            pruned += len(threads)
+        if pruned:
+            self.log.info(f"Pruned the checkpoints of {pruned} finished run(s)")
