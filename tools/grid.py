@@ -143,14 +143,19 @@ class Grid:
         }
         return pairs[order]
 
-    def sums(self, asset: int, segments: Sequence[tuple[int, int]]) -> FloatArray:
-        """(3,): minutes-weighted sums of intensity, renewable share and price over the segments."""
-        edges = np.array(segments)
+    def sums(self, plans: Sequence[tuple[int, Sequence[tuple[int, int]]]]) -> FloatArray:
+        """(3, number of plans): minutes-weighted sums of intensity, renewable share and price.
+
+        Each plan is an asset's index and its stretches [start, end), at least one.
+        """
+        edges = np.array([edge for _, stretches in plans for stretch in stretches for edge in stretch], np.int64)
+        counts = [len(stretches) for _, stretches in plans]
+        row = np.repeat(self.row[[asset for asset, _ in plans]], 2 * np.array(counts))
         slot, part = np.divmod(edges, SLOT_MINUTES)
-        row = self.row[asset]
         at = np.minimum(slot, self.market.slots - 1)
-        cumulative = self.prefix[:, row, :][:, slot] + self.values[:, row, :][:, at] * part
-        total: FloatArray = (cumulative[:, :, 1] - cumulative[:, :, 0]).sum(axis=1)
+        cumulative = self.prefix[:, row, slot] + self.values[:, row, at] * part
+        stretch = cumulative[:, 1::2] - cumulative[:, ::2]
+        total: FloatArray = np.add.reduceat(stretch, np.cumsum([0, *counts[:-1]]), axis=1)
         return total
 
     def time(self, minute: int) -> datetime:

@@ -1,11 +1,265 @@
-"""Runs with pauses."""
+"""Runs with pauses: the exact optimum over plans that use half-hours whole, but for one.
+
+The window is cut into cells at its ends and at slot edges. A plan uses each cell wholly or not at all, one cell apart
+that takes the remainder next to a used neighbour; no stretch is shorter than the job's minimum run, in whole
+half-hours. Without caps no plan of any shape is better: weights are constant within a slot, so minutes can be moved
+between two part-used cells, to the cheaper one, until one of them is whole or empty.
+
+With the usual minimum run of one half-hour and no overhead per resume, the optimum is "the cheapest cells", with the
+remainder and the part-slots at the window's ends tried in every way at once. Other cases, and optima that break a cap,
+go to `tools.pausing_general`.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from tools.grid import Grid, Order
+import numpy as np
+
+from tools.grid import SLOT_MINUTES, TIE, Grid, IntArray, Order
+from tools.market import FloatArray
+from tools.pausing_general import solve_general
+from tools.plans import BIG, Minutes, joined, keeps_limits
 
 
-def with_pauses(
-    grid: Grid, order: Order, plans: Sequence[Sequence[tuple[int, int]] | None]
-) -> list[Sequence[tuple[int, int]] | None]:
-    return list(plans)
+@dataclass(frozen=True)
+class Cells:
+    """The window of a problem cut at slot edges. Shapes: A assets, J cells."""
+
+    edges: IntArray
+    """(J + 1,) minutes."""
+    weight: FloatArray
+    """(A, J) per minute, tie-breaks folded in; BIG where the cell has a hole or too little free power."""
+
+    @property
+    def length(self) -> IntArray:
+        lengths: IntArray = np.diff(self.edges)
+        return lengths
+
+
+def with_pauses(grid: Grid, order: Order, plans: Sequence[Minutes | None]) -> list[Minutes | None]:
+    """Replaces each asset's run without pauses by one with pauses where that is better, or the only feasible one.
+
+    Under SOONEST a run without pauses always wins; else the paused one with the least mean running time.
+    """
+    job = grid.problem.job
+    cells = cut(grid, order)
+    if cells is None or grid.minutes <= SLOT_MINUTES:
+        return list(plans)
+    if job.min_run_minutes <= SLOT_MINUTES and job.resume_overhead_minutes == 0:
+        found = cheapest_cells(cells, grid.minutes)
+        broken = [i for i, plan in enumerate(found) if plan is not None and not keeps_limits(grid, i, plan)]
+    else:
+        found = [None] * len(plans)
+        broken = list(range(len(plans)))
+    if order is Order.SOONEST:
+        broken = [i for i in broken if plans[i] is None]
+    for asset, plan in solve_general(grid, cells.edges, cells.weight, broken).items():
+        found[asset] = plan
+    take = _better(grid, order, plans, found)
+    return [found[i] if take[i] else plan for i, plan in enumerate(plans)]
+
+
+def cut(grid: Grid, order: Order) -> Cells | None:
+    """None where the window holds no two cells."""
+    finish = min(grid.finish, grid.market.slots * SLOT_MINUTES)
+    if finish - grid.first < grid.minutes:
+        return None
+    inner = np.arange(grid.first // SLOT_MINUTES + 1, -(-finish // SLOT_MINUTES)) * SLOT_MINUTES
+    edges = np.concatenate([[grid.first], inner, [finish]]).astype(np.int64)
+    slots = edges[:-1] // SLOT_MINUTES
+    first, second = grid.weights(order)
+    # below TIE, so that they decide between equals only: the lower second weight, then the earlier cell
+    weight = first[:, slots] + 1e-9 * second[:, slots] + 1e-13 * np.arange(len(slots))
+    holes = np.diff(grid.holes, axis=1)[:, slots] > 0
+    weight = np.where(holes, BIG, weight)[grid.row]
+    weight[grid.row < 0] = BIG
+    for asset, stretches in enumerate(grid.blocked):
+        for begin, end in stretches:
+            weight[asset, (edges[:-1] < end) & (edges[1:] > begin)] = BIG
+    return Cells(edges, weight)
+
+
+def cheapest_cells(cells: Cells, minutes: int) -> list[Minutes | None]:
+    """Per asset the plan of least weight with stretches of at least a half-hour, limits apart; None where none fits."""
+    length, count = cells.length, len(cells.length)
+    short_first = bool(length[0] < SLOT_MINUTES)
+    short_last = bool(count > 1 and length[-1] < SLOT_MINUTES)
+    pool = _Pool.of(cells)
+    ways = [
+        way
+        for use_first in (False, True)[: 1 + short_first]
+        for use_last in (False, True)[: 1 + short_last]
+        for way in _ways(pool, minutes, use_first=use_first, use_last=use_last)
+    ]
+    if not ways:
+        return [None] * len(cells.weight)
+    at = np.array([way.value.argmin(axis=1) for way in ways])
+    least = np.array([way.value[np.arange(at.shape[1]), columns] for way, columns in zip(ways, at, strict=True)])
+    chosen = least.argmin(axis=0)
+    return [
+        _plan(pool, asset, ways[way], int(at[way, asset])) if least[way, asset] < BIG / 2 else None
+        for asset, way in enumerate(chosen)
+    ]
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """The whole cells by weight. Part-slots at the window's ends rank behind all of them."""
+
+    cells: Cells
+    order: IntArray
+    """(A, J): cells by ascending weight."""
+    rank: IntArray
+    """(A, J): place of each cell in `order`; J for part-slots."""
+    ordered: FloatArray
+    """(A, J): weights in that order."""
+    sums: FloatArray
+    """(A, J + 1): of the first n."""
+
+    @classmethod
+    def of(cls, cells: Cells) -> "_Pool":
+        whole = cells.length == SLOT_MINUTES
+        weight = np.where(whole, cells.weight, BIG)
+        order = np.argsort(weight, axis=1, kind="stable")
+        ordered = np.take_along_axis(weight, order, axis=1)
+        rank = np.empty_like(order)
+        np.put_along_axis(rank, order, np.arange(order.shape[1])[None, :], axis=1)
+        sums = np.zeros((weight.shape[0], weight.shape[1] + 1))
+        np.cumsum(ordered, axis=1, out=sums[:, 1:])
+        return cls(cells, order, np.where(whole, rank, weight.shape[1]), ordered, sums)
+
+    def cheapest(self, count: IntArray, excluded: Sequence[IntArray]) -> FloatArray:
+        """(A, N): least sum of weights of `count` (N,) whole cells, none among those with the `excluded` ranks.
+
+        Each of `excluded` is (A, N) or (A, 1) and distinct from the others where below J; BIG where too few are left.
+        """
+        size = self.ordered.shape[1]
+        shape = np.broadcast_shapes((len(self.ordered), 1), count.shape, *(ranks.shape for ranks in excluded))
+        end = np.broadcast_to(count, shape).copy()
+        skipped = np.zeros(shape)
+        for rank in np.sort([np.broadcast_to(ranks, shape) for ranks in excluded], axis=0):
+            inside = rank < end
+            end += inside
+            skipped += np.where(inside, np.take_along_axis(self.ordered, np.minimum(rank, size - 1), axis=1), 0.0)
+        total = np.take_along_axis(self.sums, np.clip(end, 0, size), axis=1) - skipped
+        return np.where((count >= 0) & (end <= size), total, BIG)
+
+    def forced(self, chosen: Sequence[int]) -> FloatArray:
+        """(A, 1): what these cells weigh when run whole."""
+        picked = list(chosen)
+        total: FloatArray = (self.cells.weight[:, picked] * self.cells.length[picked]).sum(axis=1, keepdims=True)
+        return total
+
+    def ranks(self, chosen: Sequence[int]) -> list[IntArray]:
+        return [self.rank[:, [cell]] for cell in chosen]
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One way to place the remainder and the part-slots."""
+
+    value: FloatArray
+    """(A, N): weight with the remainder in the cell `first_cell` + column; N is 1 where there is one way only."""
+    remainder: int
+    side: int
+    """-1: the remainder follows its left neighbour, +1: it leads into its right one."""
+    forced: tuple[int, ...]
+    """Cells that are used whole in any case."""
+    free: IntArray
+    """(N,): how many more cells are taken by weight."""
+    first_cell: int = 0
+
+
+def _ways(pool: _Pool, minutes: int, *, use_first: bool, use_last: bool) -> list[_Way]:
+    length, last = pool.cells.length, len(pool.cells.length) - 1
+    ends = [cell for cell, used in ((0, use_first), (last, use_last)) if used]
+    rest = minutes - int(sum(length[cell] for cell in ends))
+    beside = sorted({1 if cell == 0 else last - 1 for cell in ends})
+    if rest < 0 or any(length[cell] < SLOT_MINUTES for cell in beside):
+        return []
+    whole, remainder = divmod(rest, SLOT_MINUTES)
+    forced = (*ends, *beside)
+    free = whole - len(beside)
+    if remainder == 0:
+        count = np.array([free])
+        value = pool.forced(forced) + SLOT_MINUTES * pool.cheapest(count, pool.ranks(forced))
+        return [_Way(value, 0, 0, forced, count)]
+    ways = [_with_remainder(pool, forced, free, remainder, side) for side in (-1, 1)]
+    for end, side in ((0, -1), (last, 1)):
+        if end in ends and length[end] + remainder >= SLOT_MINUTES:
+            others = tuple(cell for other, cell in ((0, 1), (last, last - 1)) if other in ends and other != end)
+            if end - side not in others:
+                ways.append(_leaning(pool, (*ends, *others), whole - len(others), remainder, side, end - side))
+    return ways
+
+
+def _with_remainder(pool: _Pool, forced: tuple[int, ...], free: int, remainder: int, side: int) -> _Way:
+    """The remainder in any cell that is not forced, beside a whole cell that is then forced too."""
+    weight, length = pool.cells.weight, pool.cells.length
+    count = len(length)
+    cell = np.arange(count)
+    neighbour = np.clip(cell + side, 0, count - 1)
+    is_forced = np.zeros(count, np.bool_)
+    is_forced[list(forced)] = True
+    usable = (length > remainder) & ~is_forced & (cell + side == neighbour) & (length[neighbour] == SLOT_MINUTES)
+    extra = ~is_forced[neighbour]
+    excluded = [*pool.ranks(forced), pool.rank, np.where(extra, pool.rank[:, neighbour], count)]
+    taken = pool.cheapest(free - extra, excluded)
+    beside = np.where(extra, SLOT_MINUTES * weight[:, neighbour], 0.0)
+    value = pool.forced(forced) + remainder * weight + beside + SLOT_MINUTES * taken
+    return _Way(np.where(usable, value, BIG), remainder, side, forced, free - extra)
+
+
+def _leaning(pool: _Pool, forced: tuple[int, ...], free: int, remainder: int, side: int, cell: int) -> _Way:
+    """The remainder beside a part-slot at the window's end, the two together a half-hour or more."""
+    count = np.array([free])
+    taken = pool.cheapest(count, pool.ranks((*forced, cell)))
+    value = pool.forced(forced) + remainder * pool.cells.weight[:, [cell]] + SLOT_MINUTES * taken
+    return _Way(value, remainder, side, forced, count, cell)
+
+
+def _plan(pool: _Pool, asset: int, way: _Way, column: int) -> Minutes:
+    edges, cell = pool.cells.edges, way.first_cell + column
+    chosen = set(way.forced)
+    left_out = set()
+    if way.remainder:
+        chosen.add(cell + way.side)
+        left_out.add(cell)
+    free = int(way.free[column])
+    for other in pool.order[asset, : free + len(chosen) + 1].tolist():
+        if free and other not in chosen and other not in left_out:
+            chosen.add(other)
+            free -= 1
+    pieces = [(int(edges[c]), int(edges[c + 1])) for c in chosen]
+    if way.remainder:
+        start, end = int(edges[cell]), int(edges[cell + 1])
+        pieces.append((start, start + way.remainder) if way.side < 0 else (end - way.remainder, end))
+    return joined(pieces)
+
+
+def _better(grid: Grid, order: Order, plain: Sequence[Minutes | None], paused: Sequence[Minutes | None]) -> list[bool]:
+    """Per asset whether its paused plan is to be taken."""
+    better = [one is None for one in plain]
+    both = [i for i, (one, two) in enumerate(zip(plain, paused, strict=True)) if one is not None and two is not None]
+    if order is Order.SOONEST or not both:
+        return better
+    (one, one_tie), (two, two_tie) = (
+        _keys(grid, order, [(i, plan) for i in both if (plan := plans[i]) is not None]) for plans in (plain, paused)
+    )
+    wins = (two < one - TIE) | ((two <= one + TIE) & (two_tie < one_tie - TIE))
+    for i, win in zip(both, wins.tolist(), strict=True):
+        better[i] = win
+    return better
+
+
+def _keys(grid: Grid, order: Order, plans: Sequence[tuple[int, Minutes]]) -> tuple[FloatArray, FloatArray]:
+    """(number of plans,) twice: the order's weights per minute of the job, so that overhead counts."""
+    intensity, renewable, price = grid.sums(plans) / grid.minutes
+    objective = price + grid.carbon_price_gbp_per_g * intensity
+    if order is Order.CLEANEST:
+        return intensity, price
+    if order is Order.CHEAPEST:
+        return price, intensity
+    if order is Order.RENEWABLE:
+        return -renewable, objective
+    return objective, price

@@ -5,13 +5,12 @@ from typing import NamedTuple
 
 from tools.contiguous import best_starts, contiguous_starts
 from tools.errors import NoDataError
-from tools.grid import PRICE, SLOT_MINUTES, Grid, Order, minute_up
+from tools.grid import SLOT_MINUTES, Grid, Order, minute_up
 from tools.infeasible import explain
 from tools.market import Market
 from tools.pausing import with_pauses
 from tools.placement import Option, OptionSource, Problem, Segment
-
-Minutes = Sequence[tuple[int, int]]
+from tools.plans import Minutes
 
 
 class SortKey(NamedTuple):
@@ -67,7 +66,7 @@ def run_now(problem: Problem, market: Market) -> Option:
         if grid.row[index] >= 0 and start >= 0 and end <= market.slots * SLOT_MINUTES:
             holes = grid.holes[grid.row[index]]
             if holes[-(-end // SLOT_MINUTES)] == holes[start // SLOT_MINUTES]:
-                return to_option(grid, index, ((start, end),), option_id="now", label="now")
+                return to_options(grid, [(index, ((start, end),))], option_id="now", label="now")[0]
     place = problem.assets[index].name
     msg = (
         f"no carbon-intensity figures for {place} for the {problem.job.duration_minutes} minutes from "
@@ -76,34 +75,41 @@ def run_now(problem: Problem, market: Market) -> Option:
     raise NoDataError(msg)
 
 
-def to_option(
+def to_options(
     grid: Grid,
-    asset: int,
-    segments: Minutes,
+    plans: Sequence[tuple[int, Minutes]],
     *,
     option_id: str = "",
     source: OptionSource = "energy",
     label: str = "",
-) -> Option:
-    """Everything that is ever said about a placement, computed from the figures of its minutes."""
-    intensity, renewable, price = grid.sums(asset, segments)
-    minutes = sum(end - start for start, end in segments)
-    rate = float(grid.kwh_per_minute[asset])
-    carbon_g, cost_gbp = float(rate * intensity), float(rate * price)
-    return Option(
-        option_id=option_id,
-        source=source,
-        asset=grid.problem.assets[asset],
-        segments=tuple(Segment(start=grid.time(start), end=grid.time(end)) for start, end in segments),
-        energy_kwh=rate * minutes,
-        carbon_g=carbon_g,
-        intensity_g_per_kwh=float(intensity / minutes),
-        renewable_pct=float(renewable / minutes),
-        cost_gbp=cost_gbp if grid.priced else None,
-        price_is_estimated=grid.priced and _touches_estimate(grid, asset, segments),
-        objective_gbp=(cost_gbp if grid.priced else 0.0) + carbon_g * grid.carbon_price_gbp_per_g,
-        label=label,
-    )
+) -> list[Option]:
+    """Everything that is ever said about placements, computed from the figures of their minutes.
+
+    Each plan is an asset's index and its stretches.
+    """
+    if not plans:
+        return []
+    options: list[Option] = []
+    for (asset, stretches), (intensity, renewable, price) in zip(plans, grid.sums(plans).T.tolist(), strict=True):
+        minutes = sum(end - start for start, end in stretches)
+        rate = float(grid.kwh_per_minute[asset])
+        carbon_g, cost_gbp = rate * intensity, rate * price
+        option = Option(
+            option_id=option_id,
+            source=source,
+            asset=grid.problem.assets[asset],
+            segments=tuple(Segment(start=grid.time(start), end=grid.time(end)) for start, end in stretches),
+            energy_kwh=rate * minutes,
+            carbon_g=carbon_g,
+            intensity_g_per_kwh=intensity / minutes,
+            renewable_pct=renewable / minutes,
+            cost_gbp=cost_gbp if grid.priced else None,
+            price_is_estimated=grid.priced and _touches_estimate(grid, asset, stretches),
+            objective_gbp=(cost_gbp if grid.priced else 0.0) + carbon_g * grid.carbon_price_gbp_per_g,
+            label=label,
+        )
+        options.append(option)
+    return options
 
 
 def sort_key(option: Option, order: Order, index: int = 0) -> SortKey:
@@ -130,19 +136,13 @@ def _search_grid(grid: Grid, orders: Sequence[Order]) -> dict[Order, tuple[Optio
         plans: list[Minutes | None] = [((int(s), int(s) + grid.minutes),) if s >= 0 else None for s in best]
         if grid.problem.job.pausable:
             plans = with_pauses(grid, order, plans)
-        options = [
-            (sort_key(option, order, asset), option)
-            for asset, segments in enumerate(plans)
-            if segments is not None
-            for option in (to_option(grid, asset, segments, label=order.value),)
-        ]
-        found[order] = tuple(option for _, option in sorted(options, key=lambda pair: pair[0]))
+        feasible = [(asset, plan) for asset, plan in enumerate(plans) if plan is not None]
+        options = to_options(grid, feasible, label=order.value)
+        keyed = [(sort_key(option, order, asset), option) for (asset, _), option in zip(feasible, options, strict=True)]
+        found[order] = tuple(option for _, option in sorted(keyed, key=lambda pair: pair[0]))
     return found
 
 
 def _touches_estimate(grid: Grid, asset: int, segments: Minutes) -> bool:
     estimated = grid.market.price_estimated[grid.row[asset]]
     return any(estimated[start // SLOT_MINUTES : -(-end // SLOT_MINUTES)].any() for start, end in segments)
-
-
-__all__ = ["PRICE", "SortKey", "optimum", "run_now", "search", "search_all", "sort_key", "to_option"]
