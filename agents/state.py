@@ -69,6 +69,7 @@ class RankedChoice(Value):
     option_id: str
     reason: Reason
     reasoning: str
+    is_templated: bool = False
 
 
 class Decision(Value):

@@ -39,5 +39,11 @@ def _names() -> dict[str, frozenset[int]]:
 @cache
 def _pattern() -> re.Pattern[str]:
     names = sorted(_names(), key=lambda name: (-len(name), name))
-    alternatives = "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in names)
+    alternatives = "|".join(_spelling(name) for name in names)
     return re.compile(rf"(?<![\w-])(?:{alternatives})(?![\w-])", re.IGNORECASE)
+
+
+def _spelling(name: str) -> str:
+    """ "The east" is a place of its own only where no longer name goes on from it."""
+    spelling = re.escape(name).replace(r"\ ", r"\s+")
+    return rf"{spelling}(?!\s+(?:midlands|england|anglia|of|west|east)\b)" if name.startswith("the ") else spelling

@@ -1,0 +1,215 @@
+"""What a stored sentence may say: the figures, times, places and names that code knows to be true."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from langchain_core.messages import AnyMessage, ToolMessage
+from pydantic import JsonValue
+
+from agents.reading.amounts import Quantity, find_amounts
+from agents.reading.places import regions_named
+from agents.reading.times import find_times
+from persistence.workload import Workload
+from tools.placement import Limits, Option, Problem
+from tools.regions import region_name
+from tools.summary import option_summary
+
+_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?Z")
+_SUFFIXES: tuple[tuple[str, Quantity, float], ...] = (
+    (r"g_per_kwh$", "g_per_kwh", 1.0),
+    (r"gbp_per_kwh$", "gbp_per_kwh", 1.0),
+    (r"gbp_per_tonne$", "gbp_per_tonne", 1.0),
+    (r"gbp$", "gbp", 1.0),
+    (r"pct$", "pct", 1.0),
+    (r"kwh$", "kwh", 1.0),
+    (r"kw$", "kw", 1.0),
+    (r"(?:minutes|mins)$", "minutes", 1.0),
+    (r"hours$", "minutes", 60.0),
+    (r"gpus?$|gpu_count$", "gpu", 1.0),
+    (r"cores$", "cores", 1.0),
+    (r"memory_gb$", "gb", 1.0),
+    (r"(?:^|_)g$|gco2$", "g", 1.0),
+    (r"^confidence$", "pct", 100.0),
+)
+_KEYS = tuple((re.compile(pattern), quantity, scale) for pattern, quantity, scale in _SUFFIXES)
+_PLACE_KEYS = frozenset({"region", "asset", "preferred"})
+
+
+@dataclass
+class Facts:
+    """A growing collection; what is added can be said."""
+
+    now: datetime
+    numbers: dict[Quantity | None, set[float]] = field(default_factory=dict)
+    ratios: set[float] = field(default_factory=set)
+    """How many times one option's figure is another's."""
+    instants: set[datetime] = field(default_factory=set)
+    regions: set[int] = field(default_factory=set)
+    words: set[str] = field(default_factory=set)
+    """Words of names, lower case."""
+    ids: set[str] = field(default_factory=set)
+
+    def add_number(self, value: float, quantity: Quantity | None = None) -> None:
+        self.numbers.setdefault(quantity, set()).add(abs(value))
+
+    def add_name(self, text: str) -> None:
+        self.words.update(re.findall(r"[^\W_]+", text.lower()))
+
+    def add_region(self, region: int) -> None:
+        self.regions.add(region)
+        self.add_name(region_name(region))
+
+    def add_text(self, text: str) -> None:
+        """Sentences that code wrote or confirmed: everything they say may be said again."""
+        for amount in find_amounts(text):
+            self.add_number(amount.value, amount.quantity)
+        self.instants.update(
+            instant for side in ("earliest", "latest") for _, instant in find_times(text, self.now, side)
+        )
+        for region in regions_named(text):
+            self.add_region(region)
+        self.add_name(text)
+
+    def add_json(self, value: JsonValue, quantity: Quantity | None = None, scale: float = 1.0) -> None:
+        """A tool's answer: units are told by the keys, as in `intensity_g_per_kwh`."""
+        if isinstance(value, dict):
+            for key, child in value.items():
+                self._add_member(key, child, quantity, scale)
+        elif isinstance(value, list):
+            for child in value:
+                self.add_json(child, quantity, scale)
+        elif isinstance(value, bool) or value is None:
+            return
+        elif isinstance(value, int | float):
+            self.add_number(value * scale, quantity)
+        elif _STAMP.fullmatch(value):
+            self.instants.add(datetime.fromisoformat(value))
+        else:
+            self.add_text(value)
+
+    def _add_member(self, key: str, value: JsonValue, quantity: Quantity | None, scale: float) -> None:
+        if key == "id" and isinstance(value, str):
+            self.ids.add(value)
+        elif key in _PLACE_KEYS and isinstance(value, str):
+            self.add_name(value)
+            self.regions.update(regions_named(value))
+        else:
+            self.regions.update(regions_named(key) if key[:1].isupper() else ())
+            own = next(((known, factor) for pattern, known, factor in _KEYS if pattern.search(key)), (quantity, scale))
+            self.add_json(value, *own)
+
+    def add_option(self, option: Option) -> None:
+        """Everything that may be said of one placement."""
+        self.add_json(option_summary(option))
+        self.add_region(option.asset.region)
+        self.add_name(option.asset.name)
+        self.regions.update(regions_named(option.asset.name))
+        for segment in option.segments:
+            self.instants.update({segment.start, segment.end})
+        for minutes in (option.end - option.start, option.start - self.now, option.end - self.now):
+            self.add_number(minutes.total_seconds() / 60, "minutes")
+        self.add_number(sum((s.end - s.start).total_seconds() / 60 for s in option.segments), "minutes")
+        self.add_json({"energy_kwh": option.energy_kwh, "carbon_g": option.carbon_g, "cost_gbp": option.cost_gbp})
+
+    def add_comparisons(self, options: Sequence[Option]) -> None:
+        """Differences and ratios of every pair's carbon, intensity, cost, renewable share and start."""
+        for one in options:
+            for other in options:
+                if one is other:
+                    continue
+                for mine, its, quantity in _pairs(one, other):
+                    self.add_number(mine - its, quantity)
+                    if its:
+                        self.add_number(100 * (mine - its) / its, "pct")
+                        self.ratios.add(abs(mine / its))
+                self.add_number((one.start - other.start).total_seconds() / 60, "minutes")
+
+    def merged(self, other: "Facts") -> "Facts":
+        """Both together."""
+        keys = {*self.numbers, *other.numbers}
+        return Facts(
+            now=self.now,
+            numbers={key: self.numbers.get(key, set()) | other.numbers.get(key, set()) for key in keys},
+            ratios=self.ratios | other.ratios,
+            instants=self.instants | other.instants,
+            regions=self.regions | other.regions,
+            words=self.words | other.words,
+            ids=self.ids | other.ids,
+        )
+
+
+def request_facts(workload: Workload, problem: Problem, confirmed: Iterable[str] = ()) -> Facts:
+    """What the row's columns, the limits made from them and the confirmed words of its text say.
+
+    The rest of the free text grounds nothing, nor do the figures and places in the workload's name: else a request
+    could put numbers into the mouth of its own recommendation.
+    """
+    facts = Facts(now=problem.now)
+    facts.instants.add(problem.now)
+    facts.add_name(workload.workload_name)
+    columns = workload.model_dump(exclude={"id", "workload_name", "request_text", "host_dc"})
+    facts.add_json(_plain({key: value for key, value in columns.items() if value is not None}))
+    if problem.preferred_asset:
+        facts.add_name(problem.preferred_asset)
+        facts.regions.update(asset.region for asset in problem.assets if asset.name == problem.preferred_asset)
+    job = problem.job
+    facts.add_json(_plain(job.model_dump()))
+    facts.add_json(_plain({key: value for key, value in _limits(problem.limits).items() if value is not None}))
+    facts.add_number(100 * problem.min_saving, "pct")
+    facts.add_number(problem.carbon_price_gbp_per_tonne, "gbp_per_tonne")
+    for region in problem.limits.required_regions or ():
+        facts.add_region(region)
+    for region in problem.limits.excluded_regions:
+        facts.add_region(region)
+    for text in confirmed:
+        facts.add_text(text)
+    return facts
+
+
+def add_tool_results(facts: Facts, messages: Sequence[AnyMessage]) -> None:
+    """Everything that the agent's tools answered; a text that is no JSON object says nothing."""
+    for message in messages:
+        if isinstance(message, ToolMessage) and message.status == "success":
+            try:
+                facts.add_json(json.loads(message.text))
+            except ValueError:
+                continue
+
+
+def _limits(limits: Limits) -> dict[str, object]:
+    return {
+        "earliest_start": limits.earliest_start,
+        "latest_start": limits.latest_start,
+        "latest_finish": limits.latest_finish,
+        "carbon_cap_g": limits.carbon_cap_g,
+        "max_intensity_g_per_kwh": limits.max_intensity_g_per_kwh,
+        "min_renewable_pct": limits.min_renewable_pct,
+        "max_cost_gbp": limits.max_cost_gbp,
+    }
+
+
+def _plain(values: Mapping[str, object]) -> dict[str, JsonValue]:
+    plain: dict[str, JsonValue] = {}
+    for key, value in values.items():
+        if isinstance(value, datetime):
+            plain[key] = f"{value.astimezone(UTC):%Y-%m-%dT%H:%M}Z"
+        elif isinstance(value, bool | int | float | str):
+            plain[key] = value
+        elif isinstance(value, list | tuple):
+            plain[key] = [str(item) for item in value]
+    return plain
+
+
+def _pairs(one: Option, other: Option) -> list[tuple[float, float, Quantity]]:
+    pairs: list[tuple[float, float, Quantity]] = [
+        (one.intensity_g_per_kwh, other.intensity_g_per_kwh, "g_per_kwh"),
+        (one.carbon_g, other.carbon_g, "g"),
+        (one.renewable_pct, other.renewable_pct, "pct"),
+        (one.energy_kwh, other.energy_kwh, "kwh"),
+    ]
+    if one.cost_gbp is not None and other.cost_gbp is not None:
+        pairs.append((one.cost_gbp, other.cost_gbp, "gbp"))
+    return pairs

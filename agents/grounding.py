@@ -1,0 +1,203 @@
+"""The grounding check: every figure, time, place and name in a stored sentence must be one that code knows.
+
+Rounding is understood (a figure is compared at the precision it is written with), units are (2.4 kg is 2,400 g), and
+so are "about", ranges, dates in UK time or labelled UTC, and comparisons ("twice as clean", "a third less").
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from agents.facts import Facts
+from agents.reading.amounts import Amount, find_amounts
+from agents.reading.places import find_places
+from agents.reading.times import MONTHS, UK, WEEKDAYS, TimeParts, find_parts, find_spans
+
+MAX_TEXT_CHARS = 1_500
+_ABOUT = re.compile(
+    r"\b(?:about|around|roughly|approximately|approx\.?|nearly|almost|some|circa|just\s+(?:over|under|above|below))\s*$|[~≈]\s*$",
+    re.IGNORECASE,
+)
+_ABOUT_SHARE = 0.05
+_RATIO_SHARE = 0.12
+_COUNTS = frozenset({0.0, 1.0, 2.0, 3.0})
+"""Ranks and numbers of options; a bare 1 to 3 says nothing that could be wrong about a placement."""
+_RATIO_WORDS: dict[str, float] = {
+    "twice": 2,
+    "double": 2,
+    "doubles": 2,
+    "doubled": 2,
+    "thrice": 3,
+    "triple": 3,
+    "half as": 1 / 2,
+    "half the": 1 / 2,
+    "halves": 1 / 2,
+    "halved": 1 / 2,
+    "a half": 1 / 2,
+    "by half": 1 / 2,
+    "a third": 1 / 3,
+    "one third": 1 / 3,
+    "two thirds": 2 / 3,
+    "a quarter": 1 / 4,
+    "three quarters": 3 / 4,
+    "tenfold": 10,
+}
+_RATIO = re.compile(
+    r"\b(?:" + "|".join(re.escape(w) for w in sorted(_RATIO_WORDS, key=len, reverse=True)) + r")\b(?![\s-]?hour)",
+    re.IGNORECASE,
+)
+_COMPARING = re.compile(
+    r"\b(?:than|compar\w+|versus|vs|against|instead|whereas|while|unlike|relative\s+to|difference|other|next|alternative|runner|saves?|saving"
+    r"|running\s+now|run\s+now|now)\b",
+    re.IGNORECASE,
+)
+_FORBIDDEN = re.compile(r"https?://|www\.|[<>{}`\x00-\x08\x0b-\x1f\x7f]|\b[0-9a-f]{8}-[0-9a-f]{4}-", re.IGNORECASE)
+_OPTION_ID = re.compile(r"\b[ce]\d{1,3}\b")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
+_NAME = re.compile(r"(?<![\w'’])[A-Z][A-Za-z]*(?:[A-Za-z0-9&]*)")
+_PLAIN_NAMES = frozenset(
+    """agile ai april august bst carbon co2 co2e cpu cpus data day december english february february friday gb gbp gmt
+    gpu gpus great britain i it january july june kwh march may ml monday mwh national neso november octopus october
+    ok pareto pue ram saturday september sunday the thursday tuesday uk united kingdom utc vat wednesday""".split()  # noqa: SIM905
+)
+_ELSEWHERE = frozenset(
+    """america amsterdam australia austria belfast belgium berlin brazil brussels canada chile china copenhagen denmark
+    dublin europe finland france frankfurt germany greenland guernsey hamburg helsinki iceland india ireland italy
+    japan jersey luxembourg madrid mars mexico milan mumbai netherlands norway ohio oregon oslo paris poland portugal
+    quebec reykjavik russia singapore spain stockholm sweden switzerland sydney texas tokyo ulster usa virginia
+    zurich""".split()  # noqa: SIM905
+)
+
+
+@dataclass(frozen=True)
+class Ungrounded:
+    """A span that nothing supports."""
+
+    span: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.span!r} {self.why}"
+
+
+def ungrounded(text: str, facts: Facts, others: Facts | None = None) -> tuple[Ungrounded, ...]:
+    """The spans of a text that must not be stored.
+
+    Args:
+        text: one or more sentences.
+        facts: what every sentence may say.
+        others: what a sentence that compares may say besides, so that one option's figures cannot be told as another's.
+    """
+    if len(text) > MAX_TEXT_CHARS:
+        return (Ungrounded(text[:40] + "…", f"is longer than {MAX_TEXT_CHARS} characters"),)
+    found = [Ungrounded(match[0], "is not allowed in a text") for match in _FORBIDDEN.finditer(text)]
+    for sentence in _SENTENCE.split(text):
+        known = facts.merged(others) if others is not None and _COMPARING.search(sentence) else facts
+        for check in _CHECKS:
+            found += check(sentence, known)
+    return tuple(dict.fromkeys(found))
+
+
+def _times(sentence: str, facts: Facts) -> Iterator[Ungrounded]:
+    for match, parts in find_parts(sentence, facts.now):
+        if not any(_is_told(parts, instant.astimezone(_zone(parts))) for instant in facts.instants) and not _is_word(
+            match[0]
+        ):
+            yield Ungrounded(match[0].strip(), "is not a time of these options or of the request")
+
+
+def _is_word(text: str) -> bool:
+    return text.strip().lower() in {"may", "march", "sun", "sat", "wed", "mar"}
+
+
+def _zone(parts: TimeParts) -> ZoneInfo:
+    word = (parts.zone or "").lower()
+    return ZoneInfo("UTC") if word in {"z", "utc", "gmt"} else UK
+
+
+def _is_told(parts: TimeParts, local: datetime) -> bool:
+    if parts.is_end_of_day:
+        return bool(local.time() == time(0) and (parts.day is None or local.date() == parts.day + timedelta(days=1)))
+    at = parts.clock is None or (local.hour, local.minute) == (parts.clock.hour, parts.clock.minute)
+    return at and (parts.day is None or local.date() == parts.day)
+
+
+def _figures(sentence: str, facts: Facts) -> Iterator[Ungrounded]:
+    taken = [match.span() for match, _ in find_parts(sentence, facts.now)]
+    for amount in find_amounts(sentence):
+        if any(start < amount.end and amount.start < end for start, end in taken):
+            continue
+        if not _is_known(amount, bool(_ABOUT.search(sentence[: amount.start])), facts):
+            yield Ungrounded(amount.text.strip(), "is not a figure of these options, the request or a tool result")
+
+
+def _is_known(amount: Amount, is_about: bool, facts: Facts) -> bool:
+    if amount.quantity == "times":
+        return _is_ratio(amount.value, facts)
+    value = abs(amount.value)
+    if amount.quantity is None:
+        pool = {number for numbers in facts.numbers.values() for number in numbers}
+        pool |= {minutes / 60 for minutes in facts.numbers.get("minutes", ())}
+        pool |= _COUNTS | {float(instant.year) for instant in facts.instants}
+    else:
+        pool = facts.numbers.get(amount.quantity, set())
+    slack = 0.5 * amount.resolution * (1 + 1e-9)
+    return any(abs(value - known) <= max(slack, _ABOUT_SHARE * known if is_about else 0.0) for known in pool)
+
+
+def _spans(sentence: str, facts: Facts) -> Iterator[Ungrounded]:
+    for match, span in find_spans(sentence):
+        if match["number"][0].isdigit() or match["number"].lower() in {"a", "an"}:
+            continue
+        minutes = span.total_seconds() / 60
+        if not any(abs(minutes - known) <= 0.5 for known in facts.numbers.get("minutes", ())):
+            yield Ungrounded(match[0], "is not a duration of these options or of the request")
+
+
+def _ratios(sentence: str, facts: Facts) -> Iterator[Ungrounded]:
+    for match in _RATIO.finditer(sentence):
+        if not _is_ratio(_RATIO_WORDS[match[0].lower()], facts):
+            yield Ungrounded(match[0], "is not how these options compare")
+
+
+def _is_ratio(value: float, facts: Facts) -> bool:
+    pool = facts.ratios | {1 / ratio for ratio in facts.ratios if ratio}
+    pool |= {abs(1 - ratio) for ratio in facts.ratios}
+    return any(abs(value - ratio) <= _RATIO_SHARE * ratio for ratio in pool)
+
+
+def _places(sentence: str, facts: Facts) -> Iterator[Ungrounded]:
+    for match, regions in find_places(sentence):
+        if not regions & facts.regions:
+            yield Ungrounded(match[0], "is not a region of these options or of the request")
+
+
+def _names(sentence: str, facts: Facts) -> Iterator[Ungrounded]:
+    places = [match.span() for match, _ in find_places(sentence)]
+    calendar = {name for known in (WEEKDAYS, MONTHS) for name in known} | {n[:3] for n in (*WEEKDAYS, *MONTHS)}
+    for match in _NAME.finditer(sentence):
+        word = match[0].lower()
+        if any(start <= match.start() < end for start, end in places) or word in facts.words:
+            continue
+        is_opening = not re.search(r"\w", sentence[: match.start()])
+        if word in _ELSEWHERE or (word not in _PLAIN_NAMES and word not in calendar and not is_opening):
+            yield Ungrounded(match[0], "is a name that nothing here has")
+
+
+def _ids(sentence: str, facts: Facts) -> Iterator[Ungrounded]:
+    for match in _OPTION_ID.finditer(sentence):
+        if match[0] not in facts.ids:
+            yield Ungrounded(match[0], "is not an option")
+
+
+_CHECKS: tuple[Callable[[str, Facts], Iterator[Ungrounded]], ...] = (
+    _times,
+    _figures,
+    _spans,
+    _ratios,
+    _places,
+    _names,
+    _ids,
+)

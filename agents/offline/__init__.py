@@ -1,0 +1,1 @@
+"""The offline planner: rules that speak a chat model's protocol, for where no key is set."""
