@@ -90,9 +90,16 @@ class Cluster:
             connection.execute(statement)
 
 
+def _fastest_folder() -> str | None:
+    """Memory, where a machine offers enough of it: cloning a database takes a hundredth of a second, not a third."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2 << 30
+    return str(memory) if roomy else None
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    folder = Path(tempfile.mkdtemp(prefix="gridwise-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="gridwise-test-", dir=_fastest_folder()))
     ready: list[Cluster | BaseException] = []
     started, stop = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()

@@ -84,15 +84,24 @@ $$;
 -- The one zone that covers a region; null where there is none or where several do: an id is never guessed.
 create or replace function agent.grid_zone_of(region_number integer)
 returns uuid
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-    select case when count(*) = 1 then (array_agg(z.id))[1] end
-    from public.grid_zones as z
-    inner join public.uk_regions as u on u.region_id = region_number
-    where z.zone_id::text = 'NESO-' || to_char(region_number, 'FM00')
-    or lower(z.region::text) in (lower(u.short_name::text), lower(u.region_name::text))
+declare
+    short text;
+    long text;
+    found_ids uuid[];
+begin
+    select lower(u.short_name), lower(u.region_name) into short, long
+    from public.uk_regions as u where u.region_id = region_number;
+    found_ids := array(
+        select z.id from public.grid_zones as z
+        where lower(z.region::text) in (short, long)
+        or z.zone_id::text = 'NESO-' || to_char(region_number, 'FM00')
+    );
+    return case when cardinality(found_ids) = 1 then found_ids[1] end;
+end
 $$;
 
 select agent.only_service_role(array['agent.grid_zone_of(integer)']);

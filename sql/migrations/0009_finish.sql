@@ -28,41 +28,52 @@ as $$
     select coalesce(jsonb_agg(e.token), '[]') from extended as e
 $$;
 
--- One option of a recommendation as columns. An id that is not in the tables (any more) becomes null.
-create or replace function agent.option_columns(option jsonb)
-returns table (
-    region text,
-    region_id uuid,
-    grid_zone_id uuid,
-    asset_id uuid,
-    carbon_intensity numeric,
-    renewable_mix numeric,
-    cost_gbp numeric,
-    reason text,
-    starts timestamptz,
-    ends timestamptz
+-- One option of a recommendation as columns. An id that is not in the tables (any more) becomes null. PL/pgSQL, because
+-- it keeps its plans: a third of the time that the same as an SQL function takes, three times per completion.
+create or replace function agent.option_columns(
+    option jsonb,
+    out region text,
+    out region_id uuid,
+    out grid_zone_id uuid,
+    out asset_id uuid,
+    out carbon_intensity numeric,
+    out renewable_mix numeric,
+    out cost_gbp numeric,
+    out reason text,
+    out starts timestamptz,
+    out ends timestamptz
 )
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-    select
-        option ->> 'region',
-        coalesce(
-            (select u.id from public.uk_regions as u where u.id = (option ->> 'region_id')::uuid),
-            (select u.id from public.uk_regions as u where u.region_id = (option ->> 'region_number')::integer)
-        ),
-        coalesce(
-            (select z.id from public.grid_zones as z where z.id = (option ->> 'grid_zone_id')::uuid),
-            agent.grid_zone_of((option ->> 'region_number')::integer)
-        ),
-        (select a.id from public.compute_assets as a where a.id = (option ->> 'asset_id')::uuid),
-        (option ->> 'carbon_intensity')::numeric,
-        (option ->> 'renewable_mix')::numeric,
-        (option ->> 'cost_gbp')::numeric,
-        option ->> 'reason',
-        (option ->> 'start')::timestamptz,
-        (option ->> 'end')::timestamptz
+#variable_conflict use_column
+declare
+    v_number integer := (option ->> 'region_number')::integer;
+    v_zone uuid := (option ->> 'grid_zone_id')::uuid;
+    v_asset uuid := (option ->> 'asset_id')::uuid;
+begin
+    if option is null then
+        return;
+    end if;
+    region := option ->> 'region';
+    carbon_intensity := (option ->> 'carbon_intensity')::numeric;
+    renewable_mix := (option ->> 'renewable_mix')::numeric;
+    cost_gbp := (option ->> 'cost_gbp')::numeric;
+    reason := option ->> 'reason';
+    starts := (option ->> 'start')::timestamptz;
+    ends := (option ->> 'end')::timestamptz;
+    select u.id into region_id from public.uk_regions as u where u.region_id = v_number;
+    if v_asset is not null then
+        select a.id into asset_id from public.compute_assets as a where a.id = v_asset;
+    end if;
+    if v_zone is not null then
+        select z.id into grid_zone_id from public.grid_zones as z where z.id = v_zone;
+    end if;
+    if grid_zone_id is null then
+        grid_zone_id := agent.grid_zone_of(v_number);
+    end if;
+end
 $$;
 
 -- p_items: [{workload_id, token, result: {options[1-3], source, rank, confidence, decision_summary, metadata}}].

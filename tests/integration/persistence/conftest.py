@@ -1,0 +1,96 @@
+"""What the persistence tests share: plain SQL beside the store, a recommendation, and short ways to claim."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from persistence.rpc import RpcStore
+from persistence.store import Claim
+from persistence.workload import RankedOption, Recommendation
+
+WINDOW = datetime(2026, 1, 31, 18, tzinfo=UTC)
+
+
+class Database:
+    """A second party: the frontend or the operator, who knows tables and not our functions."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> None:
+        self.connection = connection
+
+    async def run(self, query: str, *arguments: object) -> list[dict[str, Any]]:
+        cursor = await self.connection.execute(query, arguments)
+        return await cursor.fetchall() if cursor.description else []
+
+    async def one(self, query: str, *arguments: object) -> Any:
+        (row,) = await self.run(query, *arguments)
+        return next(iter(row.values())) if len(row) == 1 else row
+
+    async def insert(self, **columns: object) -> UUID:
+        columns.setdefault("workload_name", "test")
+        names = ", ".join(columns)
+        places = ", ".join(["%s"] * len(columns))
+        return await self.one(
+            f"insert into compute_workloads ({names}) values ({places}) returning id", *columns.values()
+        )
+
+    async def row(self, workload_id: UUID) -> dict[str, Any]:
+        return await self.one("select * from compute_workloads where id = %s", workload_id)
+
+    async def run_out(self, *workload_ids: UUID) -> None:
+        """The lease's time passes, by the only clock that counts."""
+        await self.run(
+            "update agent.leases set until = clock_timestamp() - interval '1 ms' where workload_id = any(%s)",
+            list(workload_ids),
+        )
+
+    async def outcomes(self, workload_id: UUID) -> list[str]:
+        rows = await self.run("select outcome from agent.runs where workload_id = %s order by token", workload_id)
+        return [row["outcome"] for row in rows]
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True, row_factory=dict_row) as connection:
+        yield Database(connection)
+
+
+@pytest.fixture
+def claim(store: RpcStore) -> Callable[..., Awaitable[list[Claim]]]:
+    async def claimed(limit: int = 10, *, owner: str = "poller", max_attempts: int = 5) -> list[Claim]:
+        return await store.claim(owner=owner, limit=limit, lease_seconds=60, max_attempts=max_attempts)
+
+    return claimed
+
+
+@pytest.fixture
+def answer() -> Callable[..., Recommendation]:
+    def recommendation(*, options: int = 3, summary: str = "Run it in the north.", **metadata: Any) -> Recommendation:
+        reasons = ("low_carbon", "pricing", "availability")
+        return Recommendation(
+            options=tuple(
+                RankedOption(
+                    region=f"Region {number}",
+                    region_number=number,
+                    carbon_intensity=Decimal("12.34") + number,
+                    renewable_mix=Decimal("87.20"),
+                    cost_gbp=Decimal("1.2345"),
+                    reason=reasons[number - 1],
+                    start=WINDOW,
+                    end=WINDOW + timedelta(hours=2),
+                )
+                for number in range(1, options + 1)
+            ),
+            source="energy",
+            rank=2,
+            confidence=Decimal("0.83"),
+            decision_summary=summary,
+            metadata={"provenance": {"power_kw": 1.5}, **metadata},
+        )
+
+    return recommendation
