@@ -24,7 +24,7 @@ class Database:
         self.connection = connection
 
     async def run(self, query: str, *arguments: object) -> list[dict[str, Any]]:
-        cursor = await self.connection.execute(query, arguments)
+        cursor = await self.connection.execute(query, arguments or None)
         return await cursor.fetchall() if cursor.description else []
 
     async def one(self, query: str, *arguments: object) -> Any:
