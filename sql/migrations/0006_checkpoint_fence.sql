@@ -4,6 +4,13 @@
 create schema if not exists agent;
 create schema if not exists agent_checkpoints;  -- LangGraph's own tables; `gridwise migrate` has LangGraph make them
 
+create table if not exists agent.migrations (
+    name text primary key,
+    checksum text,
+    applied_at timestamptz not null default clock_timestamp()
+);
+alter table agent.migrations enable row level security;
+
 create table if not exists agent.thread_fence (
     thread_id text primary key,
     token bigint not null,
@@ -65,10 +72,4 @@ begin
 end
 $$;
 
-do $$
-begin
-    if to_regclass('agent.migrations') is not null then
-        insert into agent.migrations (name) values ('0006_checkpoint_fence') on conflict (name) do nothing;
-    end if;
-end
-$$;
+insert into agent.migrations (name) values ('0006_checkpoint_fence') on conflict (name) do nothing;

@@ -202,7 +202,9 @@ async def test_the_status_tells_what_is_going_on(db: Any, store: RpcStore, claim
     assert (hour["queued"], hour["failed"], hour["retry"], hour["lost"]) == (1, 1, 1, 0)
     assert hour["median_seconds"] >= 0
     depth = await store.depth()
-    assert {key: status[key] for key in ("pending", "in_flight")} == {key: depth[key] for key in ("pending", "in_flight")}
+    assert {key: status[key] for key in ("pending", "in_flight")} == {
+        key: depth[key] for key in ("pending", "in_flight")
+    }
 
 
 async def test_the_status_shows_a_snapshot_that_somebody_holds_open(
