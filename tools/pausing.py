@@ -1,9 +1,10 @@
 """Runs with pauses: the exact optimum over plans that use half-hours whole, but for one.
 
 The window is cut into cells at its ends and at slot edges. A plan uses each cell wholly or not at all, one cell apart
-that takes the remainder next to a used neighbour; no stretch is shorter than the job's minimum run, in whole
-half-hours. Without caps no plan of any shape is better: weights are constant within a slot, so minutes can be moved
-between two part-used cells, to the cheaper one, until one of them is whole or empty.
+that takes the remainder next to a used neighbour; a cell that lacks figures or power for a part of it is not used, and
+no stretch is shorter than the job's minimum run, in whole half-hours. Without caps no plan of any shape is better:
+weights are constant within a slot, so minutes can be moved between two part-used cells, to the cheaper one, until one
+of them is whole or empty.
 
 With the usual minimum run of one half-hour and no overhead per resume, the optimum is "the cheapest cells", with the
 remainder and the part-slots at the window's ends tried in every way at once. Other cases, and optima that break a cap,

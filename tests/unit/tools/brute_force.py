@@ -1,7 +1,7 @@
 """The placement search done by trying everything: slow, obvious, sharing no code with the product's.
 
 Works on per-minute arrays. Plans with pauses are all subsets of the window's ten-minute units that use half-hours
-whole but for one, so instances must lie on ten-minute marks.
+whole but for one, and none that lacks figures or power for a part of it, so instances must lie on ten-minute marks.
 """
 
 from dataclasses import dataclass
@@ -140,7 +140,8 @@ def paused(problem: Problem, market: Market, asset: Asset, ok):
     total = job.duration_minutes + job.resume_overhead_minutes * (stretches - 1)
     good = (used * UNIT == total) & (stretches > 0) & (shortest * UNIT >= min_run)
     starts = first + np.arange(units) * UNIT
-    good &= ~(bits & ~ok[starts]).any(axis=1)
+    free = np.array([ok[max(first, slot * 30) : min(finish, slot * 30 + 30)].all() for slot in starts // 30])
+    good &= ~(bits & ~free).any(axis=1)
     good &= starts[bits.argmax(axis=1)] <= last
     partial = np.zeros(len(bits), int)
     for slot in np.unique(starts // 30):
