@@ -177,9 +177,20 @@ def _locate(place: Path) -> Server:
         socket = Path(tempfile.gettempdir()) / f"gridwise-{digest}"
         socket.mkdir(mode=0o700, exist_ok=True)
     if account:
+        _check_passage(place, account)
         for owned in {data, socket}:
             shutil.chown(owned, account)
     return Server(binaries=_binaries(place, account), data=data, socket=socket, account=account)
+
+
+def _check_passage(place: Path, account: str) -> None:
+    for parent in (place, *place.resolve().parents):
+        if not parent.stat().st_mode & 0o001:
+            msg = (
+                f"PostgreSQL does not run as root, and the account {account!r} may not pass {parent} to reach its data. "
+                "Choose a folder elsewhere, or set DATABASE_URL."
+            )
+            raise EmbeddedPostgresError(msg)
 
 
 def _make_folder(place: Path) -> None:
@@ -199,16 +210,23 @@ def _binaries(place: Path, account: str | None) -> Path:
     installed = Path(spec.submodule_search_locations[0]) / f"pginstall{MAJOR_VERSION}"
     if account is None or _reachable(installed):
         return installed / "bin"
-    # the other account cannot pass, say, /root: copy rather than open up folders that are not ours
+    return _copied(installed, place) / "bin"
+
+
+def _copied(installed: Path, place: Path) -> Path:
+    """Where the other account can run them: copied rather than opened up, as the folders above are not ours."""
     copy = place / f"server-{hashlib.sha256(os.fsencode(installed)).hexdigest()[:12]}"
     if not copy.exists():
         partial = Path(tempfile.mkdtemp(dir=place))
-        shutil.copytree(installed, partial / "server", symlinks=True)
-        for path in (partial / "server").rglob("*"):
-            path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044 | (path.stat().st_mode & 0o100) >> 3))
-        (partial / "server").rename(copy)
-        partial.rmdir()
-    return copy / "bin"
+        package, libraries = installed.parent, installed.parent.with_suffix(".libs")
+        shutil.copytree(installed, partial / package.name / installed.name, symlinks=True)
+        if libraries.is_dir():  # found by a path relative to the programs
+            shutil.copytree(libraries, partial / libraries.name, symlinks=True)
+        for path in (partial, *partial.rglob("*")):
+            runs = path.is_dir() or path.stat().st_mode & 0o100
+            path.chmod(path.stat().st_mode | (0o055 if runs else 0o044))
+        partial.rename(copy)
+    return copy / installed.parent.name / installed.name
 
 
 def _reachable(folder: Path) -> bool:

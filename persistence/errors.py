@@ -9,6 +9,13 @@ class StoreError(Exception):
         self.retryable = retryable
 
 
+class Unreachable(StoreError):  # noqa: N818  says what happened
+    """Nobody answered in the time given. Always retryable, by whoever can wait longer than one call."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=True)
+
+
 class MigrationNeeded(StoreError):  # noqa: N818  says what happened
     """The database lacks a function, table or column of this version."""
 

@@ -1,6 +1,7 @@
 """Connections to PostgreSQL, set up the one way that also works behind a transaction pooler."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -21,6 +22,9 @@ _LONGEST_INTEGER: Final = 400
 """Digits; Python refuses to parse 4,300 and more, and a user may have put that into `metadata`."""
 _MISSING: Final = ("42883", "42P01", "42703", "3F000")
 _DENIED: Final = ("28000", "28P01", "42501")
+_REFUSED_LOGIN: Final = re.compile(
+    r"authentication failed|no password supplied|(role|database) \S+ does not exist|no pg_hba.conf entry"
+)
 _TRANSIENT: Final = ("08", "40", "53", "55P03", "57P", "25006")
 
 
@@ -70,8 +74,7 @@ def translate(error: psycopg.Error) -> StoreError:
     state = error.sqlstate
     reason = (error.diag.message_primary or str(error)).strip() or type(error).__name__
     if state is None:
-        denied = "password authentication failed" in reason or "no password supplied" in reason
-        if denied:
+        if _REFUSED_LOGIN.search(reason):  # while connecting, libpq passes on no SQLSTATE
             return AccessDenied(f"The database refused the login: {reason}. Check DATABASE_URL.")
         return StoreError(
             f"The database cannot be reached: {reason}", retryable=isinstance(error, psycopg.OperationalError)

@@ -11,18 +11,22 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import PoolTimeout
 from pydantic import JsonValue
 
-from persistence.errors import StoreError
+from persistence.errors import Unreachable
 from persistence.pool import CONNECT_SECONDS, Pool, open_pool, server_name, translate
 from persistence.rpc import RpcStore
 
 CHANNEL: Final = "compute_workloads"
 """Notified by sql/migrations/0012_notify.sql."""
+JSON_PARAMETERS: Final = frozenset({"p_items", "p_rows", "p_details", "p_payload"})
+"""Parameters of the functions in sql/migrations that are jsonb."""
+WAIT_SECONDS: Final = 5.0
+"""For a connection; then the call fails as unreachable and the caller decides how long to go on."""
 
 
 @asynccontextmanager
 async def open_postgres_store(url: str, *, max_connections: int = 8) -> AsyncIterator[RpcStore]:
     """A store over a pool of its own. Opens without waiting for the server; calls then raise a retryable error."""
-    async with open_pool(url, name="store", max_size=max_connections, timeout_seconds=10) as pool:
+    async with open_pool(url, name="store", max_size=max_connections, timeout_seconds=WAIT_SECONDS) as pool:
         transport = PostgresTransport(pool, url)
         try:
             yield RpcStore(transport)
@@ -46,13 +50,13 @@ class PostgresTransport:
                 sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in arguments
             ),
         )
-        values = {name: _adapted(value) for name, value in arguments.items()}
+        values = {name: _adapted(name, value) for name, value in arguments.items()}
         try:
             async with self._pool.connection() as connection:
                 row = await (await connection.execute(query, values)).fetchone()
         except PoolTimeout as error:
-            msg = f"The database {self.name} does not answer: {error}."
-            raise StoreError(msg, retryable=True) from error
+            msg = f"The database {self.name} does not answer, or all {self._pool.max_size} connections are busy."
+            raise Unreachable(msg) from error
         except psycopg.Error as error:
             raise translate(error) from error
         return None if row is None else row["answer"]
@@ -89,8 +93,8 @@ class PostgresTransport:
         await self._stop_listening()
 
 
-def _adapted(value: JsonValue) -> object:
-    """Lists of scalars become array literals, whose element type the function's signature decides."""
-    if isinstance(value, list) and not any(isinstance(one, dict | list) for one in value):
-        return "{" + ",".join(str(one) for one in value) + "}"
-    return Jsonb(value) if isinstance(value, dict | list) else value
+def _adapted(name: str, value: JsonValue) -> object:
+    """Other lists become array literals, whose element type the function's signature decides."""
+    if name in JSON_PARAMETERS:
+        return None if value is None else Jsonb(value)
+    return "{" + ",".join(str(one) for one in value) + "}" if isinstance(value, list) else value

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from pydantic import JsonValue
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from persistence.errors import LeaseLost, StoreError
+from persistence.errors import LeaseLost, StoreError, Unreachable
 from persistence.store import Claim, FailOutcome, Lease, Row
 from persistence.workload import Recommendation
 
@@ -42,7 +42,7 @@ class RpcStore:
 
     async def call(self, function: str, arguments: Mapping[str, JsonValue]) -> JsonValue:
         async for attempt in AsyncRetrying(
-            retry=retry_if_exception(lambda error: isinstance(error, StoreError) and error.retryable),
+            retry=retry_if_exception(_worth_sending_again),
             stop=stop_after_attempt(SENDS),
             wait=wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE_SECONDS),
             before_sleep=self._recover,
@@ -174,6 +174,11 @@ class RpcStore:
 
     async def aclose(self) -> None:
         await self._transport.aclose()
+
+
+def _worth_sending_again(error: BaseException) -> bool:
+    """A call that has waited for a connection in vain would only wait again."""
+    return isinstance(error, StoreError) and error.retryable and not isinstance(error, Unreachable)
 
 
 def _held(leases: Sequence[Lease]) -> dict[str, JsonValue]:

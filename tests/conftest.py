@@ -91,7 +91,7 @@ class Cluster:
 
 
 def _fastest_folder() -> str | None:
-    """Memory, where a machine offers enough of it: cloning a database takes a hundredth of a second, not a third."""
+    """Memory, where the machine has enough of it: cloning a database takes a hundredth of a second, not a third."""
     memory = Path("/dev/shm")
     roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2 << 30
     return str(memory) if roomy else None
@@ -131,6 +131,15 @@ def cluster() -> Iterator[Cluster]:
         thread.join()
         loop.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def server_folder() -> Iterator[Path]:
+    """A place for a server of the test's own, which its account can reach."""
+    path = Path(tempfile.mkdtemp(prefix="gridwise-test-", dir=_fastest_folder()))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
 
 
 @pytest.fixture
