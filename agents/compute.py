@@ -67,17 +67,11 @@ def compute_agent(model: AgentModel) -> LoopGraph:
             tools=COMPUTE_TOOLS,
             answer=ComputeAnswer,
             rounds=ROUNDS,
-            brief=_brief,
+            brief=lambda state: render(state["workload"], state["problem"]),
             conclude=_conclude,
         ),
         model,
     )
-
-
-def _brief(state: LoopState) -> str:
-    """Raises `Infeasible` before a model is asked about what cannot be placed."""
-    optimum(state["problem"], state["market"])
-    return render(state["workload"], state["problem"])
 
 
 def _conclude(answer: ComputeAnswer, state: LoopState, model: str, is_last: bool) -> LoopOutput:

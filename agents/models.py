@@ -38,6 +38,11 @@ class AgentModel:
         """For the one turn that answers: JSON by schema and no tools (both together is a 400 on Gemini 2.5)."""
         return self.chat.bind(response_mime_type="application/json", response_json_schema=json_schema(answer))
 
+    async def aclose(self) -> None:
+        """Close the client's connections."""
+        if isinstance(self.chat, ChatGoogleGenerativeAI):
+            await self.chat.aclose()
+
 
 @dataclass(frozen=True)
 class Models:
@@ -78,6 +83,11 @@ class Models:
 
         agent = model(agent_model)
         return cls(compute=agent, energy=agent, head=model(head_model))
+
+    async def aclose(self) -> None:
+        """Close every client, on the event loop that used it."""
+        for model in {id(model.chat): model for model in (self.compute, self.energy, self.head)}.values():
+            await model.aclose()
 
 
 def _gemini(

@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Sequence
+from json import JSONDecodeError
 
 import httpx
-from google.genai.errors import APIError
+from google.genai.errors import APIError, UnknownApiResponseError
 from langchain_core.exceptions import ContextOverflowError
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable
 from langchain_google_genai.chat_models import ChatGoogleGenerativeAIError
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from agents.errors import FailureKind, ModelError
 
@@ -29,6 +30,16 @@ _FINISH: dict[str, tuple[FailureKind, bool, str]] = {
     "UNEXPECTED_TOOL_CALL": ("malformed_call", True, "it called a tool where none was offered"),
     "TOO_MANY_TOOL_CALLS": ("malformed_call", True, "it called too many tools in a row"),
 }
+_CLIENT_ERRORS = (
+    ChatGoogleGenerativeAIError,
+    APIError,
+    ContextOverflowError,
+    httpx.HTTPError,
+    TimeoutError,
+    JSONDecodeError,
+    ValidationError,
+    UnknownApiResponseError,
+)
 _KEPT_METADATA = frozenset({"finish_reason", "model_name", "model_provider", "output_version"})
 _USABLE = {"", "STOP", "FINISH_REASON_UNSPECIFIED"}
 
@@ -52,7 +63,7 @@ async def ask(model: Runnable[LanguageModelInput, AIMessage], messages: Sequence
     """
     try:
         reply = await model.ainvoke(list(messages))
-    except (ChatGoogleGenerativeAIError, APIError, ContextOverflowError, httpx.HTTPError, TimeoutError) as error:
+    except _CLIENT_ERRORS as error:
         raise _translate(error) from error
     check(reply)
     kept = {key: _name(value) for key, value in reply.response_metadata.items() if key in _KEPT_METADATA}
@@ -97,6 +108,8 @@ def _translate(error: Exception) -> ModelError:
         return _failure("timeout", "it did not answer in time", retryable=True)
     if isinstance(error, httpx.HTTPError):
         return _failure("unreachable", f"it cannot be reached ({type(error).__name__})", retryable=True)
+    if isinstance(error, JSONDecodeError | ValidationError | UnknownApiResponseError):
+        return _failure("server_error", "what answered is not Gemini; check GEMINI_BASE_URL", retryable=True)
     return _failure("bad_request", "the request could not be sent as the client built it")
 
 

@@ -80,14 +80,6 @@ async def test_words_that_leave_no_placement_fail_with_what_binds(
         await decide(workload(request_text="It must stay in the East Midlands."), problem(), market)
 
 
-async def test_no_model_is_asked_about_what_cannot_be_placed(
-    workload: Callable[..., Workload], problem: Make, market: Market
-) -> None:
-    with pytest.raises(Infeasible) as caught:
-        await decide(workload(max_price_gbp=0.0001), problem(max_price_gbp=0.0001), market)
-    assert caught.value.binding == "max_price_gbp"
-
-
 async def test_the_same_input_gives_the_same_decision(
     workload: Callable[..., Workload], problem: Make, market: Market
 ) -> None:
