@@ -187,8 +187,8 @@ def _check_passage(place: Path, account: str) -> None:
     for parent in (place, *place.resolve().parents):
         if not parent.stat().st_mode & 0o001:
             msg = (
-                f"PostgreSQL does not run as root, and the account {account!r} may not pass {parent} to reach its data. "
-                "Choose a folder elsewhere, or set DATABASE_URL."
+                f"PostgreSQL does not run as root, and the account {account!r} may not pass {parent} "
+                "to reach its data. Choose a folder elsewhere, or set DATABASE_URL."
             )
             raise EmbeddedPostgresError(msg)
 
