@@ -1,0 +1,34 @@
+"""`gridwise show ID`: one workload, its state and what was recommended."""
+
+import asyncio
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from graph.commands.options import AsJson
+from graph.console import Output
+from graph.presentation import describe
+from graph.services import open_store
+from graph.settings import load_settings
+from persistence.store import Row
+
+
+def show(
+    workload_id: Annotated[UUID, typer.Argument(metavar="ID")],
+    as_json: AsJson = False,
+) -> None:
+    """Show one workload and its recommendation. Exit code 1 if there is none such, or it failed."""
+    output = Output(as_json=as_json)
+    row = asyncio.run(_read(workload_id))
+    if row is None:
+        output.say(f"No workload {workload_id}. `gridwise status` lists what is there.")
+        raise typer.Exit(1)
+    output.records([row], lines=describe(row))
+    if row["status"] == "failed":
+        raise typer.Exit(1)
+
+
+async def _read(workload_id: UUID) -> Row | None:
+    async with open_store(load_settings()) as store:
+        return await store.read(workload_id)

@@ -1,0 +1,145 @@
+"""The last step: from three option ids to the recommendation that is written back. All figures are looked up here."""
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_EVEN, Decimal
+from importlib.metadata import version
+
+from pydantic import JsonValue
+
+from agents.state import AgentsState, ComputeAnalysis, EnergyAnalysis, RankedChoice
+from persistence.workload import RankedOption, Recommendation
+from tools.candidates import option_by_id
+from tools.confidence import confidence
+from tools.market import Market
+from tools.placement import Option, Problem
+from tools.regions import REGIONS
+from tools.search import run_now
+
+GRAPH_VERSION = version("gridwise")
+
+
+def recommend(state: AgentsState) -> Recommendation:
+    """The recommendation that the state's decision names."""
+    problem, market, decision = state["problem"], state["market"], state["decision"]
+    options = [option_by_id(problem, market, choice.option_id) for choice in decision.choices]
+    winner, baseline = options[0], run_now(problem, market)
+    listed = state["compute"] if winner.source == "compute" else state["energy"]
+    rank = _rank(winner.option_id, listed.option_ids)
+    probability = _decimal(confidence(winner, baseline, problem, market), 2)
+    details = [_details(option) for option in options]
+    return Recommendation(
+        options=tuple(_ranked(option, choice) for option, choice in zip(options, decision.choices, strict=True)),
+        source=winner.source,
+        rank=rank,
+        confidence=probability,
+        decision_summary=decision.decision_summary,
+        metadata={
+            "compute_analysis": state["compute"].model_dump(mode="json"),
+            "compute_options": _listing(problem, market, state["compute"]),
+            "energy_options": _listing(problem, market, state["energy"]),
+            "head_decision": decision.model_dump(mode="json"),
+            "recommendations": [
+                {**detail, "rank": place, "reason": choice.reason, "reasoning": choice.reasoning}
+                for place, (detail, choice) in enumerate(zip(details, decision.choices, strict=True), 1)
+            ],
+            "selected_option": {
+                "source": winner.source,
+                "rank": rank,
+                "option_data": details[0],
+                "reasoning": decision.choices[0].reasoning,
+            },
+            "decision_summary": decision.decision_summary,
+            "provenance": _provenance(state, winner, baseline),
+        },
+    )
+
+
+def _rank(option_id: str, listed: Sequence[str]) -> int:
+    """The place within its source's list of three; 1 for an option that its source did not list."""
+    return listed.index(option_id) + 1 if option_id in listed[:3] else 1
+
+
+def _ranked(option: Option, choice: RankedChoice) -> RankedOption:
+    return RankedOption(
+        region=REGIONS[option.asset.region].name,
+        region_number=option.asset.region,
+        region_id=option.asset.region_id,
+        grid_zone_id=option.asset.grid_zone_id,
+        asset_id=option.asset.asset_id,
+        carbon_intensity=_decimal(option.intensity_g_per_kwh, 2),
+        renewable_mix=_decimal(option.renewable_pct, 2),
+        cost_gbp=None if option.cost_gbp is None else _decimal(option.cost_gbp, 4),
+        reason=choice.reason,
+        start=option.start,
+        end=option.end,
+    )
+
+
+def _listing(problem: Problem, market: Market, analysis: ComputeAnalysis | EnergyAnalysis) -> JsonValue:
+    options = [option_by_id(problem, market, option_id) for option_id in analysis.option_ids[:3]]
+    return {"options": [_details(option) for option in options], "analysis_summary": analysis.analysis_summary}
+
+
+def _details(option: Option) -> dict[str, JsonValue]:
+    return {
+        "option_id": option.option_id,
+        "source": option.source,
+        "region": REGIONS[option.asset.region].name,
+        "asset": option.asset.name,
+        "asset_id": None if option.asset.asset_id is None else str(option.asset.asset_id),
+        "start": option.start.isoformat(),
+        "end": option.end.isoformat(),
+        "segments": [[part.start.isoformat(), part.end.isoformat()] for part in option.segments],
+        "energy_kwh": round(option.energy_kwh, 4),
+        "carbon_g": round(option.carbon_g, 2),
+        "carbon_intensity_gco2_kwh": round(option.intensity_g_per_kwh, 2),
+        "renewable_pct": round(option.renewable_pct, 2),
+        "cost_gbp": None if option.cost_gbp is None else round(option.cost_gbp, 4),
+        "price_is_estimated": option.price_is_estimated,
+        "label": option.label,
+    }
+
+
+def _provenance(state: AgentsState, winner: Option, baseline: Option) -> JsonValue:
+    problem, market = state["problem"], state["market"]
+    return {
+        "graph_version": GRAPH_VERSION,
+        "clock": problem.now.isoformat(),
+        "carbon": market.carbon.model_dump(mode="json"),
+        "price": market.price.model_dump(mode="json"),
+        "models": {
+            "compute": state["compute"].model,
+            "energy": state["energy"].model,
+            "head": state["decision"].model,
+        },
+        "usage": {agent: usage.model_dump() for agent, usage in state["usage"].items()},
+        "carbon_price_gbp_per_tonne": problem.carbon_price_gbp_per_tonne,
+        "power_kw": round(problem.job.power_kw, 4),
+        "assumptions": list(problem.job.assumptions),
+        "counterfactual": _details(baseline),
+        "savings": savings(winner, baseline),
+    }
+
+
+def savings(winner: Option, baseline: Option) -> dict[str, JsonValue]:
+    """Against running now. A percentage of nothing, or of a negative cost, is null."""
+    carbon_g = baseline.carbon_g - winner.carbon_g
+    cost_gbp = (
+        None if winner.cost_gbp is None or baseline.cost_gbp is None else round(baseline.cost_gbp - winner.cost_gbp, 4)
+    )
+    return {
+        "carbon_g": round(carbon_g, 2),
+        "carbon_pct": round(100 * carbon_g / baseline.carbon_g, 1) if baseline.carbon_g > 0 else None,
+        "cost_gbp": cost_gbp,
+        "cost_pct": (
+            round(100 * cost_gbp / baseline.cost_gbp, 1)
+            if cost_gbp is not None and baseline.cost_gbp is not None and baseline.cost_gbp > 0
+            else None
+        ),
+    }
+
+
+def _decimal(value: float, places: int) -> Decimal:
+    return Decimal(repr(value)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
+
+

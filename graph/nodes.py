@@ -1,0 +1,59 @@
+"""The two nodes that no model has a part in: the facts at the start, the recommendation at the end."""
+
+from datetime import UTC, datetime
+from typing import TypedDict
+
+from agents.brief import problem_from
+from agents.state import AgentsState
+from graph.conclude import recommend
+from graph.places import Places
+from graph.state import GraphInput, GraphOutput
+from persistence.workload import Workload, parse_workload
+from tools.candidates import energy_candidates
+from tools.market import Market, MarketSource
+from tools.placement import Problem
+
+
+class Prepared(TypedDict):
+    """What the agents start from."""
+
+    workload: Workload
+    clock: datetime
+    problem: Problem
+    market: Market
+
+
+class Prepare:
+    """Check the row, take the market's snapshot, set the problem."""
+
+    def __init__(self, source: MarketSource, places: Places) -> None:
+        self._source = source
+        self._places = places
+
+    async def __call__(self, state: GraphInput) -> Prepared:
+        """Raises `InvalidWorkload` or `Infeasible` before a model is asked, where no wish in the text can help."""
+        workload = parse_workload(state["row"])
+        clock = state["clock"] or datetime.now(UTC)
+        market = await self._source.market(clock)
+        problem = problem_from(
+            workload,
+            assets=await self._places.assets(),
+            commitments=await self._places.commitments(market.start, market.end),
+            now=clock,
+        )
+        energy_candidates(_most_favourable(problem, workload), market)
+        return {"workload": workload, "clock": clock, "problem": problem, "market": market}
+
+
+def _most_favourable(problem: Problem, workload: Workload) -> Problem:
+    """Text can only tighten, but for one thing: it may say that the workload can be paused."""
+    if workload.request_text is None:
+        return problem
+    return problem.model_copy(update={"job": problem.job.model_copy(update={"pausable": True})})
+
+
+class Conclude:
+    """Turn the decision's ids into the recommendation."""
+
+    async def __call__(self, state: AgentsState) -> GraphOutput:
+        return {"recommendation": recommend(state)}

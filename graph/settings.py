@@ -1,0 +1,122 @@
+"""Configuration: the only module that reads the environment and `.env`."""
+
+from pathlib import Path
+from typing import Any, Literal, Self, TypeAlias
+
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tools.errors import GridwiseError
+
+ModelChoice: TypeAlias = Literal["auto", "gemini", "offline"]
+SourceChoice: TypeAlias = Literal["live", "recorded"]
+
+_SECRET = {"SUPABASE_KEY", "GEMINI_API_KEY", "DATABASE_URL"}
+_FIXES = {
+    "SUPABASE_URL": "give the project's address, such as https://abcdefgh.supabase.co, or remove it",
+    "SUPABASE_KEY": "give the service-role key (Project settings, API keys) together with SUPABASE_URL",
+    "DATABASE_URL": "give a PostgreSQL address, such as postgresql://user:password@host:5432/postgres, or remove it",
+    "GRIDWISE_MODEL": "one of auto, gemini, offline; gemini needs GEMINI_API_KEY",
+    "GRIDWISE_SOURCES": "live or recorded",
+    "WORKLOAD_POLL_INTERVAL": "seconds between polls, 0.1 to 3600",
+    "MAX_WORKLOADS_PER_CYCLE": "workloads in flight per poller, 1 to 500",
+    "GRIDWISE_LEASE_SECONDS": "whole seconds, 3 to 3600",
+    "GRIDWISE_MAX_ATTEMPTS": "a whole number, 1 to 100",
+    "GRIDWISE_MODEL_RPM": "model requests per minute, more than 0, or remove it for no limit",
+}
+
+
+class ConfigurationError(GridwiseError):
+    """A setting is wrong: the message names the variable, its value and the fix. Exit code 2."""
+
+
+class Settings(BaseSettings):
+    """Values of the environment, then of `.env`. Names are the contract's; see README, Configuration."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    supabase_url: HttpUrl | None = Field(default=None, validation_alias="SUPABASE_URL")
+    supabase_key: SecretStr | None = Field(default=None, validation_alias="SUPABASE_KEY")
+    database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    data_dir: Path | None = Field(default=None, validation_alias="GRIDWISE_DATA_DIR")
+    """Folder of the embedded PostgreSQL; the user's data folder when unset."""
+
+    gemini_api_key: SecretStr | None = Field(default=None, validation_alias="GEMINI_API_KEY")
+    gemini_base_url: HttpUrl | None = Field(default=None, validation_alias="GEMINI_BASE_URL")
+    model: ModelChoice = Field(default="auto", validation_alias="GRIDWISE_MODEL")
+    agent_model: str = Field(default="gemini-3.5-flash-lite", validation_alias="GRIDWISE_AGENT_MODEL")
+    """Model of the compute and energy agents."""
+    head_model: str = Field(default="gemini-3.6-flash", validation_alias="GRIDWISE_HEAD_MODEL")
+    model_timeout_seconds: float = Field(default=60, gt=0, le=600, validation_alias="GRIDWISE_MODEL_TIMEOUT")
+    model_rpm: float | None = Field(default=None, gt=0, validation_alias="GRIDWISE_MODEL_RPM")
+
+    sources: SourceChoice = Field(default="live", validation_alias="GRIDWISE_SOURCES")
+    neso_base_url: HttpUrl = Field(
+        default=HttpUrl("https://api.carbonintensity.org.uk"), validation_alias="NESO_BASE_URL"
+    )
+    octopus_base_url: HttpUrl = Field(
+        default=HttpUrl("https://api.octopus.energy/v1"), validation_alias="OCTOPUS_BASE_URL"
+    )
+
+    poll_interval_seconds: float = Field(default=10, ge=0.1, le=3600, validation_alias="WORKLOAD_POLL_INTERVAL")
+    concurrency: int = Field(default=5, ge=1, le=500, validation_alias="MAX_WORKLOADS_PER_CYCLE")
+    lease_seconds: int = Field(default=60, ge=3, le=3600, validation_alias="GRIDWISE_LEASE_SECONDS")
+    max_attempts: int = Field(default=5, ge=1, le=100, validation_alias="GRIDWISE_MAX_ATTEMPTS")
+    retention_hours: float = Field(default=24 * 7, ge=0, validation_alias="GRIDWISE_RETENTION_HOURS")
+    """How long checkpoints of finished runs are kept."""
+    log_format: Literal["auto", "text", "json"] = Field(default="auto", validation_alias="GRIDWISE_LOG_FORMAT")
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            msg = "it does not start with postgresql://"
+            raise ValueError(msg)
+        return value
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        if (self.supabase_url is None) != (self.supabase_key is None):
+            missing = "SUPABASE_KEY" if self.supabase_key is None else "SUPABASE_URL"
+            msg = f"{missing} is missing: SUPABASE_URL and SUPABASE_KEY go together"
+            raise ValueError(msg)
+        if self.model == "gemini" and self.gemini_api_key is None:
+            msg = "GRIDWISE_MODEL=gemini needs GEMINI_API_KEY"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def model_kind(self) -> Literal["gemini", "offline"]:
+        """`auto` is Gemini where a key is set; never a fallback for a Gemini that fails."""
+        if self.model == "auto":
+            return "gemini" if self.gemini_api_key else "offline"
+        return self.model
+
+    @property
+    def is_embedded(self) -> bool:
+        return self.database_url is None
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment and `.env`; `overrides` are field names given on the command line.
+
+    Raises:
+        ConfigurationError: one line a wrong variable: its name, its value (secrets masked), the fix.
+    """
+    try:
+        settings = Settings()
+        return settings if not overrides else settings.model_copy(update=overrides)
+    except ValidationError as error:
+        lines = [_describe(detail["loc"], detail["msg"], detail.get("input")) for detail in error.errors()]
+        raise ConfigurationError("\n".join(lines)) from None
+
+
+def _describe(location: tuple[int | str, ...], message: str, value: object) -> str:
+    if not location:
+        return message.removeprefix("Value error, ")
+    name = str(location[0])
+    shown = "(hidden)" if name in _SECRET else repr(value)
+    fix = _FIXES.get(name, "see README, Configuration")
+    return f"{name}={shown}: {message.removeprefix('Value error, ')}. Fix: {fix}."
