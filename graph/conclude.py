@@ -12,7 +12,8 @@ from tools.candidates import option_by_id
 from tools.confidence import confidence
 from tools.market import Market
 from tools.placement import Option, Problem
-from tools.regions import REGIONS
+from tools.regions import region_name
+from tools.savings import savings
 from tools.search import run_now
 
 GRAPH_VERSION = version("gridwise")
@@ -25,7 +26,7 @@ def recommend(state: AgentsState) -> Recommendation:
     winner, baseline = options[0], run_now(problem, market)
     listed = state["compute"] if winner.source == "compute" else state["energy"]
     rank = _rank(winner.option_id, listed.option_ids)
-    probability = _decimal(confidence(winner, baseline, problem, market), 2)
+    probability = _decimal(confidence(problem, market, winner, baseline), 2)
     details = [_details(option) for option in options]
     return Recommendation(
         options=tuple(_ranked(option, choice) for option, choice in zip(options, decision.choices, strict=True)),
@@ -61,7 +62,7 @@ def _rank(option_id: str, listed: Sequence[str]) -> int:
 
 def _ranked(option: Option, choice: RankedChoice) -> RankedOption:
     return RankedOption(
-        region=REGIONS[option.asset.region].name,
+        region=region_name(option.asset.region),
         region_number=option.asset.region,
         region_id=option.asset.region_id,
         grid_zone_id=option.asset.grid_zone_id,
@@ -84,7 +85,7 @@ def _details(option: Option) -> dict[str, JsonValue]:
     return {
         "option_id": option.option_id,
         "source": option.source,
-        "region": REGIONS[option.asset.region].name,
+        "region": region_name(option.asset.region),
         "asset": option.asset.name,
         "asset_id": None if option.asset.asset_id is None else str(option.asset.asset_id),
         "start": option.start.isoformat(),
@@ -117,26 +118,12 @@ def _provenance(state: AgentsState, winner: Option, baseline: Option) -> JsonVal
         "power_kw": round(problem.job.power_kw, 4),
         "assumptions": list(problem.job.assumptions),
         "counterfactual": _details(baseline),
-        "savings": savings(winner, baseline),
+        "savings": _rounded(savings(winner, baseline).model_dump()),
     }
 
 
-def savings(winner: Option, baseline: Option) -> dict[str, JsonValue]:
-    """Against running now. A percentage of nothing, or of a negative cost, is null."""
-    carbon_g = baseline.carbon_g - winner.carbon_g
-    cost_gbp = (
-        None if winner.cost_gbp is None or baseline.cost_gbp is None else round(baseline.cost_gbp - winner.cost_gbp, 4)
-    )
-    return {
-        "carbon_g": round(carbon_g, 2),
-        "carbon_pct": round(100 * carbon_g / baseline.carbon_g, 1) if baseline.carbon_g > 0 else None,
-        "cost_gbp": cost_gbp,
-        "cost_pct": (
-            round(100 * cost_gbp / baseline.cost_gbp, 1)
-            if cost_gbp is not None and baseline.cost_gbp is not None and baseline.cost_gbp > 0
-            else None
-        ),
-    }
+def _rounded(figures: dict[str, float | None]) -> dict[str, JsonValue]:
+    return {name: None if figure is None else round(figure, 4) for name, figure in figures.items()}
 
 
 def _decimal(value: float, places: int) -> Decimal:

@@ -9,9 +9,9 @@ from graph.conclude import recommend
 from graph.places import Places
 from graph.state import GraphInput, GraphOutput
 from persistence.workload import Workload, parse_workload
-from tools.candidates import energy_candidates
 from tools.market import Market, MarketSource
 from tools.placement import Problem
+from tools.search import optimum
 
 
 class Prepared(TypedDict):
@@ -41,7 +41,7 @@ class Prepare:
             commitments=await self._places.commitments(market.start, market.end),
             now=clock,
         )
-        energy_candidates(_most_favourable(problem, workload), market)
+        optimum(_most_favourable(problem, workload), market)
         return {"workload": workload, "clock": clock, "problem": problem, "market": market}
 
 
