@@ -1,29 +1,67 @@
 """The `gridwise` command. Exit codes: 0 done, 1 the thing asked about failed, 2 wrong usage or configuration,
 130 interrupted."""
 
-import asyncio
-import os
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from importlib.metadata import entry_points
-from typing import Any, TypeVar
+from typing import Final
 
-os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")  # read by langgraph at import: stored types are allow-listed
-
+import click
 import typer
 
 from graph.commands import demo, doctor, migrate, run, show, status, submit
 from graph.settings import ConfigurationError
+from persistence.errors import AccessDenied, MigrationNeeded, StoreError
 from tools.errors import GridwiseError
 
-T = TypeVar("T")
+DONE: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 130
 
-app = typer.Typer(
-    name="gridwise",
-    help="Where in Great Britain, and when, should a compute workload run?",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-for command in (run.run, demo.demo, submit.submit, show.show, status.status, migrate.migrate, doctor.doctor):
-    app.command()(command)
+PLUGINS: Final = "gridwise.commands"
+"""Entry points of commands that this package must not know, such as the evals'."""
+
+
+def make_app() -> typer.Typer:
+    app = typer.Typer(
+        name="gridwise",
+        help="Where in Great Britain, and when, should a compute workload run?",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    for command in (run.run, demo.demo, submit.submit, show.show, status.status, migrate.migrate, doctor.doctor):
+        app.command()(command)
+    for plugin in entry_points(group=PLUGINS):
+        app.command(plugin.name)(plugin.load())
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit code."""
+    sys.exit(exit_code(arguments))
+
+
+def exit_code(arguments: Sequence[str] | None = None) -> int:
+    try:
+        result = make_app()(args=None if arguments is None else list(arguments), standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        return USAGE
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except (ConfigurationError, MigrationNeeded, AccessDenied) as error:
+        return _explain(error, USAGE)
+    except (GridwiseError, StoreError) as error:
+        return _explain(error, FAILED)
+    return result if isinstance(result, int) else DONE
+
+
+def _explain(error: Exception, code: int) -> int:
+    typer.echo(str(error), err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -5,8 +5,10 @@ from typing import TypedDict
 
 from pydantic import JsonValue
 
-from agents.state import AgentsState
-from persistence.workload import Recommendation
+from agents.state import AgentsState, ComputeAnalysis, Decision, EnergyAnalysis, Usage
+from persistence.workload import Recommendation, Workload
+from tools.market import Market
+from tools.placement import Problem
 
 
 class GraphInput(TypedDict):
@@ -33,3 +35,16 @@ class State(AgentsState, total=False):
     """The run's now: fixed when it starts, so that a resumed run decides as the first one would."""
     recommendation: Recommendation
     """Written by `conclude`, read by whoever runs the graph."""
+
+
+STORED_TYPES: tuple[type, ...] = (
+    Workload,
+    Recommendation,
+    Problem,
+    Market,
+    ComputeAnalysis,
+    EnergyAnalysis,
+    Decision,
+    Usage,
+)
+"""Classes that a checkpoint may hold beside plain data and messages; nothing else is ever deserialised."""
