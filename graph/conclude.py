@@ -128,5 +128,3 @@ def _rounded(figures: dict[str, float | None]) -> dict[str, JsonValue]:
 
 def _decimal(value: float, places: int) -> Decimal:
     return Decimal(repr(value)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
-
-

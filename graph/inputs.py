@@ -12,10 +12,9 @@ _DEADLINES: Final = ("deadline", "latest_completion")
 
 
 def graph_input(row: Row, now: datetime) -> GraphInput:
-    """The row's input columns and the run's clock.
+    """The row's input columns and the run's clock, without what others keep in the row.
 
-    Raises `InvalidWorkload` before a thread is opened: what cannot be worked on leaves no checkpoint. Output columns and
-    other people's metadata stay behind, as every step would store them again.
+    Raises `InvalidWorkload` before a thread is opened: what cannot be worked on leaves no checkpoint.
     """
     parse_workload(row)
     metadata = row.get("metadata")

@@ -4,8 +4,10 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
+
+import structlog
 
 from graph.presentation import mapping
 from persistence.store import Row, Store
@@ -32,15 +34,23 @@ class StorePlaces:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._assets: tuple[Asset, ...] = ()
+        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
         self._read_at: float | None = None
 
     async def assets(self) -> tuple[Asset, ...]:
         async with self._lock:
             if self._read_at is None or self._clock() - self._read_at >= CATALOGUE_SECONDS:
                 rows = await self._store.catalogue()
-                self._assets = tuple(asset for row in rows if (asset := asset_from(row)) is not None)
+                self._assets = tuple(asset for row in rows if (asset := self._asset(row)) is not None)
                 self._read_at = self._clock()
             return self._assets
+
+    def _asset(self, row: Row) -> Asset | None:
+        try:
+            return asset_from(row)
+        except ValueError as error:
+            self._log.warning("Asset left out: its row cannot be read", asset=row.get("asset_name"), error=str(error))
+            return None
 
     async def commitments(self, start: datetime, end: datetime) -> tuple[Commitment, ...]:
         rows = await self._store.commitments(start, end)
@@ -71,9 +81,9 @@ def asset_from(row: Row) -> Asset | None:
     )
 
 
-def _uuid(value: Any) -> UUID | None:
+def _uuid(value: object) -> UUID | None:
     return None if value is None else UUID(str(value))
 
 
-def _float(value: Any) -> float | None:
-    return None if value is None else float(value)
+def _float(value: object) -> float | None:
+    return None if value is None else float(str(value))

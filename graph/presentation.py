@@ -53,10 +53,7 @@ def describe(row: Row) -> list[str]:
     lines += [
         f"where: {row['recommended_region']}",
         f"when: {window(row)} (UK time)",
-        f"carbon intensity: {_number(row.get('recommended_carbon_intensity'), 0)} gCO2/kWh"
-        f" · renewable: {_number(row.get('recommended_renewable_mix'), 0)} %"
-        f" · cost: {_money(row.get('recommended_cost_gbp'))}"
-        f" · confidence: {_number(row.get('recommendation_confidence'), 2)}",
+        _figures_line(row),
         *_savings_line(row),
         f"summary: {row.get('decision_summary')}",
     ]
@@ -69,6 +66,16 @@ def describe(row: Row) -> list[str]:
                 f" ({row.get(f'recommended_{rank}_reason')})"
             )
     return lines
+
+
+def _figures_line(row: Row) -> str:
+    figures = {
+        "carbon intensity": f"{_number(row.get('recommended_carbon_intensity'), 0)} gCO2/kWh",
+        "renewable": f"{_number(row.get('recommended_renewable_mix'), 0)} %",
+        "cost": _money(row.get("recommended_cost_gbp")),
+        "confidence": _number(row.get("recommendation_confidence"), 2),
+    }
+    return " · ".join(f"{name}: {figure}" for name, figure in figures.items())
 
 
 def _savings_line(row: Row) -> list[str]:

@@ -18,7 +18,9 @@ def status_lines(status: Row) -> list[str]:
     if len(lines) == 1:
         lines.append("  none")
     if oldest := mapping(status.get("oldest_pending")):
-        lines.append(f"oldest pending: {oldest['workload_name']} ({oldest['id']}), since {_when(oldest['submitted_at'])}")
+        lines.append(
+            f"oldest pending: {oldest['workload_name']} ({oldest['id']}), since {_when(oldest['submitted_at'])}"
+        )
     lines += _leases(_rows(status, "leases"))
     lines += _failures(_rows(status, "failures"))
     hour = mapping(status.get("last_hour"))
@@ -47,10 +49,11 @@ def _leases(leases: list[Mapping[str, Any]]) -> list[str]:
 
 
 def _failures(failures: list[Mapping[str, Any]]) -> list[str]:
-    lines = ["latest failures"] if failures else []
-    for failure in failures[:_SHOWN]:
-        lines.append(f"  {failure.get('workload_name')} ({failure['workload_id']}): {failure.get('error')}")
-    return lines
+    shown = [
+        f"  {failure.get('workload_name')} ({failure['workload_id']}): {failure.get('error')}"
+        for failure in failures[:_SHOWN]
+    ]
+    return ["latest failures", *shown] if shown else []
 
 
 def _rows(status: Row, key: str) -> list[Mapping[str, Any]]:

@@ -1,7 +1,7 @@
 """Configuration: the only module that reads the environment and `.env`."""
 
 from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -99,15 +99,15 @@ class Settings(BaseSettings):
         return self.database_url is None
 
 
-def load_settings(**overrides: Any) -> Settings:
-    """Read the environment and `.env`; `overrides` are field names given on the command line.
+def load_settings(*, sources: SourceChoice | None = None) -> Settings:
+    """Read the environment and `.env`; `sources` is what the command itself decides.
 
     Raises:
         ConfigurationError: one line a wrong variable: its name, its value (secrets masked), the fix.
     """
     try:
         settings = Settings()
-        return settings if not overrides else settings.model_copy(update=overrides)
+        return settings if sources is None else settings.model_copy(update={"sources": sources})
     except ValidationError as error:
         lines = [_describe(detail["loc"], detail["msg"], detail.get("input")) for detail in error.errors()]
         raise ConfigurationError("\n".join(lines)) from None

@@ -6,7 +6,7 @@ from typing import Any
 
 from langgraph.graph.state import CompiledStateGraph
 
-from graph.services import open_services
+from graph.runtime import open_services
 from graph.settings import load_settings
 
 

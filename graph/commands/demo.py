@@ -16,8 +16,8 @@ from graph.commands.run import banner, poll
 from graph.console import Output, make_table
 from graph.logs import configure_logs
 from graph.presentation import COLUMNS, cells
+from graph.runtime import Services, open_services
 from graph.samples import sample_rows
-from graph.services import Services, open_services
 from graph.settings import ConfigurationError, Settings, load_settings
 from persistence.store import Row, Store
 

@@ -15,7 +15,9 @@ from persistence.migrate import migrate as apply
 
 
 def migrate(
-    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit code 1 if something is missing.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit code 1 if something is missing.")
+    ] = False,
     print_sql: Annotated[bool, typer.Option("--print", help="Print the SQL, to paste into an editor.")] = False,
     sample_assets: Annotated[bool, typer.Option(help="Also add the made-up sample sites.")] = False,
     owner_policies: Annotated[bool, typer.Option(help="Also let users see only rows of their own.")] = False,

@@ -14,7 +14,8 @@ from graph.logs import configure_logs
 from graph.metrics import Metrics
 from graph.poller import new_owner, run_poller
 from graph.run import RunServices
-from graph.services import Services, open_services, store_at
+from graph.runtime import Services, open_services
+from graph.services import store_at
 from graph.settings import Settings, load_settings
 from graph.state import STORED_TYPES
 

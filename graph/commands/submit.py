@@ -20,7 +20,7 @@ from persistence.errors import InvalidWorkload
 from persistence.workload import Urgency, parse_workload
 
 
-def submit(  # noqa: PLR0913 (one parameter per flag)
+def submit(
     name: Annotated[str | None, typer.Argument(help="Name of the workload; leave out with --file.")] = None,
     file: Annotated[
         Path | None, typer.Option(help="Rows as JSON lines, keys as the columns are called; - reads standard input.")
@@ -100,9 +100,9 @@ def _parse_lines(text: str) -> Iterator[tuple[int, JsonValue]]:
                 yield number, f"not JSON: {error}"
 
 
-def _checked(rows: Iterator[tuple[int, JsonValue]] | list[tuple[int, JsonValue]]) -> tuple[
-    list[dict[str, JsonValue]], list[str]
-]:
+def _checked(
+    rows: Iterator[tuple[int, JsonValue]] | list[tuple[int, JsonValue]],
+) -> tuple[list[dict[str, JsonValue]], list[str]]:
     """Rows that the service will accept, and a line for each that it would refuse."""
     good: list[dict[str, JsonValue]] = []
     problems = []
