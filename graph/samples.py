@@ -108,6 +108,7 @@ def sample_rows(now: datetime, *, run: str) -> list[dict[str, JsonValue]]:
             "host_dc": "Sample Norwich Broads",
             "required_cpu_cores": 64,
             "required_memory_gb": 256,
+            "estimated_energy_kwh": 6.5,
             "estimated_duration_hours": 10,
             "is_deferrable": True,
             "deferral_window_mins": 1440,
