@@ -1,11 +1,11 @@
 """The graph: nodes and edges, nothing else."""
 
+from langgraph.graph import END, START, StateGraph
+
 from agents.compute import compute_agent
 from agents.energy import energy_agent
 from agents.head import head_agent
 from agents.models import Models
-from langgraph.graph import END, START, StateGraph
-
 from graph.nodes import Conclude, Prepare
 from graph.places import Places
 from graph.state import GraphInput, GraphOutput, State

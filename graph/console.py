@@ -40,7 +40,7 @@ class Output:
             self.console.print(make_table(title, columns, rows))
             return
         for row in (columns, *rows):
-            self.console.print("\t".join(row), markup=False)
+            print("\t".join(row))  # noqa: T201 (Rich would expand the tabs)
 
     def say(self, text: str) -> None:
         """A message for people; never part of the answer."""

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import TypedDict
 
 from agents.brief import problem_from
-
 from agents.state import AgentsState
 from graph.conclude import recommend
 from graph.places import Places

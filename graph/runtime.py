@@ -5,11 +5,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agents.models import Models
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
-from tools.live import LiveSource
 
+from agents.models import Models
 from graph.build import build_graph
 from graph.places import StorePlaces
 from graph.services import open_database, store_at
@@ -17,6 +16,7 @@ from graph.settings import Settings
 from persistence.pool import Pool, open_pool
 from persistence.source_cache import SourceCache
 from persistence.store import Store
+from tools.live import live_source
 from tools.market import MarketSource
 from tools.recorded import RecordedSource
 
@@ -84,7 +84,7 @@ def open_source(settings: Settings, store: Store) -> MarketSource:
     """Live figures through the cache that all pollers share, or the recorded day."""
     if settings.sources == "recorded":
         return RecordedSource()
-    return LiveSource(
+    return live_source(
         neso_base_url=str(settings.neso_base_url),
         octopus_base_url=str(settings.octopus_base_url),
         cache=SourceCache(store),

@@ -3,8 +3,10 @@
 import asyncio
 import csv
 import signal
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -37,8 +39,11 @@ AGILE = {
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> dict[str, Any]:
-    return {"cwd": tmp_path, "GRIDWISE_DATA_DIR": str(tmp_path / "data")}
+def home() -> Iterator[dict[str, Any]]:
+    """An empty home; not below pytest's folder, which the account that PostgreSQL runs under (as root) cannot enter."""
+    with TemporaryDirectory(prefix="gridwise-home-") as folder:
+        Path(folder).chmod(0o755)
+        yield {"cwd": Path(folder), "GRIDWISE_DATA_DIR": f"{folder}/data"}
 
 
 async def test_every_sample_is_answered_and_a_second_demo_works(home: dict[str, Any]) -> None:
