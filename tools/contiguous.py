@@ -95,7 +95,7 @@ def _at(grid: Grid, minutes: IntArray) -> Starts:
     lo, hi = np.clip(begin, 0, reach), np.clip(end, 0, reach)
     shared = minutes.ndim == 1
     row = grid.row if not shared else np.arange(len(grid.market.regions))
-    total = _cumulative(grid, row, hi) - _cumulative(grid, row, lo)
+    total = _cumulative(grid, row, hi, shared=shared) - _cumulative(grid, row, lo, shared=shared)
     where = row[:, None]
     holes = grid.holes[where, -(-hi // SLOT_MINUTES)] - grid.holes[where, lo // SLOT_MINUTES]
     if shared:
@@ -105,11 +105,11 @@ def _at(grid: Grid, minutes: IntArray) -> Starts:
     return Starts(begin, total, feasible)
 
 
-def _cumulative(grid: Grid, row: IntArray, minute: IntArray) -> FloatArray:
-    """(3, len(row), N): sums up to a minute; `minute` is (1, N) or (len(row), N)."""
+def _cumulative(grid: Grid, row: IntArray, minute: IntArray, *, shared: bool) -> FloatArray:
+    """(3, len(row), N): sums up to a minute; `minute` is (1, N) where shared by all market rows, else (len(row), N)."""
     slot, part = np.divmod(minute, SLOT_MINUTES)
     at = np.minimum(slot, grid.market.slots - 1)
-    if minute.shape[0] == 1:
+    if shared:
         total: FloatArray = grid.prefix[:, :, slot[0]] + grid.values[:, :, at[0]] * part
         return total
     where = row[:, None]

@@ -44,7 +44,9 @@ def explain(problem: Problem, market: Market, search: Search) -> Infeasible:
     relaxations = [_relaxation(problem, loosening, options[0], ideal[0]) for loosening, options in alone if options]
     if not relaxations:
         relaxations = [_together(problem, market, search, given, ideal[0])]
-    relaxations.sort(key=lambda r: (r.extra_gbp or 0.0, r.limit))
+    if any(relaxation.limit == "capacity" for relaxation in relaxations):
+        relaxations = [relaxation for relaxation in relaxations if relaxation.limit != "asset power"]
+    relaxations.sort(key=lambda relaxation: round(relaxation.extra_gbp or 0.0, 9))
     message = "No placement keeps every hard limit. " + _sentences(relaxations)
     message += _intensity_typed_as_grams(problem, market, search)
     return Infeasible(message, binding=relaxations[0].limit, relaxations=tuple(relaxations))

@@ -61,24 +61,18 @@ class LiveSource:
         self._neso = neso
         self._octopus = octopus
         self._cache = cache
+        self._fresh: dict[str, Answer] = {}
+        self._built: tuple[tuple[object, ...], Market] | None = None
 
     async def market(self, now: datetime) -> Market:
         start = slot_start(now)
         carbon = await self._answer(CARBON_KEY, now, self._fetch_carbon)
         prices = await self._answer(PRICE_KEY, now, self._fetch_prices)
-        intensity, renewable, low_carbon, carbon_note = _carbon(carbon, start, now)
-        price, estimated, price_note = _prices(prices, start, now)
-        return Market.pack(
-            start=start,
-            regions=REGION_IDS,
-            intensity=intensity,
-            renewable=renewable,
-            low_carbon=low_carbon,
-            price=price,
-            price_estimated=estimated,
-            carbon=carbon_note,
-            price_note=price_note,
-        )
+        key = (start, carbon.fetched_at, carbon.fault, prices.fetched_at, prices.fault)
+        if self._built is None or self._built[0] != key:
+            self._built = (key, _build(carbon, prices, start, now))
+        built = self._built[1]
+        return built.model_copy(update={"carbon": _aged(built.carbon, now), "price": _aged(built.price, now)})
 
     async def aclose(self) -> None:
         await self._neso.aclose()
@@ -96,8 +90,11 @@ class LiveSource:
         self, key: str, now: datetime, fetch: Callable[[datetime, Answer], Awaitable[dict[str, JsonValue]]]
     ) -> Answer:
         """This half-hour's answer, fetched by whoever comes first; else the last good one with the reason."""
-        cached = await self._cached(key, now)
+        cached = self._fresh.get(key) or await self._cached(key, now)
+        if not _is_of(cached, now):
+            cached = await self._cached(key, now)
         if not cached.fault:
+            self._fresh[key] = cached
             return cached
         async with self._cache.lock(key):
             cached = await self._cached(key, now)
@@ -118,8 +115,8 @@ class LiveSource:
         fetched_at = utc_time(payload.get("fetched_at")) if isinstance(payload, dict) else None
         if not isinstance(payload, dict) or fetched_at is None:
             return Answer(None, None, "nothing stored yet")
-        fault = "" if slot_start(fetched_at) >= slot_start(now) else "not fetched in this half-hour"
-        return Answer(payload, fetched_at, fault)
+        answer = Answer(payload, fetched_at, "")
+        return answer if _is_of(answer, now) else Answer(payload, fetched_at, "not fetched in this half-hour")
 
     async def _recent_fault(self, key: str, now: datetime) -> str:
         found = await self._cache.get(f"{key}:fault")
@@ -159,6 +156,32 @@ def live_source(
     )
 
 
+def _is_of(answer: Answer, now: datetime) -> bool:
+    """Whether the answer was fetched in the half-hour that holds `now` (or later, by a poller whose clock is ahead)."""
+    return answer.fetched_at is not None and slot_start(answer.fetched_at) >= slot_start(now)
+
+
+def _build(carbon: Answer, prices: Answer, start: datetime, now: datetime) -> Market:
+    intensity, renewable, low_carbon, carbon_note = _carbon(carbon, start, now)
+    price, estimated, price_note = _prices(prices, start, now)
+    return Market.pack(
+        start=start,
+        regions=REGION_IDS,
+        intensity=intensity,
+        renewable=renewable,
+        low_carbon=low_carbon,
+        price=price,
+        price_estimated=estimated,
+        carbon=carbon_note,
+        price_note=price_note,
+    )
+
+
+def _aged(note: SourceNote, now: datetime) -> SourceNote:
+    age = None if note.fetched_at is None else max(0.0, (now - note.fetched_at).total_seconds())
+    return note.model_copy(update={"age_seconds": age})
+
+
 def _carbon(answer: Answer, start: datetime, now: datetime) -> tuple[FloatArray, FloatArray, FloatArray, SourceNote]:
     series = read_carbon(answer.payload, now, LAST_GOOD_LIMIT, answer.fetched_at)
     arrays = carbon_arrays(series, start, HORIZON_SLOTS)
@@ -170,7 +193,7 @@ def _carbon(answer: Answer, start: datetime, now: datetime) -> tuple[FloatArray,
         "NESO Carbon Intensity API",
         answer,
         now,
-        mode="live" if not answer.fault else "last_good" if known else "profile" if filled else "none",
+        mode="none" if not known + filled else "live" if not answer.fault else "last_good" if known else "profile",
         coverage=float((~np.isnan(arrays).any(axis=0)).mean()),
         details=[
             f"{filled} of {arrays[0].size} cells from the daily profile of the last good answer" if filled else "",

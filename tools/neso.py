@@ -46,8 +46,10 @@ class NesoClient:
         """
         body = await self._http.get(f"/regional/intensity/{slot.replace(minute=slot.minute + 1):%Y-%m-%dT%H:%MZ}/fw48h")
         series = parse_regional(body)
-        if not series.cells:
-            raise self._http.fault("no usable half-hour in the answer" + (error_text(body) or _list(series.oddities)))
+        if not any(time >= slot for time in series.cells):
+            raise self._http.fault(
+                "none of the half-hours asked for in the answer" + (error_text(body) or _list(series.oddities))
+            )
         return series
 
     async def aclose(self) -> None:

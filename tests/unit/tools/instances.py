@@ -71,22 +71,25 @@ def problems(draw, *, pausable=ANY, caps=ANY, max_slots=5):
         min_run_minutes=draw(st.sampled_from([0, 30, 30, 30, 40, 60])) if can_pause else 30,
         resume_overhead_minutes=draw(st.sampled_from([0, 0, 0, 10, 20])) if can_pause else 0,
     )
-    assets = tuple(draw(assets_in(region)) for region in range(1, count + 1))
+    places = draw(st.lists(st.integers(1, count), min_size=1, max_size=4))
+    assets = tuple(draw(assets_in(region, number)) for number, region in enumerate(places, start=1))
     problem = Problem(
         now=now,
         job=job,
         limits=draw(limits(now, window, job, caps=draw(caps))),
         assets=assets,
-        commitments=tuple(draw(st.lists(promises(slots, count), max_size=3))),
+        commitments=tuple(draw(st.lists(promises(slots, len(assets)), max_size=3))),
         carbon_price_gbp_per_tonne=draw(st.sampled_from([0.0, 100.0, 1000.0, 5000.0])),
     )
     return problem, market_of(intensity, price, renewable)
 
 
 @st.composite
-def assets_in(draw, region: int):
+def assets_in(draw, region: int, number: int):
     return asset_of(
         region,
+        asset_id=UUID(int=number),
+        name=f"site {number}",
         pue=draw(st.sampled_from([1.0, 1.2, 1.5])),
         rated_power_kw=draw(st.sampled_from([None, None, None, 12.0, 100.0])),
         max_deferral_hours=draw(st.sampled_from([None, None, None, 0.5, 1.0])),
