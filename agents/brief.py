@@ -6,7 +6,9 @@ from math import ceil
 
 from agents.errors import WorkloadInputError
 from persistence.workload import Urgency, Workload
+from tools.capacity import binding_commitments
 from tools.energy import EnergyError, EnergyEstimate, estimate
+from tools.grid import asset_power_kw
 from tools.market import SLOT
 from tools.placement import Asset, Commitment, Limits, Problem
 from tools.regions import find_regions
@@ -41,15 +43,16 @@ def problem_from(
     hosts = _hosts(workload, needs, assets)
     preferred = _preferred(workload.host_dc, hosts, notes)
     job = needs.job()
-    return Problem(
+    problem = Problem(
         now=now,
         job=job.model_copy(update={"assumptions": (*job.assumptions, *notes)}),
         limits=limits,
         assets=tuple(hosts),
-        commitments=tuple(commitments),
         preferred_asset=preferred,
         carbon_price_gbp_per_tonne=CARBON_PRICE_GBP_PER_TONNE[workload.urgency],
     )
+    power_kw = max((asset_power_kw(problem, asset) for asset in hosts), default=0.0)
+    return problem.model_copy(update={"commitments": binding_commitments(commitments, hosts, power_kw)})
 
 
 def _needs(workload: Workload) -> EnergyEstimate:

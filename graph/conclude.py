@@ -10,6 +10,7 @@ from agents.state import AgentsState, ComputeAnalysis, EnergyAnalysis, RankedCho
 from persistence.workload import RankedOption, Recommendation
 from tools.candidates import option_by_id
 from tools.confidence import confidence
+from tools.grid import asset_power_kw
 from tools.market import Market
 from tools.placement import Option, Problem
 from tools.regions import region_name
@@ -115,7 +116,8 @@ def _provenance(state: AgentsState, winner: Option, baseline: Option) -> JsonVal
         },
         "usage": {agent: usage.model_dump() for agent, usage in state["usage"].items()},
         "carbon_price_gbp_per_tonne": problem.carbon_price_gbp_per_tonne,
-        "power_kw": round(problem.job.power_kw, 4),
+        "power_kw": round(asset_power_kw(problem, winner.asset), 4),
+        "segments": [{"start": part.start.isoformat(), "end": part.end.isoformat()} for part in winner.segments],
         "assumptions": list(problem.job.assumptions),
         "counterfactual": _details(baseline),
         "savings": _rounded(savings(winner, baseline).model_dump()),

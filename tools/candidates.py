@@ -4,8 +4,10 @@ Ids are a pure function of (problem, market): every tool call, agent and resumed
 registry is kept. `c1`… one per asset, in the problem's order; `e1`… the energy list; `now` the counterfactual.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import lru_cache, wraps
+from typing import Final, TypeAlias
 
 from tools.errors import NoDataError, UnknownOptionError
 from tools.grid import Order
@@ -19,6 +21,44 @@ DIVERSE = 3
 APART = timedelta(hours=2)
 
 
+Candidates: TypeAlias = Callable[[Problem, Market], tuple[Option, ...]]
+
+_REMEMBERED: Final = 128
+"""Lists kept per function: those of the runs in flight, each asked for a dozen times."""
+
+
+class _Same:
+    """Equal to itself only: a key by identity, which keeps its object alive while it is one."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Problem | Market) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+
+def _remembered(compute: Candidates) -> Candidates:
+    """Not computed again for the very same (frozen) objects, as the nodes of one run hand them on."""
+
+    @lru_cache(maxsize=_REMEMBERED)
+    def cached(problem: _Same, market: _Same) -> tuple[Option, ...]:
+        if not isinstance(problem.value, Problem) or not isinstance(market.value, Market):
+            raise TypeError
+        return compute(problem.value, market.value)
+
+    @wraps(compute)
+    def remembering(problem: Problem, market: Market) -> tuple[Option, ...]:
+        return cached(_Same(problem), _Same(market))
+
+    return remembering
+
+
+@_remembered
 def compute_candidates(problem: Problem, market: Market) -> tuple[Option, ...]:
     """The soonest feasible placement of each asset that has one, in the problem's order.
 
@@ -32,6 +72,7 @@ def compute_candidates(problem: Problem, market: Market) -> tuple[Option, ...]:
     )
 
 
+@_remembered
 def energy_candidates(problem: Problem, market: Market) -> tuple[Option, ...]:
     """Per region the best, cleanest, cheapest and soonest placement, and running now where that is feasible.
 
@@ -54,11 +95,8 @@ def option_by_id(problem: Problem, market: Market, option_id: str) -> Option:
     """Resolves `c…`, `e…` and `now` by recomputation. Raises `UnknownOptionError`, naming the ids that exist."""
     if option_id == "now":
         return run_now(problem, market)
-    options = {
-        "c": compute_candidates,
-        "e": energy_candidates,
-    }.get(option_id[:1], lambda _problem, _market: ())(problem, market)
-    for option in options:
+    candidates = compute_candidates if option_id.startswith("c") else energy_candidates
+    for option in candidates(problem, market):
         if option.option_id == option_id:
             return option
     known = [o.option_id for o in (*compute_candidates(problem, market), *energy_candidates(problem, market))]
@@ -115,4 +153,4 @@ def _dominated(options: Sequence[Option]) -> int:
 
 
 def _same(one: Option, other: Option) -> bool:
-    return one.asset == other.asset and one.segments == other.segments
+    return one.start == other.start and one.segments == other.segments and one.asset == other.asset
