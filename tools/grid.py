@@ -9,7 +9,7 @@ from math import ceil, floor, inf
 import numpy as np
 import numpy.typing as npt
 
-from tools.market import FloatArray, Market
+from tools.market import Figures, FloatArray
 from tools.placement import Asset, Limits, Problem
 
 BoolArray = npt.NDArray[np.bool_]
@@ -40,7 +40,7 @@ class Grid:
     """Shapes: A assets, R market rows, S slots. Minutes are counted from `market.start`."""
 
     problem: Problem
-    market: Market
+    market: Figures
     values: FloatArray
     """(3, R, S): intensity g/kWh, renewable %, price GBP/kWh; holes are 0 here and counted in `holes`."""
     prefix: FloatArray
@@ -71,7 +71,7 @@ class Grid:
         return self.problem.carbon_price_gbp_per_tonne / GRAMS_PER_TONNE
 
     @classmethod
-    def of(cls, problem: Problem, market: Market, *, priced: bool = True) -> "Grid":
+    def of(cls, problem: Problem, market: Figures, *, priced: bool = True) -> "Grid":
         """Lays the problem's limits and the market's figures out in minutes; costs one pass over the arrays."""
         limits, start = problem.limits, market.start
         values = np.stack([market.intensity, market.renewable, market.price_gbp_per_kwh])

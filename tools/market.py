@@ -17,6 +17,32 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 SLOT = timedelta(minutes=30)
 
 
+class Figures(Protocol):
+    """What the search needs of a market: arrays (regions, slots), NaN for a hole. `Market` has them, a slice of a trace
+    too."""
+
+    @property
+    def start(self) -> datetime: ...
+
+    @property
+    def regions(self) -> tuple[int, ...]: ...
+
+    @property
+    def slots(self) -> int: ...
+
+    @property
+    def intensity(self) -> FloatArray: ...
+
+    @property
+    def renewable(self) -> FloatArray: ...
+
+    @property
+    def price_gbp_per_kwh(self) -> FloatArray: ...
+
+    @property
+    def price_estimated(self) -> npt.NDArray[np.bool_]: ...
+
+
 class SourceNote(Value):
     """Where one kind of figure came from; copied into `metadata.provenance`."""
 

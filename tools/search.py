@@ -50,6 +50,17 @@ def optimum(problem: Problem, market: Market) -> Option:
     return options[0]
 
 
+def best_plans(grid: Grid, orders: Sequence[Order]) -> dict[Order, list[Minutes | None]]:
+    """The search itself: per order and asset the best plan in minutes, None where nothing is feasible."""
+    starts = contiguous_starts(grid)
+    found: dict[Order, list[Minutes | None]] = {}
+    for order in orders:
+        best = best_starts(grid, starts, order)
+        plans: list[Minutes | None] = [((int(s), int(s) + grid.minutes),) if s >= 0 else None for s in best]
+        found[order] = with_pauses(grid, order, plans) if grid.problem.job.pausable else plans
+    return found
+
+
 def run_now(problem: Problem, market: Market) -> Option:
     """The counterfactual: start as soon as allowed, without a pause, on the preferred asset, else on the first one.
 
@@ -129,13 +140,8 @@ _NO_REGION_LIMITS: dict[str, object] = {"required_regions": None, "excluded_regi
 
 
 def _search_grid(grid: Grid, orders: Sequence[Order]) -> dict[Order, tuple[Option, ...]]:
-    starts = contiguous_starts(grid)
     found: dict[Order, tuple[Option, ...]] = {}
-    for order in orders:
-        best = best_starts(grid, starts, order)
-        plans: list[Minutes | None] = [((int(s), int(s) + grid.minutes),) if s >= 0 else None for s in best]
-        if grid.problem.job.pausable:
-            plans = with_pauses(grid, order, plans)
+    for order, plans in best_plans(grid, orders).items():
         feasible = [(asset, plan) for asset, plan in enumerate(plans) if plan is not None]
         options = to_options(grid, feasible, label=order.value)
         keyed = [(sort_key(option, order, asset), option) for (asset, _), option in zip(feasible, options, strict=True)]

@@ -1,0 +1,1 @@
+"""Replays of the past: choose on the forecast, score on what came."""
