@@ -2,7 +2,7 @@
 
 - `persistence.workload`: `Workload`, `parse_workload(row)` (raises `InvalidWorkload`), `RankedOption`, `Recommendation`
 - `persistence.store`: `Store` (the interface), `Lease`, `Claim`
-- `persistence.connect`: `open_store(...)`, the store of the configured transport
+- `persistence.connect`: `open_store(database_url=…, supabase_url=…, supabase_key=…)`, the store of either transport
 - `persistence.migrate`: `migrate(url)`, `pending(url)`, `printed()`; `CHECKPOINT_SCHEMA` for the checkpointer
 - `persistence.embedded`: `embedded_postgres()` yields a `Server` with `.url()`
 - `persistence.pool`: `open_pool(...)`, `translate(error)`

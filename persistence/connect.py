@@ -8,7 +8,26 @@ from persistence.rpc import RpcStore
 
 
 @asynccontextmanager
-async def open_store(*, database_url: str, max_connections: int = 8) -> AsyncIterator[RpcStore]:
-    """The store over psycopg. Opens even when the server is away; calls then raise a retryable `StoreError`."""
-    async with open_postgres_store(database_url, max_connections=max_connections) as store:
-        yield store
+async def open_store(
+    *,
+    database_url: str | None = None,
+    supabase_url: str | None = None,
+    supabase_key: str | None = None,
+    max_connections: int = 8,
+) -> AsyncIterator[RpcStore]:
+    """The store over Supabase's REST API when `supabase_url` is given, else over psycopg.
+
+    Opens even when the server is away; calls then raise a retryable `StoreError`.
+    """
+    if supabase_url is not None:
+        # half a second of imports that the other transport need not pay
+        from persistence.supabase import open_supabase_store
+
+        async with open_supabase_store(supabase_url, supabase_key or "", max_connections=max_connections) as store:
+            yield store
+    elif database_url is not None:
+        async with open_postgres_store(database_url, max_connections=max_connections) as store:
+            yield store
+    else:
+        msg = "open_store needs database_url or supabase_url"
+        raise ValueError(msg)

@@ -25,7 +25,7 @@ _DENIED: Final = ("28000", "28P01", "42501")
 _REFUSED_LOGIN: Final = re.compile(
     r"authentication failed|no password supplied|(role|database) \S+ does not exist|no pg_hba.conf entry"
 )
-_TRANSIENT: Final = ("08", "40", "53", "55P03", "57P", "25006")
+_TRANSIENT: Final = ("08", "40", "53", "55P03", "57", "25006")
 
 
 @asynccontextmanager
@@ -83,7 +83,12 @@ def translate(error: psycopg.Error) -> StoreError:
         return MigrationNeeded(f"The database lacks something of this version ({reason}). Run: gridwise migrate")
     if state in _DENIED:
         return AccessDenied(f"The database role may not do this: {reason}. Check the user in DATABASE_URL.")
-    return StoreError(f"The database refused: {reason} (SQLSTATE {state})", retryable=state.startswith(_TRANSIENT))
+    return StoreError(f"The database refused: {reason} (SQLSTATE {state})", retryable=is_transient(state))
+
+
+def is_transient(state: str) -> bool:
+    """Whether an SQLSTATE may not come back: connection, serialisation, resources, locks, shutdown, timeout."""
+    return state.startswith(_TRANSIENT)
 
 
 async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
@@ -93,6 +98,11 @@ async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
 def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - the signature psycopg asks for
     """JSON whose integers may be longer than Python accepts; those become infinite floats."""
     return json.loads(text, parse_int=_bounded_integer)
+
+
+def dump_json(value: Any) -> bytes:  # noqa: ANN401 - what parse_json returned
+    """The inverse of `parse_json`, infinite floats included."""
+    return json.dumps(value).encode()
 
 
 def _bounded_integer(digits: str) -> int | float:
