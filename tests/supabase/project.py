@@ -1,6 +1,6 @@
 """A Supabase project on this machine, as far as a database client sees one: roles, PostgREST, gateway, keys.
 
-Test equipment, and what `make supabase-local` starts: `python -m tests.supabase.project`.
+Test equipment, and what `make supabase-local` starts.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from persistence.embedded import Server
 
 HERE = Path(__file__).parent
 START_SECONDS = 30
+KEYS_EXPIRE = 4_102_444_800  # 2100: the keys of a project stay as they are
 
 
 def missing() -> str | None:
@@ -55,17 +56,19 @@ class Project:
 
     @property
     def anon_key(self) -> str:
-        return self.token("anon")
+        return self._signed({"role": "anon", "exp": KEYS_EXPIRE})
 
     @property
     def service_key(self) -> str:
-        return self.token("service_role")
+        return self._signed({"role": "service_role", "exp": KEYS_EXPIRE})
 
-    def token(self, role: str, *, user: UUID | None = None, lifetime_seconds: float = 3600) -> str:
-        claims: dict[str, str | int] = {"role": role, "iss": "supabase", "exp": int(time.time() // 3600 * 3600 + 3600 + lifetime_seconds)}
-        if user is not None:
-            claims["sub"] = str(user)
-        return jwt.encode(claims, self.secret, algorithm="HS256")
+    def token(self, role: str, *, user: UUID | None = None, lifetime_seconds: float = 86_400) -> str:
+        """What a signed-in user's client sends beside the anon key."""
+        claims: dict[str, str | int] = {"role": role, "exp": int(time.time() + lifetime_seconds)}
+        return self._signed(claims if user is None else {**claims, "sub": str(user)})
+
+    def _signed(self, claims: dict[str, str | int]) -> str:
+        return jwt.encode({"iss": "supabase", **claims}, self.secret, algorithm="HS256")
 
 
 async def create_platform(server: Server) -> None:
@@ -124,8 +127,9 @@ async def _ready(url: str) -> None:
 @contextlib.asynccontextmanager
 async def _process(*command: str, environment: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        *command, env={**os.environ, **environment}, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
-    )
+        *command, env={**os.environ, **environment}, stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
     try:
         yield process
     finally:
