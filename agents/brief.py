@@ -51,8 +51,12 @@ def problem_from(
         preferred_asset=preferred,
         carbon_price_gbp_per_tonne=CARBON_PRICE_GBP_PER_TONNE[workload.urgency],
     )
-    power_kw = max((asset_power_kw(problem, asset) for asset in hosts), default=0.0)
-    return problem.model_copy(update={"commitments": binding_commitments(commitments, hosts, power_kw)})
+    free_kw = {
+        asset.asset_id: asset.rated_power_kw - asset_power_kw(problem, asset)
+        for asset in hosts
+        if asset.asset_id is not None and asset.rated_power_kw is not None
+    }
+    return problem.model_copy(update={"commitments": binding_commitments(commitments, free_kw)})
 
 
 def _needs(workload: Workload) -> EnergyEstimate:

@@ -1,40 +1,46 @@
-"""Power that is already promised to others, as far as it can stand in a job's way."""
+"""Power that is already promised to others, as far as it stands in a job's way."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from uuid import UUID
 
-from tools.placement import Asset, Commitment
+from tools.placement import Commitment
+
+TIE = 1e-9
+"""Relative; sums of the same powers in another order must not block a place."""
 
 
-def binding_commitments(
-    commitments: Iterable[Commitment], assets: Sequence[Asset], power_kw: float
-) -> tuple[Commitment, ...]:
-    """Those on assets where they could ever leave less than `power_kw` (the most that the job draws on any).
+def binding_commitments(commitments: Iterable[Commitment], free_kw: Mapping[UUID, float]) -> tuple[Commitment, ...]:
+    """The stretches in which more than `free_kw` of an asset is promised, each as one commitment of the highest sum.
 
-    A thousand promises far below an asset's rated power would otherwise travel in every checkpoint of every run.
+    They mean the same to a job that leaves `free_kw` of the asset's rated power free, and are few: a thousand promises
+    would otherwise travel in every checkpoint of every run. Assets that `free_kw` lacks bind nothing.
     """
-    rated = {asset.asset_id: asset.rated_power_kw for asset in assets if asset.rated_power_kw is not None}
     by_asset = defaultdict(list)
     for commitment in commitments:
-        if commitment.asset_id in rated:
+        if commitment.asset_id in free_kw:
             by_asset[commitment.asset_id].append(commitment)
-    kept: list[Commitment] = []
-    for asset_id, promises in by_asset.items():
-        rated_kw = rated[asset_id]
-        if rated_kw is not None and peak_kw(promises) + power_kw > rated_kw:
-            kept += promises
-    return tuple(kept)
-
-
-def peak_kw(commitments: Iterable[Commitment]) -> float:
-    """The most that is promised at any one time."""
-    changes = sorted(
-        (time, change)
-        for promise in commitments
-        for time, change in ((promise.start, promise.power_kw), (promise.end, -promise.power_kw))
+    return tuple(
+        stretch for asset_id, promises in by_asset.items() for stretch in _stretches(promises, free_kw[asset_id])
     )
-    used = highest = 0.0
-    for _, change in changes:
-        used += change
-        highest = max(highest, used)
-    return highest
+
+
+def _stretches(promises: Iterable[Commitment], free_kw: float) -> Iterator[Commitment]:
+    changes: dict[datetime, float] = defaultdict(float)
+    asset_id = None
+    for promise in promises:
+        asset_id = promise.asset_id
+        changes[promise.start] += promise.power_kw
+        changes[promise.end] -= promise.power_kw
+    since: datetime | None = None
+    used_kw = highest_kw = 0.0
+    for time in sorted(changes):
+        used_kw += changes[time]
+        is_over = used_kw > free_kw + TIE * max(1.0, abs(free_kw))
+        if is_over:
+            highest_kw = used_kw if since is None else max(highest_kw, used_kw)
+            since = since or time
+        elif since is not None and asset_id is not None:
+            yield Commitment(asset_id=asset_id, start=since, end=time, power_kw=highest_kw)
+            since = None
