@@ -44,7 +44,7 @@ async def start(*arguments: str, cwd: Path, **environment: str) -> Process:
 
 async def gridwise(*arguments: str, cwd: Path, given: str = "", **environment: str) -> Answer:
     process = await start(*arguments, cwd=cwd, **environment)
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(400):
         out, err = await process.communicate(given.encode())
     assert process.returncode is not None
     return Answer(process.returncode, out.decode(), err.decode())
