@@ -7,6 +7,8 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,11 @@ from persistence.embedded import Server, embedded_postgres
 from persistence.migrate import migrate
 from persistence.postgres import open_postgres_store
 from persistence.rpc import RpcStore
+from persistence.workload import RankedOption, Recommendation
 from tests.background import in_background
 
 TEMPLATE = "gridwise_template"
+WINDOW = datetime(2026, 1, 31, 18, tzinfo=UTC)
 # durability against power loss is not what tests look for, and it costs most of their time
 FAST = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "synchronous_commit": "off"}
 
@@ -157,3 +161,33 @@ def open_connection(database_url: str) -> Callable[[], Any]:
             yield connection
 
     return connect
+
+
+@pytest.fixture
+def answer() -> Callable[..., Recommendation]:
+    """Makes a recommendation of one to three options in regions 1, 2, 3."""
+
+    def recommendation(*, options: int = 3, summary: str = "Run it in the north.", **metadata: Any) -> Recommendation:
+        reasons = ("low_carbon", "pricing", "availability")
+        return Recommendation(
+            options=tuple(
+                RankedOption(
+                    region=f"Region {number}",
+                    region_number=number,
+                    carbon_intensity=Decimal("12.34") + number,
+                    renewable_mix=Decimal("87.20"),
+                    cost_gbp=Decimal("1.2345"),
+                    reason=reasons[number - 1],
+                    start=WINDOW,
+                    end=WINDOW + timedelta(hours=2),
+                )
+                for number in range(1, options + 1)
+            ),
+            source="energy",
+            rank=2,
+            confidence=Decimal("0.83"),
+            decision_summary=summary,
+            metadata={"provenance": {"power_kw": 1.5}, **metadata},
+        )
+
+    return recommendation

@@ -65,6 +65,9 @@ begin
         grant select, insert, update, delete on agent.leases, agent.runs, agent.source_cache to service_role;
         grant select on agent.migrations to service_role;
         grant usage on sequence agent.fence to service_role;
+        -- by default privileges it has these anyway, unless a deployment took them away
+        grant select, insert, update on public.compute_workloads to service_role;
+        grant select on public.uk_regions, public.grid_zones, public.compute_assets to service_role;
     end if;
 end
 $$;

@@ -1,8 +1,6 @@
 """What the persistence tests share: plain SQL beside the store, a recommendation, and short ways to claim."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +10,6 @@ from psycopg.rows import dict_row
 
 from persistence.rpc import RpcStore
 from persistence.store import Claim
-from persistence.workload import RankedOption, Recommendation
-
-WINDOW = datetime(2026, 1, 31, 18, tzinfo=UTC)
 
 
 class Database:
@@ -66,31 +61,3 @@ def claim(store: RpcStore) -> Callable[..., Awaitable[list[Claim]]]:
         return await store.claim(owner=owner, limit=limit, lease_seconds=60, max_attempts=max_attempts)
 
     return claimed
-
-
-@pytest.fixture
-def answer() -> Callable[..., Recommendation]:
-    def recommendation(*, options: int = 3, summary: str = "Run it in the north.", **metadata: Any) -> Recommendation:
-        reasons = ("low_carbon", "pricing", "availability")
-        return Recommendation(
-            options=tuple(
-                RankedOption(
-                    region=f"Region {number}",
-                    region_number=number,
-                    carbon_intensity=Decimal("12.34") + number,
-                    renewable_mix=Decimal("87.20"),
-                    cost_gbp=Decimal("1.2345"),
-                    reason=reasons[number - 1],
-                    start=WINDOW,
-                    end=WINDOW + timedelta(hours=2),
-                )
-                for number in range(1, options + 1)
-            ),
-            source="energy",
-            rank=2,
-            confidence=Decimal("0.83"),
-            decision_summary=summary,
-            metadata={"provenance": {"power_kw": 1.5}, **metadata},
-        )
-
-    return recommendation

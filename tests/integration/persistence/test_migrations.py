@@ -210,7 +210,7 @@ async def test_every_function_has_a_fixed_search_path_and_is_no_security_definer
     found = await rows(
         database_url,
         "select p.oid::regprocedure::text as name, p.prosecdef, p.proconfig from pg_proc p "
-        "where p.pronamespace in ('agent'::regnamespace, 'public'::regnamespace)",
+        "where p.pronamespace in ('agent'::regnamespace, 'agent_checkpoints'::regnamespace, 'public'::regnamespace)",
     )
     assert len(found) > 25
     for function in found:
