@@ -46,7 +46,7 @@ declare
     parts text[];
     changes text[] := '{}';
 begin
-    perform set_config('lock_timeout', '900ms', true);
+    perform set_config('lock_timeout', '400ms', true);
     foreach spec in array columns loop
         parts := string_to_array(spec, '|');  -- name | type | default for new rows
         continue when exists (
@@ -74,7 +74,7 @@ declare
     );
     t text;
 begin
-    perform set_config('lock_timeout', '900ms', true);
+    perform set_config('lock_timeout', '400ms', true);
     foreach t in array array['uk_regions', 'grid_zones', 'compute_assets', 'compute_workloads'] loop
         continue when to_regclass(format('public.%I', t)) is not null;
         execute format('create table public.%I (id uuid primary key default gen_random_uuid())', t);
@@ -188,7 +188,7 @@ begin
         select from pg_catalog.pg_attribute
         where attrelid = 'public.compute_workloads'::regclass and attname = 'asset_id' and attnotnull
     ) then
-        perform set_config('lock_timeout', '900ms', true);
+        perform set_config('lock_timeout', '400ms', true);
         alter table public.compute_workloads alter column asset_id drop not null;
     end if;
 end

@@ -6,7 +6,7 @@ do $$
 declare
     k record;
 begin
-    perform set_config('lock_timeout', '900ms', true);
+    perform set_config('lock_timeout', '400ms', true);
     for k in
         select *
         from (

@@ -4,7 +4,7 @@ do $$
 declare
     v text;
 begin
-    perform set_config('lock_timeout', '900ms', true);
+    perform set_config('lock_timeout', '400ms', true);
     foreach v in array array[
         'workloads_with_recommendations', 'workload_status_counts', 'workload_processing_times', 'failed_workloads'
     ] loop

@@ -18,7 +18,7 @@ select agent.only_service_role(array['agent.notify_waiting()']);
 
 do $$
 begin
-    perform set_config('lock_timeout', '900ms', true);
+    perform set_config('lock_timeout', '400ms', true);
     if not exists (
         select from pg_catalog.pg_trigger
         where tgrelid = 'public.compute_workloads'::regclass and tgname = 'gridwise_notify_insert'

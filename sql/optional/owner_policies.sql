@@ -7,7 +7,7 @@ declare
     t text;
     p record;
 begin
-    perform set_config('lock_timeout', '900ms', true);
+    perform set_config('lock_timeout', '400ms', true);
     if (select count(*) from pg_catalog.pg_roles where rolname in ('anon', 'authenticated')) < 2 then
         raise exception 'owner_policies needs the roles anon and authenticated: it is for Supabase projects';
     end if;
