@@ -27,6 +27,9 @@ run: install ## Place the sample workloads on the embedded defaults
 test: install $(NODE_MODULES) ## Run the tests
 	$(BIN)/python -m pytest
 
+dev: install ## Look inside the graph with LangGraph's development server
+	@$(BIN)/gridwise dev
+
 check: install ## Lint, types, import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

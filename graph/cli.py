@@ -9,7 +9,7 @@ from typing import Final
 import click
 import typer
 
-from graph.commands import demo, doctor, migrate, run, show, status, submit
+from graph.commands import demo, dev, doctor, migrate, run, show, status, submit
 from graph.settings import ConfigurationError
 from persistence.errors import AccessDenied, MigrationNeeded, StoreError
 from tools.errors import GridwiseError
@@ -19,6 +19,16 @@ FAILED: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 130
 
+COMMANDS: Final = (
+    run.run,
+    demo.demo,
+    submit.submit,
+    show.show,
+    status.status,
+    migrate.migrate,
+    doctor.doctor,
+    dev.dev,
+)
 PLUGINS: Final = "gridwise.commands"
 """Entry points of commands that this package must not know, such as the evals'."""
 
@@ -31,7 +41,16 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    for command in (run.run, demo.demo, submit.submit, show.show, status.status, migrate.migrate, doctor.doctor):
+    for command in (
+        run.run,
+        demo.demo,
+        submit.submit,
+        show.show,
+        status.status,
+        migrate.migrate,
+        doctor.doctor,
+        dev.dev,
+    ):
         app.command()(command)
     for plugin in entry_points(group=PLUGINS):
         app.command(plugin.name)(plugin.load())

@@ -7,7 +7,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 OURS = ("SUPABASE_", "DATABASE_URL", "GEMINI_", "GRIDWISE_", "NESO_", "OCTOPUS_", "WORKLOAD_", "MAX_WORKLOADS", "LANG")
 
@@ -25,7 +25,9 @@ class Answer:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
-async def start(*arguments: str, cwd: Path, **environment: str) -> Process:
+async def start(
+    *arguments: str, cwd: Path, stdout: IO[str] | int = PIPE, stderr: IO[str] | int = PIPE, **environment: str
+) -> Process:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -37,8 +39,8 @@ async def start(*arguments: str, cwd: Path, **environment: str) -> Process:
         cwd=cwd,
         env={**inherited, "HOME": str(cwd), "COLUMNS": "200", **environment},
         stdin=PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
+        stdout=stdout,
+        stderr=stderr,
     )
 
 

@@ -3,10 +3,8 @@
 import asyncio
 import csv
 import signal
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -36,14 +34,6 @@ AGILE = {
     1: (0.24, 12), 2: (0.21, 13), 3: (0.21, 12), 4: (0.21, 12), 5: (0.20, 13), 6: (0.22, 13), 7: (0.22, 12),
     8: (0.21, 11), 9: (0.20, 14), 10: (0.21, 13), 11: (0.23, 11), 12: (0.21, 12), 13: (0.20, 12), 14: (0.22, 12),
 }  # fmt: skip
-
-
-@pytest.fixture
-def home() -> Iterator[dict[str, Any]]:
-    """An empty home; not below pytest's folder, which the account that PostgreSQL runs under (as root) cannot enter."""
-    with TemporaryDirectory(prefix="gridwise-home-") as folder:
-        Path(folder).chmod(0o755)
-        yield {"cwd": Path(folder), "GRIDWISE_DATA_DIR": f"{folder}/data"}
 
 
 async def test_every_sample_is_answered_and_a_second_demo_works(home: dict[str, Any]) -> None:

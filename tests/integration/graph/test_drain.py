@@ -56,7 +56,7 @@ async def test_a_thousand_rows_are_drained_and_malformed_ones_explained(cluster:
             insert into compute_workloads (workload_name, workload_type, urgency, required_gpu_mins,
                 required_cpu_cores, required_memory_gb, estimated_duration_hours, is_deferrable, deferral_window_mins)
             select 'row ' || n, 'DATA_PROCESSING', (array['LOW', 'MEDIUM', 'HIGH', 'CRITICAL'])[1 + n %% 4],
-                n %% 3 * 60, 4 + n %% 8, 16, 0.5 + n %% 5, true, 60 * (n %% 20)
+                n %% 3 * 60, 4 + n %% 8, 16, 0.5 + n %% 5, true, 60 * (6 + n %% 20)
             from generate_series(1, %s) as n
             """,
             (ROWS - len(MALFORMED),),
