@@ -137,6 +137,16 @@ class Market(Value):
         estimated: npt.NDArray[np.bool_] = self._layers[4] > 0
         return estimated
 
+    def __eq__(self, other: object) -> bool:
+        """By what was packed; the unpacked arrays beside it say nothing more."""
+        if not isinstance(other, Market):
+            return NotImplemented
+        mine = (self.start, self.regions, self.packed, self.carbon, self.price)
+        return mine == (other.start, other.regions, other.packed, other.carbon, other.price)
+
+    def __hash__(self) -> int:
+        return hash((self.start, self.regions, self.packed))
+
     @property
     def end(self) -> datetime:
         return self.start + self.slots * SLOT
