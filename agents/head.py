@@ -11,7 +11,7 @@ from agents.models import AgentModel
 from agents.ranking import CHOICES, Pool
 from agents.request import render
 from agents.state import Decision, RankedChoice
-from agents.wording import Placement, placements, reason_for, reasoning, summary
+from agents.wording import TEMPLATED, Placement, caveats, placements, reason_for, reasoning, summary
 from persistence.workload import Reason
 from tools.answers import comparison_answer
 from tools.placement import Option
@@ -115,9 +115,10 @@ def _conclude(answer: HeadAnswer, state: LoopState, model: str, is_last: bool) -
     if faults and not is_last:
         raise InvalidAnswerError(faults)
     reordered = options[0].option_id != ids[0]
+    own_words = answer.decision_summary if not (spans or reordered) else f"{summary(told[0], told[1:])} {TEMPLATED}"
     decision = Decision(
         choices=tuple(choices),
-        decision_summary=summary(told[0], told[1:]) if spans or reordered else answer.decision_summary,
+        decision_summary=" ".join([own_words, *caveats(state["market"], options)]),
         is_templated=bool(spans) or reordered,
         is_reordered=reordered,
         certainty=answer.certainty,

@@ -29,8 +29,8 @@ from tools.placement import Problem
 
 MAX_CALLS_PER_ROUND = 8
 MAX_ANSWER_CHARS = 20_000
-MODEL_RETRY = RetryPolicy(initial_interval=0.5, backoff_factor=2.0, max_attempts=3, jitter=False, retry_on=is_retryable)
-"""Brief hiccups are tried again in place; what lasts longer ends the run, and the lease brings it back."""
+MAX_ATTEMPTS = 3
+"""Of one call. Brief hiccups are tried again in place; what lasts longer ends the run, and the lease brings it back."""
 
 _ANSWER_REQUEST = "Now give your answer as JSON by the schema. Name options by their ids. Call no tool."
 _REPAIR_REQUEST = (
@@ -97,9 +97,12 @@ class Agent(Generic[AnswerT]):
     """Answer, state, model name, whether this is the last try → what is stored. Raises `InvalidAnswerError`."""
 
 
-def agent_graph(agent: Agent[AnswerT], model: AgentModel, *, retry: RetryPolicy = MODEL_RETRY) -> LoopGraph:
+def agent_graph(agent: Agent[AnswerT], model: AgentModel) -> LoopGraph:
     """The agent as a graph, to be added as a node of the main graph, whose checkpointer it uses."""
     loop = _Loop(agent, model)
+    retry = RetryPolicy(
+        initial_interval=model.first_retry_seconds, max_attempts=MAX_ATTEMPTS, jitter=False, retry_on=is_retryable
+    )
     builder = StateGraph(LoopState, output_schema=LoopOutput)
     builder.add_node("model", loop.call_model, retry_policy=retry)
     builder.add_node("tools", ToolNode(agent.tools, handle_tool_errors=_tool_error))

@@ -18,6 +18,7 @@ from agents.schemas import json_schema
 AGENT_MODEL = "gemini-3.5-flash-lite"
 HEAD_MODEL = "gemini-3.6-flash"
 TIMEOUT_SECONDS = 60.0
+FIRST_RETRY_SECONDS = 0.5
 _MAX_OUTPUT_TOKENS = 8192
 _FIXED_TEMPERATURE = ("gemini-3.5-flash-lite", "gemini-3.6-flash")
 """They ignore sampling parameters, and the client warns when one is given."""
@@ -29,6 +30,8 @@ class AgentModel:
 
     name: str
     chat: BaseChatModel
+    first_retry_seconds: float = FIRST_RETRY_SECONDS
+    """Wait before a call that failed for a moment is tried again; it doubles."""
 
     def with_tools(self, tools: Sequence[BaseTool]) -> Runnable[LanguageModelInput, AIMessage]:
         """For the turns in which tools may be called."""
@@ -68,6 +71,7 @@ class Models:
         head_model: str = HEAD_MODEL,
         timeout_seconds: float = TIMEOUT_SECONDS,
         requests_per_minute: float | None = None,
+        first_retry_seconds: float = FIRST_RETRY_SECONDS,
     ) -> Self:
         """Gemini for all three; `requests_per_minute` is shared by them, since quotas are per project.
 
@@ -79,7 +83,8 @@ class Models:
             limiter = InMemoryRateLimiter(requests_per_second=requests_per_minute / 60, max_bucket_size=1)
 
         def model(name: str) -> AgentModel:
-            return AgentModel(name, _gemini(name, api_key, base_url, timeout_seconds, limiter))
+            chat = _gemini(name, api_key, base_url, timeout_seconds, limiter)
+            return AgentModel(name, chat, first_retry_seconds)
 
         agent = model(agent_model)
         return cls(compute=agent, energy=agent, head=model(head_model))

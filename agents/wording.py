@@ -10,6 +10,17 @@ from pydantic import JsonValue
 
 from agents.reading.times import UK
 from persistence.workload import Reason
+from tools.market import Market, Mode, SourceNote
+from tools.placement import Option
+
+FULL_COVERAGE = 0.995
+TEMPLATED = "(Standard wording: the model's own could not be confirmed.)"
+_MODES: dict[Mode, str] = {
+    "last_good": "the last good forecast",
+    "profile": "a daily profile of recent days",
+    "recorded": "a recorded day replayed",
+    "none": "missing",
+}
 
 
 @dataclass(frozen=True)
@@ -99,6 +110,20 @@ def analysis(options: Sequence[Placement], kind: str) -> str:
     return f"{where}; the regions considered are {', '.join(regions)}."
 
 
+def caveats(market: Market, options: Sequence[Option]) -> list[str]:
+    """What a user must know of the figures, said by code whatever a model says: old, replayed, estimated, missing."""
+    found: list[str] = []
+    if market.carbon.mode != "live":
+        found.append(f"Carbon figures: {_MODES[market.carbon.mode]}, not a live forecast{_age(market.carbon)}.")
+    elif market.carbon.coverage < FULL_COVERAGE:
+        found.append(f"Carbon figures cover {100 * market.carbon.coverage:.0f} % of the horizon.")
+    if any(option.cost_gbp is None for option in options):
+        found.append("No price is known for these windows: carbon alone decided.")
+    elif any(option.price_is_estimated for option in options):
+        found.append("Prices are partly estimated.")
+    return found
+
+
 def against_now(option: Placement) -> str:
     """Savings against running now, in words."""
     if option.carbon_saved_pct is None and option.cost_saved_pct is None:
@@ -133,6 +158,10 @@ def _short(option: Placement) -> str:
     return (
         f"{option.region} from {option.start.astimezone(UK):%a %d %b %H:%M} at {option.intensity_g_per_kwh:.1f} g/kWh"
     )
+
+
+def _age(note: SourceNote) -> str:
+    return "" if note.age_seconds is None else f", {note.age_seconds / 3600:.1f} hours old"
 
 
 def _pauses(option: Placement) -> str:

@@ -1,0 +1,3 @@
+from evals.cases import Case
+
+MISBEHAVIOUR: tuple[Case, ...] = ()
