@@ -42,4 +42,4 @@ supabase-local: install $(NODE_MODULES) ## Start a Supabase project on this mach
 lock: ## Re-resolve requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --custom-compile-command "make lock" -q pyproject.toml -o requirements.lock
 
-.PHONY: help install run test check supabase-local lock
+.PHONY: help install run test dev check supabase-local lock

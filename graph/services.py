@@ -1,7 +1,7 @@
 """From settings to database and store. Whoever opens them closes them."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from graph.settings import Settings
@@ -36,12 +36,20 @@ async def open_database(settings: Settings) -> AsyncIterator[str]:
 @asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[Store]:
     """The configured store, for a command that needs nothing else."""
-    async with open_database(settings) as url, store_at(settings, url) as store:
-        yield store
+    async with AsyncExitStack() as stack:
+        url = None
+        if settings.supabase_url is None:
+            url = await stack.enter_async_context(open_database(settings))
+        yield await stack.enter_async_context(store_at(settings, url))
 
 
 @asynccontextmanager
-async def store_at(settings: Settings, database_url: str, *, max_connections: int = 8) -> AsyncIterator[Store]:
-    """Another store on a database that is open already."""
-    async with connect_store(database_url=database_url, max_connections=max_connections) as store:
+async def store_at(settings: Settings, database_url: str | None, *, max_connections: int = 8) -> AsyncIterator[Store]:
+    """The configured store: Supabase's REST API, or the database at `database_url`, which is open already."""
+    async with connect_store(
+        database_url=database_url,
+        supabase_url=None if settings.supabase_url is None else str(settings.supabase_url),
+        supabase_key=None if settings.supabase_key is None else settings.supabase_key.get_secret_value(),
+        max_connections=max_connections,
+    ) as store:
         yield store

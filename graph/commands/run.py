@@ -33,6 +33,8 @@ def run(
 async def _run(settings: Settings, *, until_empty: bool, metrics_port: int | None) -> None:
     async with open_services(settings) as services:
         log = structlog.get_logger()
+        if settings.supabase_url is not None:
+            log.info("Supabase client initialized")
         for line in banner(services):
             log.info(line)
         await poll(services, until_empty=until_empty, metrics_port=metrics_port)
