@@ -1,4 +1,5 @@
-// The part of Supabase's gateway that a client sees: /rest/v1 in front of PostgREST, and the check of `apikey`.
+// The part of Supabase's gateway that a client sees: /rest/v1 in front of PostgREST, the check of `apikey`, and of the
+// auth service the one answer that setSession needs. Tokens are verified by PostgREST, not here.
 // Test equipment. Usage: node gateway.mjs PORT UPSTREAM_PORT KEY…   (port 0: any; prints the port when it listens)
 
 import http from "node:http";
@@ -17,9 +18,16 @@ function refuse(response, status, message, hint) {
   response.end(JSON.stringify({ message, hint }));
 }
 
+function whoAmI(request, response) {
+  const claims = JSON.parse(Buffer.from(request.headers.authorization.split(".")[1], "base64url").toString());
+  response.writeHead(200, { "content-type": "application/json", ...cors });
+  response.end(JSON.stringify({ id: claims.sub, aud: claims.role, role: claims.role }));
+}
+
 const server = http.createServer((request, response) => {
   if (request.method === "OPTIONS") return response.writeHead(204, cors).end();
   const url = new URL(request.url, "http://gateway");
+  if (url.pathname === "/auth/v1/user") return whoAmI(request, response);
   if (!url.pathname.startsWith("/rest/v1/")) return refuse(response, 404, "no Route matched with those values");
   const key = request.headers.apikey ?? url.searchParams.get("apikey");
   if (!key) return refuse(response, 401, "No API key found in request", "No `apikey` request header or url param was found.");
