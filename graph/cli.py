@@ -9,7 +9,7 @@ from typing import Final
 import click
 import typer
 
-from graph.commands import demo, dev, doctor, migrate, run, show, status, submit
+from graph.commands import backtest, demo, dev, doctor, migrate, run, show, status, submit
 from graph.settings import ConfigurationError
 from persistence.errors import AccessDenied, MigrationNeeded, StoreError
 from tools.errors import GridwiseError
@@ -28,6 +28,7 @@ COMMANDS: Final = (
     migrate.migrate,
     doctor.doctor,
     dev.dev,
+    backtest.backtest,
 )
 PLUGINS: Final = "gridwise.commands"
 """Entry points of commands that this package must not know, such as the evals'."""
@@ -49,7 +50,7 @@ def make_app() -> typer.Typer:
         status.status,
         migrate.migrate,
         doctor.doctor,
-        dev.dev,
+from graph.commands import backtest, demo, dev, doctor, migrate, run, show, status, submit
     ):
         app.command()(command)
     for plugin in entry_points(group=PLUGINS):

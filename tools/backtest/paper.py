@@ -43,6 +43,15 @@ class Figure:
     def agrees(self) -> bool:
         return abs(self.ours - self.published) <= TOLERANCE
 
+    def record(self) -> dict[str, str | float | bool]:
+        return {
+            "figure": self.name,
+            "unit": self.unit,
+            "published": self.published,
+            "ours": round(self.ours, 6),
+            "agrees": self.agrees,
+        }
+
 
 def paper_figures(trace: Trace, progress: Callable[[int], None] = lambda _done: None) -> list[Figure]:
     """All eight figures for Great Britain from the trace of `lets-wait-awhile`; about 20,000 jobs are replayed."""

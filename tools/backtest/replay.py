@@ -16,8 +16,6 @@ from tools.placement import Asset, Job, Limits, Problem
 from tools.plans import Minutes
 from tools.search import best_plans
 
-GRAMS_PER_TONNE = 1e6
-
 
 class Policy(StrEnum):
     """How a start is chosen."""
@@ -80,6 +78,8 @@ class Score:
 class Replay:
     """Scores by policy over the jobs that could be replayed."""
 
+    arrival: tuple[datetime, ...]
+    """When each job would have run without us."""
     energy_kwh: FloatArray
     """(jobs,)."""
     scores: dict[Policy, Score]
@@ -107,17 +107,18 @@ def replay(
     """
     replayer = _Replayer(trace, forecasts, setting)
     rows: list[dict[Policy, tuple[FloatArray, FloatArray, FloatArray]]] = []
-    energy: list[float] = []
+    taken: list[ReplayJob] = []
     for done, job in enumerate(jobs, start=1):
         row = replayer.job(job)
         if row is not None:
             rows.append(row)
-            energy.append(job.energy_kwh)
+            taken.append(job)
         progress(done)
     scores = {
         policy: Score(*(np.array([row[policy][i] for row in rows]) for i in range(3))) for policy in setting.policies
     }
-    return Replay(np.array(energy), scores, len(jobs) - len(rows))
+    arrival = tuple(trace.start + timedelta(minutes=job.nominal) for job in taken)
+    return Replay(arrival, np.array([job.energy_kwh for job in taken]), scores, len(jobs) - len(rows))
 
 
 class _Replayer:
