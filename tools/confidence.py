@@ -1,41 +1,47 @@
 """How sure it is that a placement beats running now, once the actual carbon intensity is known.
 
-The forecast error of a slot has a standard deviation that is a share of the region's level and grows with the lead
-time; errors of neighbouring slots are correlated, those of different regions less so. The difference of two windows
-then has a spread, and the probability follows from how many spreads the expected saving is wide. Figures and their
-calibration: `tools/data/forecast_error.json`, docs/placement.md.
+Errors of a region's forecast spread with the root of its level, hang together over hours within a region and partly
+between regions. The difference of two windows then has a spread too, and the probability follows from how many spreads
+the expected saving is wide. Figures: `tools/data/forecast_error.json`; how they were fitted and how well they hold:
+docs/placement.md.
 """
 
 from functools import cache
 from importlib.resources import files
-from math import exp, sqrt
+from math import copysign, exp, inf, sqrt
 
 import numpy as np
 
 from tools.grid import GRAMS_PER_TONNE, SLOT_MINUTES
-from tools.market import FloatArray, Market, SourceNote
+from tools.market import FloatArray, Market
 from tools.placement import Option, Problem, Value
 
 
 class ErrorModel(Value):
-    """Fitted on pairs of forecast and actual; see the file for source, period and scores."""
+    """Error of forecasts in words of spread; fitted where its file says so, assumed where it says that."""
 
-    relative_sd: float
-    """Standard deviation of a fresh forecast's error as a share of the region's mean intensity."""
+    sd_per_root_g: float
+    """Standard deviation of an archived forecast's error over the root of the mean intensity, both in g/kWh."""
     floor_g_per_kwh: float
+    """Least standard deviation: a region that is at 0 g most of the day is not certain to stay there."""
+    published_factor: float
+    """As published, forecasts err this many times more than the archive's last revisions."""
+    profile_factor: float
+    """The same for yesterday's profile in place of a forecast."""
     growth_per_hour: float
-    """Growth of the standard deviation per hour of lead time, as a share of it."""
+    """Growth of the standard deviation per hour of the answer's age, as a share of it."""
     correlation_hours: float
     """Lag at which the correlation of errors of one region has fallen to 1/e."""
+    profile_correlation_hours: float
     between_regions: float
     """Correlation of the errors of two regions in the same slot."""
-    profile_factor: float
-    """Standard deviation on a daily profile instead of a forecast, in multiples of the fresh one's."""
     price_sd_gbp_per_kwh: float
     """Standard deviation of an estimated price; published ones are certain."""
     price_correlation_hours: float
     slope: float
-    """Scale of the logistic link from spreads to probability; heavier-tailed than the normal, as the errors are."""
+    """Scale of the logistic link from spreads to probability: heavier-tailed than the normal, as the errors are."""
+    optimism: float = 0.0
+    """Spreads that a chosen window's gain is too large on average, because the best of many forecasts was chosen."""
 
 
 @cache
@@ -53,12 +59,15 @@ def confidence(problem: Problem, market: Market, option: Option, now: Option, mo
     if option.asset == now.asset and option.segments == now.segments:
         return 1.0
     model = model or error_model()
-    spread = _spread_gbp(problem, market, option, now, model)
-    gain = _gain_gbp(option, now)
-    if spread <= 0:
-        return 1.0 if gain > 0 else 0.5 if gain == 0 else 0.0
-    raw = 1 / (1 + exp(-max(-40.0, min(40.0, model.slope * gain / spread))))
+    wide = model.slope * (spreads(problem, market, option, now, model) - model.optimism)
+    raw = 1 / (1 + exp(-max(-40.0, min(40.0, wide))))
     return 0.5 + (raw - 0.5) * min(1.0, max(0.0, market.carbon.coverage))
+
+
+def spreads(problem: Problem, market: Market, option: Option, now: Option, model: ErrorModel) -> float:
+    """The expected gain over `now` in standard deviations of its error; infinite where nothing is uncertain."""
+    spread, gain = _spread_gbp(problem, market, option, now, model), _gain_gbp(option, now)
+    return gain / spread if spread > 0 else copysign(inf, gain) if gain else 0.0
 
 
 def _gain_gbp(option: Option, now: Option) -> float:
@@ -69,17 +78,21 @@ def _gain_gbp(option: Option, now: Option) -> float:
 
 def _spread_gbp(problem: Problem, market: Market, option: Option, now: Option, model: ErrorModel) -> float:
     """Standard deviation of the error of the difference between the two objectives."""
-    lag = np.abs(np.subtract.outer(np.arange(market.slots), np.arange(market.slots))) / 2
-    carbon = np.exp(-lag / model.correlation_hours)
-    u, v = (_kwh_per_slot(market, o) * _carbon_sd(market, o, model) for o in (option, now))
+    u, v = (_kwh_per_slot(market, o) for o in (option, now))
+    slots = np.flatnonzero((u != 0) | (v != 0))
+    u, v = u[slots], v[slots]
+    lag_hours = np.abs(slots[:, None] - slots[None, :]) * SLOT_MINUTES / 60
+    stale = market.carbon.mode in ("profile", "recorded")
+    correlation = np.exp(-lag_hours / (model.profile_correlation_hours if stale else model.correlation_hours))
+    u_g, v_g = u * _carbon_sd(market, option, model), v * _carbon_sd(market, now, model)
     rho = 1.0 if option.asset.region == now.asset.region else model.between_regions
-    variance_g = float(u @ carbon @ u + v @ carbon @ v - 2 * rho * (u @ carbon @ v))
-    price = np.exp(-lag / model.price_correlation_hours)
-    difference = _kwh_per_slot(market, option) * _estimated(market, option)
-    difference = difference - _kwh_per_slot(market, now) * _estimated(market, now)
-    variance_p = float(difference @ price @ difference) * model.price_sd_gbp_per_kwh**2
+    variance_g = u_g @ correlation @ u_g + v_g @ correlation @ v_g - 2 * rho * (u_g @ correlation @ v_g)
+    guessed = u * _estimated(market, option)[slots] - v * _estimated(market, now)[slots]
+    variance_p = guessed @ np.exp(-lag_hours / model.price_correlation_hours) @ guessed
     per_g = problem.carbon_price_gbp_per_tonne / GRAMS_PER_TONNE
-    return sqrt(max(variance_g, 0.0) * per_g**2 + max(variance_p, 0.0))
+    priced = option.cost_gbp is not None and now.cost_gbp is not None
+    price_sd = model.price_sd_gbp_per_kwh if priced else 0.0
+    return sqrt(max(float(variance_g), 0.0) * per_g**2 + max(float(variance_p), 0.0) * price_sd**2)
 
 
 def _kwh_per_slot(market: Market, option: Option) -> FloatArray:
@@ -93,17 +106,16 @@ def _kwh_per_slot(market: Market, option: Option) -> FloatArray:
     return share
 
 
-def _carbon_sd(market: Market, option: Option, model: ErrorModel) -> FloatArray:
+def _carbon_sd(market: Market, option: Option, model: ErrorModel) -> float:
+    """g/kWh, of the region's figures in this market."""
     row = market.intensity[market.regions.index(option.asset.region)]
     known = row[~np.isnan(row)]
-    level = max(model.relative_sd * float(known.mean() if known.size else 0.0), model.floor_g_per_kwh)
-    lead_hours = np.arange(market.slots) / 2 + (market.carbon.age_seconds or 0.0) / 3600
-    sd: FloatArray = level * _staleness(market.carbon, model) * (1 + model.growth_per_hour * lead_hours)
-    return sd
-
-
-def _staleness(note: SourceNote, model: ErrorModel) -> float:
-    return model.profile_factor if note.mode in ("profile", "recorded") else 1.0
+    level = float(known.mean()) if known.size else 0.0
+    mode, age_hours = market.carbon.mode, (market.carbon.age_seconds or 0.0) / 3600
+    factor = model.profile_factor if mode in ("profile", "recorded") else model.published_factor
+    return max(model.sd_per_root_g * sqrt(level) * factor, model.floor_g_per_kwh) * (
+        1 + model.growth_per_hour * age_hours
+    )
 
 
 def _estimated(market: Market, option: Option) -> FloatArray:

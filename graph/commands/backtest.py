@@ -13,7 +13,8 @@ from rich.progress import Progress
 
 from graph.commands.options import AsJson
 from graph.console import Output
-from graph.pages.backtest_page import backtest_page
+from graph.pages.backtest_page import backtest_page, calibration_page
+from tools.backtest.calibration import Calibration, Decision, decisions
 from tools.backtest.jobs import ReplayJob, arrivals, ml_project, nightly, read_jobs
 from tools.backtest.paper import paper_figures, paper_steps
 from tools.backtest.replay import Policy, Setting, noisy, replay
@@ -24,6 +25,7 @@ COLUMNS = ("policy", "g/kWh", "CO2 kg", "CO2 saved %", "± over seeds", "GBP", "
 
 
 DEFAULT_ERROR = 0.05
+CALIBRATION_JOBS = 6000
 
 
 class Scenario(StrEnum):
@@ -42,6 +44,9 @@ def backtest(
     scenario: Annotated[Scenario, typer.Option(help="Jobs to replay, unless --jobs names a list.")] = Scenario.ARRIVALS,
     jobs: Annotated[Path | None, typer.Option(help="CSV: arrival_time and length in s, cpus or power_kw.")] = None,
     paper: Annotated[bool, typer.Option("--paper", help="Reproduce the figures published for Great Britain.")] = False,
+    confidence: Annotated[
+        bool, typer.Option("--confidence", help="Show how often what the confidence says comes true.")
+    ] = False,
     pausable: Annotated[bool, typer.Option("--pausable", help="Jobs may pause.")] = False,
     slack: Annotated[str, typer.Option(help="ml: next_workday or semi_weekly.")] = "next_workday",
     slack_hours: Annotated[float, typer.Option(help="arrivals, --jobs: how long a job may wait.", min=0)] = 24.0,
@@ -67,6 +72,9 @@ def backtest(
     series = read_trace(trace)
     if paper:
         _paper(output, series, html)
+        return
+    if confidence:
+        _confidence(output, series, html)
         return
     if slack not in ("next_workday", "semi_weekly"):
         msg = f"--slack is {slack!r}; it is next_workday or semi_weekly"
@@ -139,6 +147,26 @@ def _paper(output: Output, series: Trace, html: Path | None) -> None:
         _write(output, html, backtest_page("Published figures, reproduced", figures=figures))
     if not all(figure.agrees for figure in figures):
         raise typer.Exit(1)
+
+
+def _confidence(output: Output, series: Trace, html: Path | None) -> None:
+    """Of the decisions marked 0.8, about 80 % should have won."""
+    with _progress(output, CALIBRATION_JOBS) as step:
+        made: list[Decision] = []
+        for decision in decisions(series, CALIBRATION_JOBS):
+            made.append(decision)
+            step(len(made))
+    score = Calibration.of(made)
+    output.records([score.record()])
+    if not output.as_json:
+        cells = [(f"{r.low:.1f}", str(r.decisions), f"{r.said:.3f}", f"{r.came:.3f}") for r in score.deciles]
+        output.table(f"{len(made)} shifts on {series.name}", ("from", "decisions", "said", "came true"), cells)
+        output.say(
+            f"Brier score {score.brier:.4f}; a constant {score.brier_constant:.4f}; "
+            f"the paper's 5 % noise {score.brier_paper:.4f} (0 is best)."
+        )
+    if html is not None:
+        _write(output, html, calibration_page(series.name, score))
 
 
 def _cells(row: PolicyResult) -> tuple[str, ...]:

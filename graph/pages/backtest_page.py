@@ -5,6 +5,7 @@ from html import escape
 
 from graph.pages.charts import HATCHINGS, Line, bar_chart, line_chart
 from graph.pages.layout import page, table
+from tools.backtest.calibration import Calibration
 from tools.backtest.paper import Figure
 from tools.backtest.report import PolicyResult
 
@@ -82,3 +83,20 @@ def _months(months: Mapping[str, Mapping[str, float]]) -> str:
     ]
     ticks = {i + 0.5: label[2:] for i, label in enumerate(labels)}
     return line_chart("Carbon saved by month (%)", "%", lines, ticks)
+
+
+def calibration_page(name: str, score: Calibration) -> str:
+    """What was said beside what came true."""
+    title = f"Confidence on {name}"
+    intro = (
+        f"<p>{score.decisions} shifts chosen on the forecast; {score.won:.1%} beat running now once the actual "
+        f"intensities were known. Brier score {score.brier:.4f}, of a constant {score.brier_constant:.4f}, under the "
+        f"paper's 5 % noise {score.brier_paper:.4f} (0 is best).</p>"
+    )
+    groups = {
+        f"{d.low:.1f}-{d.low + 0.1:.1f} (n={d.decisions})": {"said": d.said, "came true": d.came} for d in score.deciles
+    }
+    cells = [(f"{d.low:.1f}", str(d.decisions), f"{d.said:.3f}", f"{d.came:.3f}") for d in score.deciles]
+    columns = ("from", "decisions", "said", "came true")
+    body = f"<h1>{escape(title)}</h1>{intro}" + bar_chart("Said and came true, by tenth", "", groups)
+    return page(title, body + table(columns, cells, numbers=(0, 1, 2, 3)))
