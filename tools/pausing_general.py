@@ -273,6 +273,6 @@ class _Capped:
                 bound = self._bound(gained + tables.value[cell + 1, move.to, :, rest // tables.unit])
                 children.append((bound, move, rest, gained))
         for bound, move, rest, gained in sorted(children, key=lambda child: child[0]):
-            if bound < self.best_value - 1e-12 * max(1.0, abs(self.best_value)):
+            if bound < self.best_value - 1e-12 * max(1.0, abs(bound)):
                 taken = [*pieces, tables.piece(cell, move)] if move.minutes else pieces
                 self._descend(cell + 1, move.to, rest, gained, taken)

@@ -25,7 +25,7 @@ COLUMNS = ("policy", "g/kWh", "CO2 kg", "CO2 saved %", "± over seeds", "GBP", "
 
 
 DEFAULT_ERROR = 0.05
-CALIBRATION_JOBS = 6000
+CALIBRATION_JOBS = 12_000
 
 
 class Scenario(StrEnum):

@@ -25,6 +25,7 @@ CARBON_PRICES = (100.0, 300.0, 1000.0, 20000.0)
 ARCHIVED = 1.0
 """The archive's forecasts are last revisions: the factor for errors as published does not apply to them."""
 PAPER_ERROR = 0.05
+OPEN_SPREADS = 3.0
 SITE = Asset(asset_id=None, name="Great Britain", region=1, pue=1.0)
 
 
@@ -129,9 +130,13 @@ def brier(said: Sequence[float] | FloatArray, won: Sequence[bool]) -> float:
 
 
 def fit_link(made: Sequence[Decision]) -> tuple[float, float]:
-    """Slope and optimism of the link, by maximum likelihood (Newton's method on two parameters)."""
-    wide = np.minimum([d.spreads for d in made], 30.0)
-    won = np.array([d.won for d in made], float)
+    """Slope and optimism of the link, by maximum likelihood (Newton's method on two parameters).
+
+    Of decisions below `OPEN_SPREADS`: beyond, the few losses are outages of the source and say nothing of the link.
+    """
+    open_ones = [d for d in made if d.spreads < OPEN_SPREADS]
+    wide = np.array([d.spreads for d in open_ones])
+    won = np.array([d.won for d in open_ones], float)
     design = np.column_stack([wide, np.ones_like(wide)])
     weights = np.array([1.0, 0.0])
     for _ in range(50):

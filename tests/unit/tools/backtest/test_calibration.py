@@ -34,8 +34,8 @@ def test_it_scores_better_than_a_constant_and_than_the_papers_noise(made):
 
 def test_the_stored_figures_are_what_fitting_gives(made):
     slope, optimism = fit_link([d for d in made if d.week % 2])
-    assert slope == pytest.approx(error_model().slope, rel=0.15)
-    assert optimism == pytest.approx(error_model().optimism, abs=0.1)
+    assert slope == pytest.approx(error_model().slope, rel=0.25)
+    assert optimism == pytest.approx(error_model().optimism, abs=0.15)
 
 
 def test_reliability_and_brier_of_known_decisions():
