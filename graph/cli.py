@@ -50,7 +50,7 @@ def make_app() -> typer.Typer:
         status.status,
         migrate.migrate,
         doctor.doctor,
-from graph.commands import backtest, demo, dev, doctor, migrate, run, show, status, submit
+        dev.dev,
     ):
         app.command()(command)
     for plugin in entry_points(group=PLUGINS):
