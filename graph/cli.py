@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 from typing import Final
 
+import click
 import typer
 
 from graph.commands import backtest, demo, dev, doctor, migrate, run, show, status, submit
@@ -17,9 +18,6 @@ DONE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 130
-
-UsageError: Final[type[Exception]] = next(k for k in typer.BadParameter.__mro__ if k.__name__ == "UsageError")
-"""Typer carries its own click and shows only some of its errors; the installed click's are other classes."""
 
 COMMANDS: Final = (
     run.run,
@@ -44,7 +42,16 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    for command in COMMANDS:
+    for command in (
+        run.run,
+        demo.demo,
+        submit.submit,
+        show.show,
+        status.status,
+        migrate.migrate,
+        doctor.doctor,
+        dev.dev,
+    ):
         app.command()(command)
     for plugin in entry_points(group=PLUGINS):
         app.command(plugin.name)(plugin.load())
@@ -59,10 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def exit_code(arguments: Sequence[str] | None = None) -> int:
     try:
         result = make_app()(args=None if arguments is None else list(arguments), standalone_mode=False)
-    except UsageError as error:
-        error.show()  # type: ignore[attr-defined]  # what mypy cannot see of a class found by name
+    except click.UsageError as error:
+        error.show()
         return USAGE
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except (ConfigurationError, MigrationNeeded, AccessDenied) as error:
         return _explain(error, USAGE)

@@ -34,6 +34,7 @@ create table if not exists agent.runs (
     primary key (workload_id, token)
 );
 create index if not exists runs_ended_idx on agent.runs (ended_at);
+create index if not exists runs_failed_idx on agent.runs (ended_at) where outcome = 'failed';
 create index if not exists runs_unpruned_idx on agent.runs (ended_at) where not checkpoints_pruned;
 
 -- The last good answer of an outside source, shared by all pollers; whoever holds `locked_until` fetches.

@@ -44,7 +44,4 @@ begin
 end
 $$;
 
--- PostgREST learns the new functions
-notify pgrst, 'reload schema';
-
 insert into agent.migrations (name) values ('0012_notify') on conflict (name) do nothing;
