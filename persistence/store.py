@@ -29,7 +29,7 @@ class Lease:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """A lease and the row it is for, as JSON (timestamps as ISO strings, numerics as numbers)."""
+    """A lease and the row it is for, as JSON (timestamps as ISO strings, numerics as numbers), without the answer."""
 
     lease: Lease
     row: Row

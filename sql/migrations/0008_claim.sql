@@ -185,7 +185,8 @@ begin
 end
 $$;
 
--- Leases with their rows, as claim_workloads returns them.
+-- Leases with their rows, as claim_workloads returns them: without the columns of the answer, which are null, and more
+-- than half of the bytes.
 create or replace function agent.claims(ids uuid[])
 returns jsonb
 language sql
@@ -195,7 +196,18 @@ as $$
     select coalesce(jsonb_agg(jsonb_build_object(
         'workload_id', l.workload_id, 'thread_id', l.thread_id, 'token', l.token, 'owner', l.owner,
         'attempt', l.attempt, 'until', l.until,
-        'row', to_jsonb(w) || jsonb_build_object('submitted_at', coalesce(w.submitted_at, w.agent_started_at))
+        'row', to_jsonb(w) - array[
+            'decision_summary', 'recommended_region', 'recommended_region_id', 'recommended_grid_zone_id',
+            'recommended_asset_id', 'recommended_carbon_intensity', 'recommended_renewable_mix',
+            'recommended_cost_gbp', 'recommended_time_window_start', 'recommended_time_window_end',
+            'recommendation_source', 'recommendation_rank', 'recommendation_confidence',
+            'recommended_2_region', 'recommended_2_region_id', 'recommended_2_grid_zone_id',
+            'recommended_2_asset_id', 'recommended_2_carbon_intensity', 'recommended_2_renewable_mix',
+            'recommended_2_cost_gbp', 'recommended_2_reason',
+            'recommended_3_region', 'recommended_3_region_id', 'recommended_3_grid_zone_id',
+            'recommended_3_asset_id', 'recommended_3_carbon_intensity', 'recommended_3_renewable_mix',
+            'recommended_3_cost_gbp', 'recommended_3_reason'
+        ] || jsonb_build_object('submitted_at', coalesce(w.submitted_at, w.agent_started_at))
     ) order by l.token), '[]')
     from agent.leases as l
     inner join public.compute_workloads as w on w.id = l.workload_id
