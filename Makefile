@@ -30,6 +30,9 @@ test: install $(NODE_MODULES) ## Run the tests
 dev: install ## Look inside the graph with LangGraph's development server
 	@$(BIN)/gridwise dev
 
+chaos: install ## Prove leases and checkpoints under fire: five seeds, then each guard taken out
+	$(BIN)/python -m tests.chaos $(CHAOS)
+
 check: install ## Lint, types, import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,4 +45,4 @@ supabase-local: install $(NODE_MODULES) ## Start a Supabase project on this mach
 lock: ## Re-resolve requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --custom-compile-command "make lock" -q pyproject.toml -o requirements.lock
 
-.PHONY: help install run test dev check supabase-local lock
+.PHONY: help install run test dev check supabase-local lock chaos

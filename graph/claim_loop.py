@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from time import monotonic
@@ -11,6 +10,7 @@ from typing import Any
 from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langgraph.runtime import RunControl
 
+from graph.cancellation import end
 from graph.heartbeat import Heartbeat
 from graph.metrics import Metrics
 from graph.outage import Log
@@ -165,9 +165,10 @@ class ClaimLoop:
         stopping.cancel()
         if not task.done():
             await asyncio.wait({task}, timeout=_LAST_CALL_SECONDS)
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        if not task.done():
+            await end([task])
+        elif not task.cancelled():
+            task.result()
 
     async def _is_empty(self) -> bool:
         depth = await self._persist("depth", self._store.depth)
@@ -229,9 +230,7 @@ class ClaimLoop:
         if tasks := [run.task for run in self._runs.values()]:
             self._log.info(f"Stopping: {len(tasks)} run(s) end their step; a second signal stops them at once")
             await self._wait_for(tasks)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
         if self._to_release:
             await self._release()
 

@@ -36,7 +36,8 @@ class Outage:
             if is_first:
                 self._since = time.monotonic()
         if is_first:
-            self._log.warning("Database unreachable, retrying until it is back", part=part, error=str(error))
+            reason = str(error) or "no answer in time"
+            self._log.warning("Database unreachable, retrying until it is back", part=part, error=reason)
 
     def end(self, part: str) -> None:
         """`part` reached the database."""

@@ -5,13 +5,14 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from secrets import token_hex
 from time import monotonic
 from typing import Any
 
 from pydantic import JsonValue
 
+from graph.cancellation import end
 from graph.claim_loop import ClaimLoop, PollerOptions
 from graph.heartbeat import Heartbeat, OpenStore
 from graph.housekeeping import Housekeeping
@@ -136,9 +137,7 @@ async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await end([task])
 
 
 @contextmanager

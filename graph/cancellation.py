@@ -1,0 +1,23 @@
+"""Ending tasks for certain."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+_AGAIN_SECONDS = 0.5
+
+
+async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel the tasks and wait until each is done, whatever it raises.
+
+    Cancelled again and again: a connection pool swallows a cancellation that arrives together with a connection, and
+    psycopg spends one on asking the server to stop the statement.
+    """
+    left = {task for task in tasks if not task.done()}
+    while left:
+        for task in left:
+            task.cancel()
+        done, left = await asyncio.wait(left, timeout=_AGAIN_SECONDS)
+        for task in done:
+            if not task.cancelled():
+                task.exception()  # seen: nobody else asks

@@ -1,0 +1,191 @@
+"""A cluster of its own, pollers as processes behind one proxy each, and somebody who keeps inserting."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from uuid import UUID
+
+import psycopg
+
+from persistence.embedded import Server, embedded_postgres
+from persistence.migrate import migrate
+from tests.chaos.mutations import Mutation, apply
+from tests.chaos.proxy import Proxy
+from tests.chaos.worker import BLOCKS_ONE_IN, Spec, encode
+
+DATABASE = "gridwise"
+SKEWS_SECONDS = (240.0, -240.0, 0.0, 0.0)
+"""How far the clocks of the pollers' machines are off; what they must not decide anything by."""
+
+
+@dataclass(kw_only=True)
+class Seat:
+    """A place for a poller: its proxy, and the process that sits there now."""
+
+    number: int
+    proxy: Proxy
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    generation: int = 0
+    pid: int | None = None
+
+
+@dataclass(kw_only=True)
+class Arena:
+    server: Server
+    folder: Path
+    seats: list[Seat]
+    zygote: asyncio.subprocess.Process
+    lease_seconds: int
+    max_attempts: int
+    mutation: Mutation | None
+    ended: dict[int, int] = field(default_factory=dict)
+    """Exit code by process id."""
+    inserted: list[UUID] = field(default_factory=list)
+    """What the server acknowledged."""
+    _started: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
+    _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _end: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @property
+    def calls_file(self) -> Path:
+        return self.folder / "calls.jsonl"
+
+    @property
+    def url(self) -> str:
+        return self.server.url(DATABASE)
+
+    async def start_poller(self, seat: Seat, *, owner: str | None = None) -> int:
+        """A new process on that seat. With `owner` it calls itself as another one does."""
+        seat.generation += 1
+        skew = SKEWS_SECONDS[seat.number % len(SKEWS_SECONDS)]
+        name = owner or f"p{seat.number}.{seat.generation}"
+        spec = Spec(
+            url=seat.proxy.url(DATABASE, options=f"-c%20gridwise.skew%3D{skew:g}s"),
+            owner=name,
+            calls=str(self.calls_file),
+            log=str(self.folder / f"p{seat.number}.log"),
+            lease_seconds=self.lease_seconds,
+            max_attempts=self.max_attempts,
+            skew_seconds=skew,
+            mutation=self.mutation,
+        )
+        async with self._starting:
+            assert self.zygote.stdin is not None
+            self.zygote.stdin.write(encode(spec))
+            return await self._started.get()
+
+    def signal(self, pid: int, number: signal.Signals) -> None:
+        if pid not in self.ended:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    async def wait_end(self, pid: int, seconds: float) -> int:
+        """Its exit code. Raises `TimeoutError`."""
+        try:
+            async with asyncio.timeout(seconds), self._end:
+                await self._end.wait_for(lambda: pid in self.ended)
+        except TimeoutError:
+            self.signal(pid, signal.SIGUSR1)  # the log then says what it waits for
+            await asyncio.sleep(1)
+            raise
+        return self.ended[pid]
+
+    async def insert(self, ids: list[UUID]) -> None:
+        """As a frontend does; repeats until the server acknowledges."""
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as connection:
+                    await connection.execute(
+                        "insert into compute_workloads (id, workload_name) select i, 'w' from unnest(%s::uuid[]) as i"
+                        " on conflict do nothing",
+                        (ids,),
+                    )
+            except psycopg.Error:
+                await asyncio.sleep(0.1)
+            else:
+                self.inserted += ids
+                return
+
+    async def until_terminal(self, seconds: float) -> bool:
+        """Whether every workload got an answer in that time."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < deadline:
+            with contextlib.suppress(psycopg.Error):
+                async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as connection:
+                    found = await connection.execute(
+                        "select count(*) from compute_workloads where status in ('pending', 'processing')"
+                    )
+                    if (await found.fetchone() or (1,))[0] == 0:
+                        return True
+            await asyncio.sleep(0.2)
+        return False
+
+    async def listen_to_zygote(self) -> None:
+        assert self.zygote.stdout is not None
+        while line := (await self.zygote.stdout.readline()).decode().split():
+            if line[0] == "started":
+                self._started.put_nowait(int(line[1]))
+            else:
+                async with self._end:
+                    self.ended[int(line[1])] = int(line[2])
+                    self._end.notify_all()
+
+
+def make_ids(random: Random, count: int, *, blocking: int = 0) -> list[UUID]:
+    """Random ids; `blocking` more of them belong to workloads that block the event loop."""
+    ids = [UUID(int=random.getrandbits(128), version=4) for _ in range(count)]
+    while blocking:
+        one = UUID(int=random.getrandbits(128), version=4)
+        if int(one.hex[:8], 16) % BLOCKS_ONE_IN == 0:
+            ids.append(one)
+            blocking -= 1
+    random.shuffle(ids)
+    return ids
+
+
+@asynccontextmanager
+async def open_arena(
+    folder: Path, *, pollers: int, lease_seconds: int, max_attempts: int, mutation: Mutation | None
+) -> AsyncIterator[Arena]:
+    async with AsyncExitStack() as stack:
+        settings = {"max_connections": "60", "log_min_messages": "fatal"}
+        server = await stack.enter_async_context(embedded_postgres(folder / "server", settings=settings))
+        await migrate(server.url(DATABASE))
+        async with await psycopg.AsyncConnection.connect(server.url(DATABASE), autocommit=True) as connection:
+            await connection.execute(Path(__file__).with_name("audit.sql").read_bytes())
+            await apply(mutation, connection)
+        zygote = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tests.chaos.worker",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, "LANGGRAPH_STRICT_MSGPACK": "true"},
+        )
+        seats = [Seat(number=number, proxy=Proxy(server.socket)) for number in range(pollers)]
+        for seat in seats:
+            await seat.proxy.start()
+            stack.push_async_callback(seat.proxy.stop)
+        arena = Arena(
+            server=server,
+            folder=folder,
+            seats=seats,
+            zygote=zygote,
+            lease_seconds=lease_seconds,
+            max_attempts=max_attempts,
+            mutation=mutation,
+        )
+        ears = asyncio.create_task(arena.listen_to_zygote())
+        try:
+            yield arena
+        finally:
+            zygote.kill()  # its pollers die with it
+            await zygote.wait()
+            await ears

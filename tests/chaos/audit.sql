@@ -1,0 +1,72 @@
+-- What really happened, recorded by the server itself in the transaction in which it happened.
+
+create schema chaos;
+
+create table chaos.status_changes (
+    seq bigserial primary key, at timestamptz not null default clock_timestamp(),
+    workload_id uuid, old_status text, new_status text
+);
+create function chaos.note_status() returns trigger language plpgsql as $$
+begin
+    insert into chaos.status_changes (workload_id, old_status, new_status)
+    values (new.id, case when tg_op = 'UPDATE' then old.status end, new.status);
+    return null;
+end
+$$;
+create trigger chaos_status after insert or update on public.compute_workloads
+for each row execute function chaos.note_status();
+
+create table chaos.lease_changes (
+    seq bigserial primary key, at timestamptz not null default clock_timestamp(), operation text, workload_id uuid,
+    old_token bigint, old_owner text, old_until timestamptz,
+    new_token bigint, new_owner text, new_until timestamptz, new_attempt integer
+);
+create function chaos.note_lease() returns trigger language plpgsql as $$
+begin
+    if tg_op = 'UPDATE' and old.token = new.token then
+        return null;  -- a heartbeat
+    end if;
+    insert into chaos.lease_changes
+        (operation, workload_id, old_token, old_owner, old_until, new_token, new_owner, new_until, new_attempt)
+    select tg_op, coalesce(new.workload_id, old.workload_id),
+        old.token, old.owner, old.until, new.token, new.owner, new.until, new.attempt;
+    return null;
+end
+$$;
+create trigger chaos_lease after insert or update or delete on agent.leases
+for each row execute function chaos.note_lease();
+
+create table chaos.checkpoints (
+    seq bigserial primary key, at timestamptz not null default clock_timestamp(),
+    thread_id text, checkpoint_ns text, checkpoint_id text, parent_id text, token bigint
+);
+create function chaos.note_checkpoint() returns trigger language plpgsql as $$
+begin
+    insert into chaos.checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_id, token)
+    values (new.thread_id, new.checkpoint_ns, new.checkpoint_id, new.parent_checkpoint_id,
+        (new.metadata ->> 'token')::bigint);
+    return null;
+end
+$$;
+create trigger chaos_checkpoint after insert or update on agent_checkpoints.checkpoints
+for each row execute function chaos.note_checkpoint();
+
+create table chaos.task_writes (
+    seq bigserial primary key, at timestamptz not null default clock_timestamp(),
+    thread_id text, task_id text, token bigint, newest_token bigint
+);
+-- The token is an argument, which no trigger sees: the real function is called from one of the same name.
+alter function agent_checkpoints.put_writes(
+    text, bigint, text, text, text, text, boolean, integer[], text[], text[], bytea[]
+) rename to put_writes_unwatched;
+create function agent_checkpoints.put_writes(
+    p_thread text, p_token bigint, p_ns text, p_id text, p_task text, p_path text, p_replace boolean,
+    p_idx integer[], p_channels text[], p_types text[], p_blobs bytea[]
+) returns void language plpgsql as $$
+begin
+    perform agent_checkpoints.put_writes_unwatched(
+        p_thread, p_token, p_ns, p_id, p_task, p_path, p_replace, p_idx, p_channels, p_types, p_blobs);
+    insert into chaos.task_writes (thread_id, task_id, token, newest_token)
+    select p_thread, p_task, p_token, f.token from agent.thread_fence as f where f.thread_id = p_thread;
+end
+$$;

@@ -1,0 +1,107 @@
+"""Faults, drawn from a seed."""
+
+import asyncio
+import contextlib
+import signal
+from collections import Counter
+from collections.abc import Mapping
+from random import Random
+from typing import Final
+
+import psycopg
+
+from tests.chaos.arena import Arena, Seat
+
+WEIGHTS: Final = {
+    "kill": 6,
+    "pause": 6,
+    "cut": 5,
+    "black hole": 5,
+    "late completion": 4,
+    "delay": 2,
+    "drain": 2,
+    "duplicate start": 2,
+    "full pool": 1,
+}
+"""How often each fault is drawn; restarts of the database are counted separately."""
+
+
+class Nemesis:
+    """Starts one fault after the other; some overlap. The sequence follows from the seed, the timing does not."""
+
+    def __init__(self, arena: Arena, random: Random, weights: Mapping[str, int] = WEIGHTS) -> None:
+        self._arena = arena
+        self._weights = weights
+        self._random = random
+        self.counts: Counter[str] = Counter()
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def rage(self, *, faults: int, restarts: int, mean_pause_seconds: float) -> None:
+        kinds = self._drawn(faults - restarts)
+        for position in range(restarts):  # spread evenly, in between the others
+            kinds.insert((position + 1) * len(kinds) // (restarts + 1), "restart")
+        for kind in kinds:
+            await asyncio.sleep(self._random.uniform(0.3, 1.7) * mean_pause_seconds)
+            self.counts[kind] += 1
+            seat = self._random.choice(self._arena.seats)
+            if kind in ("restart", "full pool"):
+                await self._everywhere(kind)
+            else:
+                task = asyncio.create_task(self._at(seat, kind, self._random.random()))
+                self._under_way.add(task)
+                task.add_done_callback(self._under_way.discard)
+        await asyncio.gather(*self._under_way)
+
+    def _drawn(self, count: int) -> list[str]:
+        return self._random.choices(list(self._weights), list(self._weights.values()), k=count)
+
+    async def _everywhere(self, kind: str) -> None:
+        if kind == "restart":
+            await self._arena.server.control("restart", "-w", "-m", "immediate", "-s")
+            return
+        async with contextlib.AsyncExitStack() as stack:
+            with contextlib.suppress(psycopg.OperationalError):
+                while True:  # until the server has no connection left
+                    connection = await psycopg.AsyncConnection.connect(self._arena.url, autocommit=True)
+                    stack.push_async_callback(connection.close)
+            await asyncio.sleep(self._arena.lease_seconds / 3)
+
+    async def _at(self, seat: Seat, kind: str, how_much: float) -> None:
+        arena, lease = self._arena, self._arena.lease_seconds
+        if kind == "cut":
+            seat.proxy.cut()
+            return
+        async with seat.lock:
+            pid = seat.pid
+            assert pid is not None
+            match kind:
+                case "kill":
+                    arena.signal(pid, signal.SIGKILL)
+                    await asyncio.sleep(how_much)
+                    seat.pid = await arena.start_poller(seat)
+                case "pause":
+                    arena.signal(pid, signal.SIGSTOP)
+                    await asyncio.sleep((0.4 + 1.6 * how_much) * lease)
+                    arena.signal(pid, signal.SIGCONT)
+                case "long pause":
+                    arena.signal(pid, signal.SIGSTOP)
+                    await asyncio.sleep((1.3 + 0.7 * how_much) * lease)
+                    arena.signal(pid, signal.SIGCONT)
+                case "black hole":
+                    await seat.proxy.black_hole((0.3 + 1.2 * how_much) * lease)
+                case "late completion":
+                    seconds = (1.3 + 0.7 * how_much) * lease
+                    await seat.proxy.black_hole_on(b"complete_workloads", seconds, wait_seconds=2 * lease)
+                case "delay":
+                    seat.proxy.delay_seconds = 0.05
+                    await asyncio.sleep(lease)
+                    seat.proxy.delay_seconds = 0
+                case "drain":
+                    arena.signal(pid, signal.SIGTERM)
+                    await arena.wait_end(pid, 60)
+                    seat.pid = await arena.start_poller(seat)
+                case "duplicate start":
+                    twin = await arena.start_poller(seat, owner=f"p{seat.number}.{seat.generation}")
+                    await asyncio.sleep(how_much * lease)
+                    arena.signal(twin, signal.SIGTERM)
+                    await arena.wait_end(twin, 60)

@@ -1,0 +1,28 @@
+"""A short storm, and one guard taken out; `make chaos` has the long ones."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.chaos.harness import Plan, Result, plan_for, run
+
+pytestmark = pytest.mark.anyio
+
+
+def violated(result: Result) -> dict[str, tuple[str, ...]]:
+    return {finding.name: finding.wrong for finding in result.findings if finding.wrong}
+
+
+async def test_every_invariant_holds_in_a_short_storm() -> None:
+    result = await run(
+        Plan(seed=7, pollers=3, workloads=60, faults=6, restarts=1, lease_seconds=2, mean_pause_seconds=0.7)
+    )
+    assert violated(result) == {}
+    assert sum(result.faults.values()) == 6
+    assert result.findings[0].looked_at == 60
+
+
+async def test_the_harness_notices_that_the_completion_is_not_fenced() -> None:
+    plan = replace(plan_for("completion unfenced", seed=7), workloads=80, faults=4, lease_seconds=2)
+    broken = violated(await run(plan))
+    assert "I4 one completion, nothing written after it" in broken

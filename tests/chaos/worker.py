@@ -1,0 +1,237 @@
+"""The poller processes: the real poller around a small graph, forked from a process that has imported everything."""
+
+import asyncio
+import contextlib
+import ctypes
+import faulthandler
+import json
+import logging
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+import graph.poller
+from graph.claim_loop import PollerOptions
+from graph.heartbeat import Heartbeat, _wait
+from graph.poller import run_poller
+from graph.retry import Backoff
+from graph.run import RunServices
+from persistence.errors import StoreError
+from persistence.pool import open_pool
+from persistence.postgres import open_postgres_store
+from tests.chaos.mutations import Mutation
+from tests.graphs import STORED_TYPES, State, input_for, recommendation
+
+BLOCKS_ONE_IN = 20
+"""One workload in so many has a node that blocks the event loop for longer than a lease."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    url: str
+    owner: str
+    calls: str
+    """File that node calls are appended to: what was spent is spent, whatever becomes of the transaction."""
+    log: str
+    lease_seconds: int
+    max_attempts: int
+    concurrency: int = 4
+    skew_seconds: float = 0
+    mutation: Mutation | None = None
+
+
+class Calls:
+    """Appends whole lines; a line is on record once the call returns, even if the process dies the moment after."""
+
+    def __init__(self, path: str, owner: str) -> None:
+        self._file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o644)
+        self._owner = owner
+
+    def note(self, node: str, runtime: Runtime[None], config: RunnableConfig) -> None:
+        info = runtime.execution_info
+        assert info is not None
+        line = {
+            "at": datetime.now(UTC).isoformat(),
+            "thread": info.thread_id,
+            "task": info.task_id,
+            "node": node,
+            "token": config["metadata"]["token"],
+            "owner": self._owner,
+        }
+        os.write(self._file, (json.dumps(line) + "\n").encode())
+
+
+def build(calls: Calls, lease_seconds: float) -> StateGraph[Any, Any, Any, Any]:
+    """draw → left, right → join → conclude. What `draw` draws is random: a step that is run again shows."""
+
+    async def draw(state: State, runtime: Runtime[None], config: RunnableConfig) -> Mapping[str, Any]:
+        calls.note("draw", runtime, config)
+        await asyncio.sleep(random.uniform(0, 0.5))
+        return {"steps": [f"draw {random.randrange(10**9)}"]}
+
+    def side(name: str) -> Any:
+        async def node(state: State, runtime: Runtime[None], config: RunnableConfig) -> Mapping[str, Any]:
+            calls.note(name, runtime, config)
+            await asyncio.sleep(random.uniform(0, 0.5))
+            return {"steps": [f"{name} of {state['steps'][0]}"]}
+
+        return node
+
+    async def join(state: State, runtime: Runtime[None], config: RunnableConfig) -> Mapping[str, Any]:
+        calls.note("join", runtime, config)
+        if int(state["row"]["id"][:8], 16) % BLOCKS_ONE_IN == 0:
+            time.sleep(1.3 * lease_seconds)
+        return {"steps": [f"join {len(state['steps'])}"]}
+
+    async def conclude(state: State, runtime: Runtime[None], config: RunnableConfig) -> Mapping[str, Any]:
+        calls.note("conclude", runtime, config)
+        return {"recommendation": recommendation(state["clock"], summary="; ".join(state["steps"]))}
+
+    builder = StateGraph(State)
+    for name, node in {"draw": draw, "left": side("left"), "right": side("right"), "join": join}.items():
+        builder.add_node(name, node)
+    builder.add_node("conclude", conclude)
+    builder.add_edge(START, "draw")
+    builder.add_edge("draw", "left")
+    builder.add_edge("draw", "right")
+    builder.add_edge(["left", "right"], "join")
+    builder.add_edge("join", "conclude")
+    builder.add_edge("conclude", END)
+    return builder
+
+
+class LoopHeartbeat(Heartbeat):
+    """Mutation: the heartbeat as most would write it, a task of the loop that the runs share."""
+
+    def start(self) -> None:
+        self._owner_loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        self._task = asyncio.create_task(self._beats())
+
+    async def _beats(self) -> None:
+        async with self._open_store() as store:
+            while not self._stopping.is_set():
+                with contextlib.suppress(StoreError, TimeoutError):
+                    await self._beat(store)
+                await _wait(self._stopping, self._lease_seconds / 3)
+
+    async def stop(self) -> None:
+        self._stopping.set()
+        await self._task
+
+
+def _dump_tasks() -> None:
+    """On SIGUSR1: what every task and thread waits for, into the log."""
+    for task in asyncio.all_tasks():
+        task.print_stack(file=sys.stderr)
+    faulthandler.dump_traceback(file=sys.stderr)
+
+
+async def work(spec: Spec) -> None:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _dump_tasks)
+    if spec.mutation == "heartbeat on the event loop":
+        graph.poller.Heartbeat = LoopHeartbeat  # type: ignore[misc]
+    compiled = build(Calls(spec.calls, spec.owner), spec.lease_seconds).compile()
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_postgres_store(spec.url, max_connections=4))
+        pool = await stack.enter_async_context(open_pool(spec.url, name="checkpoints", max_size=4, timeout_seconds=5))
+        await run_poller(
+            store=store,
+            open_store=lambda: open_postgres_store(spec.url, max_connections=1),
+            services=RunServices(
+                build=lambda saver: compiled.copy({"checkpointer": saver}),
+                input_for=input_for,
+                checkpoints=pool,
+                new_thread=store.new_thread,
+                clock=lambda: datetime.now(UTC) + timedelta(seconds=spec.skew_seconds),
+                random=random.Random(),
+                stored_types=STORED_TYPES,
+            ),
+            options=PollerOptions(
+                owner=spec.owner,
+                concurrency=spec.concurrency,
+                poll_interval_seconds=0.5,
+                lease_seconds=spec.lease_seconds,
+                max_attempts=spec.max_attempts,
+                drain_grace_seconds=3,
+                backoff=Backoff(base_seconds=0.1, cap_seconds=1),
+            ),
+            log=structlog.get_logger(),
+        )
+
+
+def run(spec: Spec) -> None:
+    with Path(spec.log).open("a", buffering=1) as log:
+        os.dup2(log.fileno(), 2)
+        logging.basicConfig(stream=log)
+        structlog.configure(
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso"),
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(default=str),
+            ],
+            logger_factory=structlog.WriteLoggerFactory(file=log),
+        )
+        try:
+            asyncio.run(work(spec))
+        except BaseException:
+            log.write(traceback.format_exc())
+            raise
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def main() -> None:
+    """Reads one `Spec` per line from standard input, forks a poller for it, answers with its process id; says of every
+    poller that ends how it ended."""
+    _die_with_parent()
+    signal.signal(signal.SIGCHLD, lambda *_: _reap())
+    for line in sys.stdin:
+        spec = Spec(**json.loads(line))
+        pid = os.fork()
+        if pid == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _die_with_parent()
+            code = 1
+            try:
+                run(spec)
+                code = 0
+            finally:
+                os._exit(code)
+        os.write(1, f"started {pid}\n".encode())
+
+
+def _reap() -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        os.write(1, f"ended {pid} {os.waitstatus_to_exitcode(status)}\n".encode())
+
+
+def encode(spec: Spec) -> bytes:
+    return (json.dumps(asdict(spec)) + "\n").encode()
+
+
+if __name__ == "__main__":
+    main()
