@@ -143,8 +143,8 @@ async def _start(server: Server, settings: dict[str, str]) -> None:
 
 async def _initialise(server: Server, settings: dict[str, str]) -> None:
     await server.run(
-        "initdb", "-D", str(server.data), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8",
-        "--no-instructions",
+        "initdb", "-D", str(server.data), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-instructions",
+        "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
     )  # fmt: skip
     lines = [f"{key} = '{value}'\n" for key, value in settings.items()]
     with (server.data / "postgresql.conf").open("a") as conf:

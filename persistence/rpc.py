@@ -1,5 +1,7 @@
 """The store over any transport that can call the project's SQL functions: what is asked, sent again, and read back."""
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol, cast
@@ -15,6 +17,7 @@ from persistence.workload import Recommendation
 SENDS: Final = 3
 """Times a call is sent before its error is the caller's: covers a dropped connection, not an outage."""
 LONGEST_PAUSE_SECONDS: Final = 1.0
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 class Transport(Protocol):
@@ -41,6 +44,7 @@ class RpcStore:
         self.name = transport.name
 
     async def call(self, function: str, arguments: Mapping[str, JsonValue]) -> JsonValue:
+        arguments = {name: storable(value) for name, value in arguments.items()}
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(_worth_sending_again),
             stop=stop_after_attempt(SENDS),
@@ -100,7 +104,7 @@ class RpcStore:
             {
                 "p_id": str(lease.workload_id),
                 "p_token": lease.token,
-                "p_error": error.replace("\0", "�"),
+                "p_error": error,
                 "p_retry_seconds": retry_in_seconds,
                 "p_max_attempts": max_attempts,
                 "p_details": None if details is None else dict(details),
@@ -174,6 +178,17 @@ class RpcStore:
 
     async def aclose(self) -> None:
         await self._transport.aclose()
+
+
+def storable(value: JsonValue) -> JsonValue:
+    """The value as PostgreSQL can keep it: NUL and lone surrogates in text become U+FFFD, NaN and infinity null."""
+    if isinstance(value, str):
+        return value if value.isascii() and "\0" not in value else _UNSTORABLE.sub("�", value)
+    if isinstance(value, dict):
+        return {str(storable(key)): storable(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [storable(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _worth_sending_again(error: BaseException) -> bool:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final, Literal, TypeAlias, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from persistence import columns
 from persistence.errors import InvalidWorkload
@@ -83,12 +83,12 @@ class Recommendation(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    options: tuple[RankedOption, ...]
+    options: tuple[RankedOption, ...] = Field(min_length=1, max_length=3)
     """One to three, the winner first."""
     source: Source
-    rank: int
+    rank: int = Field(ge=1, le=3)
     """The winner's rank (1-3) within its source's list."""
-    confidence: Decimal
+    confidence: Decimal = Field(ge=0, le=1)
     """P(winner beats the counterfactual), 0.00-1.00."""
     decision_summary: str
     metadata: dict[str, JsonValue]

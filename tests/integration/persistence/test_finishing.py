@@ -180,6 +180,18 @@ async def test_a_permanent_failure_carries_its_text_and_details(db: Any, store: 
     assert row["metadata"]["user_request"] == "x"
 
 
+async def test_text_that_postgres_cannot_keep_does_not_cost_the_result(
+    db: Any, store: RpcStore, claim: Claimer, answer: Answer
+) -> None:
+    workload = await db.insert()
+    (claimed,) = await claim()
+    odd = answer(summary="a\0b\ud800c – ok", head_decision={"k\0": ["\udfff", float("nan"), float("inf"), 1.5]})
+    assert await store.complete(claimed.lease, odd)
+    row = await db.row(workload)
+    assert row["decision_summary"] == "a�b�c – ok"
+    assert row["metadata"]["head_decision"] == {"k�": ["�", None, None, 1.5]}
+
+
 async def test_released_work_is_due_at_once_with_the_attempt_refunded(
     db: Any, store: RpcStore, claim: Claimer, answer: Answer
 ) -> None:

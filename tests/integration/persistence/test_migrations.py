@@ -240,7 +240,8 @@ async def test_other_supported_versions_of_postgres_work(major: str, answer: Cal
         shutil.chown(folder, account)
     server = embedded.Server(binaries=binaries, data=folder, socket=folder, account=account)
     try:
-        await embedded._start(server, {"fsync": "off"})
+        await server.run("initdb", "-D", str(folder), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
+        await embedded._start(server, {})
         url = server.url()
         await rows(url, deployment("inputs"))
         await migrate(url)
