@@ -9,7 +9,7 @@ from typing import Final
 import click
 import typer
 
-from graph.commands import backtest, demo, dev, doctor, migrate, run, show, status, submit
+from graph.commands import backtest, demo, dev, doctor, explain, migrate, run, show, status, submit
 from graph.settings import ConfigurationError
 from persistence.errors import AccessDenied, MigrationNeeded, StoreError
 from tools.errors import GridwiseError
@@ -53,6 +53,7 @@ def make_app() -> typer.Typer:
         dev.dev,
     ):
         app.command()(command)
+    app.command("explain")(explain.explain_workload)
     for plugin in entry_points(group=PLUGINS):
         app.command(plugin.name)(plugin.load())
     return app

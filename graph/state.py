@@ -6,7 +6,7 @@ from typing import TypedDict
 from pydantic import JsonValue
 
 from agents.state import AgentsState, ComputeAnalysis, Decision, EnergyAnalysis, Usage
-from persistence.workload import Recommendation, Workload
+from persistence.workload import Recommendation, Urgency, Workload
 from tools.market import Market
 from tools.placement import Problem
 
@@ -39,6 +39,7 @@ class State(AgentsState, total=False):
 
 STORED_TYPES: tuple[type, ...] = (
     Workload,
+    Urgency,
     Recommendation,
     Problem,
     Market,

@@ -60,7 +60,9 @@ def _policies(rows: Sequence[PolicyResult]) -> str:
             r.policy,
             f"{r.intensity_g_per_kwh:.1f}",
             f"{r.carbon_kg:.1f}",
-            "" if r.carbon_saved_pct is None else f"{r.carbon_saved_pct:.2f} ± {r.carbon_saved_sd_pct:.2f}",
+            ""
+            if r.carbon_saved_pct is None
+            else f"{r.carbon_saved_pct:.2f}" + (f" ± {r.carbon_saved_sd_pct:.2f}" if r.carbon_saved_sd_pct else ""),
             "" if r.cost_gbp is None else f"{r.cost_gbp:.2f}",
             "" if r.cost_saved_pct is None else f"{r.cost_saved_pct:.2f}",
             f"{r.mean_delay_hours:.1f}",
@@ -82,7 +84,7 @@ def _months(months: Mapping[str, Mapping[str, float]]) -> str:
         for policy, values in months.items()
     ]
     ticks = {i + 0.5: label[2:] for i, label in enumerate(labels)}
-    return line_chart("Carbon saved by month (%)", "%", lines, ticks)
+    return line_chart("Carbon saved by month (%)", lines, ticks)
 
 
 def calibration_page(name: str, score: Calibration) -> str:

@@ -9,7 +9,7 @@ WIDTH, HEIGHT = 760, 250
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 14, 34
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette, told apart by all common kinds of colour vision."""
-DASHES = ("", "7 3", "2 3", "10 3 2 3", "1 5", "12 4", "4 4")
+DASHES = ("", "8 3", "2 2.5", "10 3 2 3", "4 2", "14 4", "5 5")
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,11 @@ class Band:
     """A marked stretch of the x axis, in slots; `pattern` is one of the page's hatchings."""
 
     name: str
+    """Written into the stretch, `row` lines from its top."""
     start: float
     end: float
     pattern: str
+    row: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,6 @@ HATCHINGS = (
 
 def line_chart(
     title: str,
-    unit: str,
     lines: Sequence[Line],
     ticks: Mapping[float, str],
     *,
@@ -68,10 +69,11 @@ def line_chart(
         return f"<p>{escape(title)}: no figures.</p>"
     count = max(len(line.values) for line in lines)
     scale = _Scale(count, *_bounds(known, zero=zero))
-    parts = [_frame(scale, unit, ticks)]
+    parts = [_frame(scale, ticks)]
     parts += [_band(scale, band) for band in bands]
     parts += [_line(scale, line, i) for i, line in enumerate(lines)]
     parts += [_mark(scale, mark) for mark in marks]
+    parts += [_band_name(scale, band) for band in bands if band.name]
     return _figure(title, "".join(parts), HEIGHT) + _legend(lines)
 
 
@@ -129,8 +131,8 @@ def _step(span: float) -> float:
     return next(m * power for m in (1, 2, 5, 10) if m * power >= raw)
 
 
-def _frame(scale: _Scale, unit: str, ticks: Mapping[float, str]) -> str:
-    parts = [f'<text x="4" y="11" class="unit">{escape(unit)}</text>']
+def _frame(scale: _Scale, ticks: Mapping[float, str]) -> str:
+    parts: list[str] = []
     step = _step(scale.high - scale.low)
     value = scale.low
     while value <= scale.high + step / 2:
@@ -174,13 +176,22 @@ def _band(scale: _Scale, band: Band) -> str:
     )
 
 
+def _band_name(scale: _Scale, band: Band) -> str:
+    x, y = scale.x(band.start), TOP + 12 + 16 * band.row
+    anchor = "end" if x > WIDTH * 0.85 else "start"
+    return (
+        f'<text x="{x + (-3 if anchor == "end" else 3):.1f}" y="{y}" text-anchor="{anchor}" class="word halo">'
+        f"{escape(band.name)}</text>"
+    )
+
+
 def _mark(scale: _Scale, mark: Mark) -> str:
     x = scale.x(mark.at)
     anchor = "end" if x > WIDTH * 0.8 else "start"
     return (
         f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" class="mark"/>'
-        f'<text x="{x + (-4 if anchor == "end" else 4):.1f}" y="{TOP + 10}" text-anchor="{anchor}" class="word">'
-        f"{escape(mark.name)}</text>"
+        f'<text x="{x + (-4 if anchor == "end" else 4):.1f}" y="{HEIGHT - BOTTOM - 5}" text-anchor="{anchor}" '
+        f'class="word halo">{escape(mark.name)}</text>'
     )
 
 
@@ -196,6 +207,6 @@ def _legend(lines: Sequence[Line]) -> str:
 
 def _figure(title: str, body: str, height: int) -> str:
     return (
-        f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'aria-label="{escape(title)}" preserveAspectRatio="xMidYMid meet">{body}</svg></figure>'
+        f'<figure><figcaption>{escape(title)}</figcaption><div class="scroll"><svg viewBox="0 0 {WIDTH} {height}" '
+        f'role="img" aria-label="{escape(title)}" preserveAspectRatio="xMidYMid meet">{body}</svg></div></figure>'
     )

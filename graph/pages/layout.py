@@ -7,7 +7,7 @@ STYLE = """
 :root{color-scheme:light dark;--ink:#1b1b1b;--paper:#fff;--soft:#f3f4f6;--line:#c9ccd1}
 @media (prefers-color-scheme:dark){:root{--ink:#eee;--paper:#15171a;--soft:#22262b;--line:#4a4f57}}
 *{box-sizing:border-box}
-body{margin:0 auto;max-width:880px;padding:1.2rem;font:16px/1.5 system-ui,sans-serif}
+body{margin:0 auto;max-width:1040px;padding:1.2rem;font:16px/1.5 system-ui,sans-serif}
 body{color:var(--ink);background:var(--paper)}
 h1{font-size:1.45rem;line-height:1.25;margin:.2rem 0 .6rem}
 h2{font-size:1.1rem;margin:1.6rem 0 .5rem;border-bottom:1px solid var(--line);padding-bottom:.2rem}
@@ -17,6 +17,9 @@ figcaption{font-weight:600;font-size:.95rem}
 svg{width:100%;height:auto;display:block}
 svg text{font:12px system-ui,sans-serif;fill:#1b1b1b}
 svg .word{font-weight:600}
+svg .halo{paint-order:stroke;stroke:#fff;stroke-width:3px}
+td.w{white-space:nowrap}
+td:nth-child(2){min-width:11rem}
 svg .grid{stroke:#e2e4e8}
 svg .axis{stroke:#555}
 svg .mark{stroke:#000;stroke-width:1.4;stroke-dasharray:3 2}
@@ -31,7 +34,7 @@ dl{display:grid;grid-template-columns:minmax(9rem,max-content) 1fr;gap:.2rem 1re
 dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}
 .note{font-size:.88rem;border-left:4px solid #E69F00;padding:.3rem .7rem;background:var(--soft)}
 @media (max-width:560px){body{padding:.8rem;font-size:15px}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}
-svg text{font-size:20px}}
+figure svg{min-width:620px}}
 """
 
 
@@ -47,11 +50,18 @@ def page(title: str, body: str) -> str:
     )
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = (), best: int = -1) -> str:
-    """Plain cells; `numbers` are the columns that hold figures, `best` the row to stand out."""
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    numbers: Sequence[int] = (),
+    unbroken: Sequence[int] = (),
+    best: int = -1,
+) -> str:
+    """Plain cells; `numbers` are the columns that hold figures, `unbroken` stay on one line, `best` stands out."""
 
     def cell(tag: str, i: int, text: str) -> str:
-        kind = ' class="n"' if i in numbers else ""
+        kind = ' class="n"' if i in numbers else ' class="w"' if i in unbroken else ""
         return f"<{tag}{kind}>{escape(text)}</{tag}>"
 
     head = "".join(cell("th", i, text) for i, text in enumerate(columns))
