@@ -98,8 +98,9 @@ def _figures(_case: Case, outcome: Outcome) -> Iterator[Score]:
     wrong = [f"{option.option_id}: {fault}" for option in chosen(outcome) for fault in _wrong(option, market)]
     recommended = outcome.state["recommendation"].options
     for option, written in zip(chosen(outcome), recommended, strict=True):
-        if abs(float(written.carbon_intensity) - option.intensity_g_per_kwh) > 0.005 + TOLERANCE:
-            wrong.append(f"{option.option_id}: {written.carbon_intensity} g/kWh was written")
+        told = written.carbon_intensity
+        if told is None or abs(float(told) - option.intensity_g_per_kwh) > 0.005 + TOLERANCE:
+            wrong.append(f"{option.option_id}: {told} g/kWh was written")
         if (written.start, written.end) != (option.start, option.end):
             wrong.append(f"{option.option_id}: another window was written")
     yield Score("figures", not wrong, "; ".join(wrong))

@@ -6,7 +6,7 @@ from agents.compute import compute_agent
 from agents.energy import energy_agent
 from agents.head import head_agent
 from agents.models import Models
-from graph.nodes import Conclude, Prepare
+from graph.nodes import Conclude, Prepare, after_prepare
 from graph.places import Places
 from graph.state import GraphInput, GraphOutput, State
 from tools.market import MarketSource
@@ -17,6 +17,7 @@ def build_graph(
 ) -> StateGraph[State, None, GraphInput, GraphOutput]:
     """prepare → compute → energy → head → conclude; compile it with a checkpointer of your own.
 
+    Without any figures `prepare` recommends by itself, and the run ends there.
     Node names are stored in checkpoints: add new ones, never rename.
     """
     builder = StateGraph(State, input_schema=GraphInput, output_schema=GraphOutput)
@@ -26,7 +27,7 @@ def build_graph(
     builder.add_node("head", head_agent(models.head))
     builder.add_node("conclude", Conclude())
     builder.add_edge(START, "prepare")
-    builder.add_edge("prepare", "compute")
+    builder.add_conditional_edges("prepare", after_prepare)
     builder.add_edge("compute", "energy")
     builder.add_edge("energy", "head")
     builder.add_edge("head", "conclude")

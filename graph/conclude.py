@@ -8,8 +8,10 @@ from pydantic import JsonValue
 
 from agents.state import AgentsState, ComputeAnalysis, EnergyAnalysis, RankedChoice
 from persistence.workload import RankedOption, Recommendation
+from tools.blind import run_blind
 from tools.candidates import option_by_id
 from tools.confidence import confidence
+from tools.errors import NoDataError
 from tools.grid import asset_power_kw
 from tools.market import Market
 from tools.placement import Option, Problem
@@ -18,16 +20,18 @@ from tools.savings import savings
 from tools.search import run_now
 
 GRAPH_VERSION = version("gridwise")
+UNKNOWN = 0.5
+"""Confidence where running now cannot be measured: as likely one way as the other."""
 
 
 def recommend(state: AgentsState) -> Recommendation:
     """The recommendation that the state's decision names."""
     problem, market, decision = state["problem"], state["market"], state["decision"]
     options = [option_by_id(problem, market, choice.option_id) for choice in decision.choices]
-    winner, baseline = options[0], run_now(problem, market)
+    winner, baseline = options[0], _counterfactual(problem, market)
     listed = state["compute"] if winner.source == "compute" else state["energy"]
     rank = _rank(winner.option_id, listed.option_ids)
-    probability = _decimal(confidence(problem, market, winner, baseline), 2)
+    probability = _decimal(UNKNOWN if baseline is None else confidence(problem, market, winner, baseline), 2)
     details = [_details(option) for option in options]
     return Recommendation(
         options=tuple(_ranked(option, choice) for option, choice in zip(options, decision.choices, strict=True)),
@@ -54,6 +58,58 @@ def recommend(state: AgentsState) -> Recommendation:
             "provenance": _provenance(state, winner, baseline),
         },
     )
+
+
+def recommend_blind(problem: Problem, market: Market) -> Recommendation:
+    """Run now where the owner would have, without a figure, and with the reason. Raises `Infeasible`."""
+    placed = run_blind(problem, market)
+    where = f"{placed.asset.name} ({region_name(placed.asset.region)})"
+    summary = (
+        f"Run now at {where}, from {placed.start:%Y-%m-%d %H:%M}Z: there are no carbon-intensity figures to choose by "
+        f"({placed.why}), not even of the last days."
+    )
+    return Recommendation(
+        options=(
+            RankedOption(
+                region=region_name(placed.asset.region),
+                region_number=placed.asset.region,
+                region_id=placed.asset.region_id,
+                grid_zone_id=placed.asset.grid_zone_id,
+                asset_id=placed.asset.asset_id,
+                carbon_intensity=None,
+                renewable_mix=None,
+                cost_gbp=None,
+                reason="availability",
+                start=placed.start,
+                end=placed.end,
+            ),
+        ),
+        source="compute",
+        rank=1,
+        confidence=_decimal(UNKNOWN, 2),
+        decision_summary=summary,
+        metadata={
+            "decision_summary": summary,
+            "provenance": {
+                "graph_version": GRAPH_VERSION,
+                "clock": problem.now.isoformat(),
+                "carbon": market.carbon.model_dump(mode="json"),
+                "price": market.price.model_dump(mode="json"),
+                "power_kw": round(asset_power_kw(problem, placed.asset), 4),
+                "assumptions": list(problem.job.assumptions),
+                "counterfactual": None,
+                "savings": None,
+            },
+        },
+    )
+
+
+def _counterfactual(problem: Problem, market: Market) -> Option | None:
+    """None where its place and time have no figures."""
+    try:
+        return run_now(problem, market)
+    except NoDataError:
+        return None
 
 
 def _rank(option_id: str, listed: Sequence[str]) -> int:
@@ -102,7 +158,7 @@ def _details(option: Option) -> dict[str, JsonValue]:
     }
 
 
-def _provenance(state: AgentsState, winner: Option, baseline: Option) -> JsonValue:
+def _provenance(state: AgentsState, winner: Option, baseline: Option | None) -> JsonValue:
     problem, market = state["problem"], state["market"]
     return {
         "graph_version": GRAPH_VERSION,
@@ -119,8 +175,8 @@ def _provenance(state: AgentsState, winner: Option, baseline: Option) -> JsonVal
         "power_kw": round(asset_power_kw(problem, winner.asset), 4),
         "segments": [{"start": part.start.isoformat(), "end": part.end.isoformat()} for part in winner.segments],
         "assumptions": list(problem.job.assumptions),
-        "counterfactual": _details(baseline),
-        "savings": _rounded(savings(winner, baseline).model_dump()),
+        "counterfactual": None if baseline is None else _details(baseline),
+        "savings": None if baseline is None else _rounded(savings(winner, baseline).model_dump()),
     }
 
 

@@ -1,26 +1,28 @@
 """The two nodes that no model has a part in: the facts at the start, the recommendation at the end."""
 
 from datetime import UTC, datetime
-from typing import TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from agents.brief import problem_from
 from agents.state import AgentsState
-from graph.conclude import recommend
+from graph.conclude import recommend, recommend_blind
 from graph.places import Places
-from graph.state import GraphInput, GraphOutput
-from persistence.workload import Workload, parse_workload
+from graph.state import GraphInput, GraphOutput, State
+from persistence.workload import Recommendation, Workload, parse_workload
+from tools.blind import is_blind
 from tools.market import Market, MarketSource
 from tools.placement import Problem
 from tools.search import optimum
 
 
 class Prepared(TypedDict):
-    """What the agents start from."""
+    """What the agents start from; with a recommendation already where there is nothing to weigh."""
 
     workload: Workload
     clock: datetime
     problem: Problem
     market: Market
+    recommendation: NotRequired[Recommendation]
 
 
 class Prepare:
@@ -41,8 +43,16 @@ class Prepare:
             commitments=await self._places.commitments(market.start, market.end),
             now=clock,
         )
+        prepared: Prepared = {"workload": workload, "clock": clock, "problem": problem, "market": market}
+        if is_blind(market):
+            return {**prepared, "recommendation": recommend_blind(problem, market)}
         optimum(_most_favourable(problem, workload), market)
-        return {"workload": workload, "clock": clock, "problem": problem, "market": market}
+        return prepared
+
+
+def after_prepare(state: State) -> Literal["compute", "__end__"]:
+    """Without any figures no agent is asked: the workload runs now, and says why."""
+    return "__end__" if "recommendation" in state else "compute"
 
 
 def _most_favourable(problem: Problem, workload: Workload) -> Problem:

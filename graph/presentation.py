@@ -70,8 +70,8 @@ def describe(row: Row) -> list[str]:
 
 def _figures_line(row: Row) -> str:
     figures = {
-        "carbon intensity": f"{_number(row.get('recommended_carbon_intensity'), 0)} gCO2/kWh",
-        "renewable": f"{_number(row.get('recommended_renewable_mix'), 0)} %",
+        "carbon intensity": _measured(row.get("recommended_carbon_intensity"), "gCO2/kWh"),
+        "renewable": _measured(row.get("recommended_renewable_mix"), "%"),
         "cost": _money(row.get("recommended_cost_gbp")),
         "confidence": _number(row.get("recommendation_confidence"), 2),
     }
@@ -99,6 +99,10 @@ def _text(value: object) -> str:
 
 def _number(value: object, places: int) -> str:
     return "" if value is None else f"{float(str(value)):.{places}f}"
+
+
+def _measured(value: object, unit: str) -> str:
+    return "unknown" if value is None else f"{_number(value, 0)} {unit}"
 
 
 def _money(value: object) -> str:

@@ -67,10 +67,10 @@ class RankedOption(BaseModel):
     region_id: UUID | None = None
     grid_zone_id: UUID | None = None
     asset_id: UUID | None = None
-    carbon_intensity: Decimal
-    """Energy-weighted mean over the window, gCO2/kWh, two places."""
-    renewable_mix: Decimal
-    """Energy-weighted mean over the window, %, two places."""
+    carbon_intensity: Decimal | None
+    """Energy-weighted mean over the window, gCO2/kWh, two places; null where no figures were to be had."""
+    renewable_mix: Decimal | None
+    """Energy-weighted mean over the window, %, two places; null likewise."""
     cost_gbp: Decimal | None
     """Four places; null where no price is known."""
     reason: Reason

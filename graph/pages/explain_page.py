@@ -60,8 +60,8 @@ def _verdict(explained: Explanation) -> str:
     if row.get("recommended_region"):
         pairs += [
             ("where", str(row["recommended_region"]) + (f", {winner.option.asset.name}" if winner else "")),
-            ("carbon intensity", f"{row.get('recommended_carbon_intensity')} gCO2/kWh"),
-            ("renewable share", f"{row.get('recommended_renewable_mix')} %"),
+            ("carbon intensity", _told(row.get("recommended_carbon_intensity"), "gCO2/kWh")),
+            ("renewable share", _told(row.get("recommended_renewable_mix"), "%")),
             ("cost", "unknown" if row.get("recommended_cost_gbp") is None else f"£{row['recommended_cost_gbp']}"),
             ("confidence", f"{row.get('recommendation_confidence')} (that it is no worse than running now)"),
         ]
@@ -249,6 +249,10 @@ def _window(option: Option) -> str:
 
 def _time(time: datetime | None) -> str:
     return "" if time is None else f"{time.astimezone(LONDON):%a %d %b %Y %H:%M} UK time"
+
+
+def _told(value: object, unit: str) -> str:
+    return "unknown" if value is None else f"{value} {unit}"
 
 
 def _unit(value: float | None, unit: str) -> str:
