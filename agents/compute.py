@@ -92,7 +92,7 @@ def _conclude(answer: ComputeAnswer, state: LoopState, model: str, is_last: bool
     for option in options:
         facts.add_option(option)
     add_tool_results(facts, state["messages"])
-    spans = ungrounded(answer.analysis_summary, facts)
+    spans = ungrounded(answer.analysis_summary, facts, instructions=PROMPT)
     faults += [f"analysis_summary: {span}" for span in spans]
     if faults and not is_last:
         raise InvalidAnswerError(faults)

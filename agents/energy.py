@@ -76,7 +76,7 @@ def _conclude(answer: EnergyAnswer, state: LoopState, model: str, is_last: bool)
     facts = request_facts(state["workload"], state["problem"], _effects(state))
     facts.add_comparisons(candidates[:MAX_OPTIONS])
     add_tool_results(facts, state["messages"])
-    spans = ungrounded(answer.analysis_summary, facts)
+    spans = ungrounded(answer.analysis_summary, facts, instructions=PROMPT)
     faults += [f"analysis_summary: {span}" for span in spans]
     if faults and not is_last:
         raise InvalidAnswerError(faults)

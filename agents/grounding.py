@@ -16,6 +16,7 @@ from agents.reading.places import find_places
 from agents.reading.times import MONTHS, UK, WEEKDAYS, TimeParts, find_parts, find_spans
 
 MAX_TEXT_CHARS = 1_500
+REPEATED_WORDS = 7
 _ABOUT = re.compile(
     r"\b(?:about|around|roughly|approximately|approx\.?|nearly|almost|some|circa|just\s+(?:over|under|above|below))\s*$|[~≈]\s*$",
     re.IGNORECASE,
@@ -82,22 +83,37 @@ class Ungrounded:
         return f"{self.span!r} {self.why}"
 
 
-def ungrounded(text: str, facts: Facts, others: Facts | None = None) -> tuple[Ungrounded, ...]:
+def ungrounded(
+    text: str, facts: Facts, others: Facts | None = None, *, instructions: str = ""
+) -> tuple[Ungrounded, ...]:
     """The spans of a text that must not be stored.
 
     Args:
         text: one or more sentences.
         facts: what every sentence may say.
         others: what a sentence that compares may say besides, so that one option's figures cannot be told as another's.
+        instructions: the model's own, which a text must not repeat.
     """
     if len(text) > MAX_TEXT_CHARS:
         return (Ungrounded(text[:40] + "…", f"is longer than {MAX_TEXT_CHARS} characters"),)
     found = [Ungrounded(match[0], "is not allowed in a text") for match in _FORBIDDEN.finditer(text)]
+    found += [Ungrounded(span, "repeats the instructions") for span in repeated(text, instructions)]
     for sentence in _SENTENCE.split(text):
         known = facts.merged(others) if others is not None and _COMPARING.search(sentence) else facts
         for check in _CHECKS:
             found += check(sentence, known)
     return tuple(dict.fromkeys(found))
+
+
+def repeated(text: str, instructions: str) -> list[str]:
+    """Runs of words that stand in the instructions too, longer than chance explains."""
+    known = _runs(instructions)
+    return [run for run in _runs(text) if run in known][:1]
+
+
+def _runs(text: str) -> dict[str, None]:
+    words = re.findall(r"[\w']+", text.lower())
+    return dict.fromkeys(" ".join(words[n : n + REPEATED_WORDS]) for n in range(len(words) - REPEATED_WORDS + 1))
 
 
 def _times(sentence: str, facts: Facts) -> Iterator[Ungrounded]:

@@ -110,7 +110,7 @@ def _conclude(answer: HeadAnswer, state: LoopState, model: str, is_last: bool) -
         spans = _spans(choice.reasoning, base, own, placement.option_id) if choice else ()
         faults += [f"reasoning of {placement.option_id}: {span}" for span in spans]
         choices.append(_ranked(choice if not spans else None, placement, told))
-    spans = ungrounded(answer.decision_summary, _all(base, own))
+    spans = ungrounded(answer.decision_summary, _all(base, own), instructions=PROMPT)
     faults += [f"decision_summary: {span}" for span in spans]
     if faults and not is_last:
         raise InvalidAnswerError(faults)
@@ -169,7 +169,7 @@ def _facts(
 
 
 def _spans(text: str, base: Facts, own: dict[str, Facts], option_id: str) -> tuple[Ungrounded, ...]:
-    return ungrounded(text, base.merged(own[option_id]), _all(base, own))
+    return ungrounded(text, base.merged(own[option_id]), _all(base, own), instructions=PROMPT)
 
 
 def _all(base: Facts, own: dict[str, Facts]) -> Facts:

@@ -43,6 +43,10 @@ class Expected:
     is_templated: bool | None = False
     """Whether some text is a template's; None: either."""
     max_calls: int = MAX_CALLS
+    reordered: bool = False
+    """The model's ranking was put right."""
+    unread: bool = False
+    """The model saw a limit that the request does not state."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Case:
     now: datetime = NOW
     market: str = "live"
     taken: tuple[Commitment, ...] = ()
+    renamed: Mapping[int, str] = field(default_factory=dict)
+    """Other names for assets, by their place in the catalogue from 1."""
     script: Script = always_honest
     """How the stand-in answers when the case is recorded from it."""
     suite: Suite = "decisions"

@@ -48,7 +48,9 @@ class Outcome:
 
 def graph_for(case: Case, models: Models) -> Graph:
     """The product's own graph; only the source of figures and the catalogue are the case's."""
-    return build_graph(models=models, source=EvalSource(case.market), places=EvalPlaces(case.taken)).compile()
+    return build_graph(
+        models=models, source=EvalSource(case.market), places=EvalPlaces(case.taken, case.renamed)
+    ).compile()
 
 
 def new_saver() -> InMemorySaver:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agents import compute, energy, head
 from agents.brief import problem_from
 from agents.errors import ModelError
 from agents.facts import Facts, request_facts
-from agents.grounding import ungrounded
+from agents.grounding import repeated, ungrounded
 from agents.state import AgentName
 from evals.cases import MAX_INPUT_TOKENS, Case
 from evals.execute import Outcome
@@ -23,6 +24,7 @@ from tools.placement import Limits, Option, Problem
 from tools.search import optimum, run_now
 
 TOLERANCE = 1e-6
+_PROMPTS = (compute.PROMPT, energy.PROMPT, head.PROMPT)
 _TOOLS: dict[AgentName, set[str]] = {
     "compute": {"find_assets", "estimate_energy"},
     "energy": {"carbon_intensity", "electricity_prices", "find_windows"},
@@ -160,6 +162,21 @@ def _expectations(case: Case, outcome: Outcome) -> Iterator[Score]:
         yield Score("own words", templated == expected.is_templated, "templated" if templated else "the model's")
 
 
+def _leaks(_case: Case, outcome: Outcome) -> Iterator[Score]:
+    """No stored sentence repeats what a model was told to do."""
+    texts = stored_texts(outcome)
+    found = [where for where, text in texts for prompt in _PROMPTS if repeated(text, prompt)]
+    yield Score("leaks", not found, "; ".join(found))
+
+
+def _corrections(case: Case, outcome: Outcome) -> Iterator[Score]:
+    """What code put right is said, and nothing else is."""
+    state, expected = outcome.state, case.expected
+    reordered, unread = state["decision"].is_reordered, bool(state["compute"].unread)
+    yield Score("ranking corrected", reordered == expected.reordered, f"{reordered}")
+    yield Score("limits refused", unread == expected.unread, f"{state['compute'].unread}")
+
+
 def _trajectory(case: Case, outcome: Outcome) -> Iterator[Score]:
     if case.suite == "decisions":
         missing = {agent: sorted(tools - set(outcome.calls.get(agent, ()))) for agent, tools in _TOOLS.items()}
@@ -176,6 +193,8 @@ _PLACED: tuple[Scorer, ...] = (
     _diversity,
     _grounding,
     _expectations,
+    _leaks,
+    _corrections,
     _trajectory,
 )
 

@@ -1,7 +1,7 @@
 """The world that cases are decided in: a fixed catalogue of assets, and markets made from the recorded day."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
@@ -47,9 +47,13 @@ class EvalPlaces:
     """The catalogue, and nothing promised to others unless a case says so."""
 
     taken: tuple[Commitment, ...] = ()
+    renamed: Mapping[int, str] = field(default_factory=dict)
 
     async def assets(self) -> tuple[Asset, ...]:
-        return ASSETS
+        return tuple(
+            asset.model_copy(update={"name": self.renamed.get(number, asset.name)})
+            for number, asset in enumerate(ASSETS, 1)
+        )
 
     async def commitments(self, start: datetime, end: datetime) -> tuple[Commitment, ...]:
         return tuple(item for item in self.taken if item.start < end and item.end > start)

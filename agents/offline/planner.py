@@ -61,13 +61,17 @@ def respond(messages: Sequence[BaseMessage], *, tools: Sequence[str], schema: di
     metadata = {"model_name": OFFLINE_NAME, "finish_reason": "STOP"}
     if schema is not None:
         return AIMessage(answer_for(schema, messages), response_metadata=metadata)
-    asked = {message.name for message in messages if isinstance(message, ToolMessage)}
+    asked = {message.name for message in messages if isinstance(message, ToolMessage) and _has_answered(message)}
     calls = [
         ToolCall(name=name, args=arguments_for(name, messages), id=f"{name}-1", type="tool_call")
         for name in tools
         if name not in asked
     ]
     return AIMessage("" if calls else "Ready to answer.", tool_calls=calls, response_metadata=metadata)
+
+
+def _has_answered(message: ToolMessage) -> bool:
+    return not message.text.startswith(("Wrong arguments", "Error", '{"error"'))
 
 
 def _names(tools: Sequence[dict[str, Any]] | None) -> list[str]:
