@@ -33,6 +33,9 @@ dev: install ## Look inside the graph with LangGraph's development server
 chaos: install ## Prove leases and checkpoints under fire: five seeds, then each guard taken out
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
+eval: install ## Judge the agents on recorded model calls
+	@$(BIN)/gridwise eval
+
 check: install ## Lint, types, import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,4 +48,4 @@ supabase-local: install $(NODE_MODULES) ## Start a Supabase project on this mach
 lock: ## Re-resolve requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --custom-compile-command "make lock" -q pyproject.toml -o requirements.lock
 
-.PHONY: help install run test dev check supabase-local lock chaos
+.PHONY: help install run test eval dev check supabase-local lock chaos

@@ -53,7 +53,7 @@ def confirm(
         wish = _confirmed(limit, text, now, wishes)
         if isinstance(wish, str):
             refused.append((limit, wish))
-        elif not any(_covers(known, wish) for known in wishes):
+        elif wish not in wishes:
             wishes.append(wish)
     return tuple(wishes), tuple(refused)
 
@@ -62,6 +62,9 @@ def _confirmed(limit: FoundLimit, text: str, now: datetime, read: Sequence[Wish]
     quote = _folded(limit.quote)
     if quote not in _folded(text):
         return "these words are not in the request"
+    known = next((wish for wish in read if wish.kind == limit.kind and _overlap(quote, _folded(wish.quote))), None)
+    if known is not None:
+        return known
     opposite = _OPPOSITE.get(limit.kind)
     if any(wish.kind == opposite and _overlap(quote, _folded(wish.quote)) for wish in read):
         return f"these words say {opposite}"
@@ -85,11 +88,6 @@ def _value(limit: FoundLimit, now: datetime) -> Wish | str:
 
 def _only(values: Sequence[object], what: str, wish: Callable[..., Wish]) -> Wish | str:
     return wish(values[0]) if len(values) == 1 else f"the quoted words hold {len(values) or 'no'} {what}, not one"
-
-
-def _covers(known: Wish, wish: Wish) -> bool:
-    same_words = _overlap(_folded(known.quote), _folded(wish.quote))
-    return known.kind == wish.kind and (same_words or known.quote == wish.quote)
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -43,6 +43,8 @@ class Expected:
     is_templated: bool | None = False
     """Whether some text is a template's; None: either."""
     max_calls: int = MAX_CALLS
+    calls: int | None = None
+    """Exactly so many: six, and one more for an answer that was sent back."""
     reordered: bool = False
     """The model's ranking was put right."""
     unread: bool = False
@@ -62,6 +64,8 @@ class Case:
     taken: tuple[Commitment, ...] = ()
     renamed: Mapping[int, str] = field(default_factory=dict)
     """Other names for assets, by their place in the catalogue from 1."""
+    sites: int | None = None
+    """Only so many assets of the catalogue, which lie in as many regions."""
     script: Script = always_honest
     """How the stand-in answers when the case is recorded from it."""
     suite: Suite = "decisions"

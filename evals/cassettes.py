@@ -71,7 +71,9 @@ class CassetteFile:
             with _vcr(_Serializer({})).use_cassette(str(self.path), record_mode="none") as cassette:
                 yield cassette
         except CannotOverwriteExistingCassetteException as error:
-            raise StaleCassetteError(str(error)) from None
+            comparison = str(error).partition("\n\nHow to fix:")[0]
+            msg = f"{comparison}\n\nIf the change is meant, record it: gridwise eval --record {self.case.name!r}"
+            raise StaleCassetteError(msg) from None
 
     @contextmanager
     def record(self) -> Iterator[Cassette]:
@@ -135,7 +137,7 @@ def _vcr(serializer: _Serializer) -> VCR:
         decode_compressed_response=True,
     )
     vcr.register_serializer("readable", serializer)
-    vcr.register_matcher("whole body", _same_body)
+    vcr.register_matcher("whole body", whole_body)
     return vcr
 
 
@@ -153,7 +155,7 @@ def _plain_response(response: dict[str, Any]) -> dict[str, Any]:
     return {**response, "headers": headers}
 
 
-def _same_body(sent: Request, recorded: Request) -> None:
+def whole_body(sent: Request, recorded: Request) -> None:
     """Equal as JSON; else the first difference, which vcrpy shows. Its own diff of every pair takes seconds."""
     difference = first_difference(_loaded(sent), _loaded(recorded))
     if difference:

@@ -118,6 +118,8 @@ DECISIONS: tuple[Case, ...] = (
     Case("no prices", "Carbon alone decides.", expected=Expected(says=("No price is known",)), market="no prices"),
     Case("no figures at all", "Said, not guessed.", expected=_fails("figures"), market="no data"),
     Case("nothing to gain", "Flat: running now at home.", expected=Expected(runs_now=None), market="flat"),
+    Case("2 regions", "Tokens grow with the regions that can host it.", sites=2),
+    Case("6 regions", "The same with three times as many.", sites=6),
     Case("12 h horizon", "Tokens do not grow with the horizon.", market="12 h"),
     Case("24 h horizon", "The same with twice the figures.", market="24 h"),
     Case("48 h horizon", "And with four times.", market="48 h"),

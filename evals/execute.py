@@ -35,8 +35,8 @@ class Outcome:
     error: GridwiseError | None = None
     calls: dict[AgentName, list[str]] = field(default_factory=dict)
     """Per agent, the names of the tools it called, in order."""
-    replies: int = 0
-    """Model calls that were answered."""
+    asked: int = 0
+    """Model calls that were made, answered or not."""
     input_tokens: int = 0
     output_tokens: int = 0
     seconds: float = 0.0
@@ -48,9 +48,8 @@ class Outcome:
 
 def graph_for(case: Case, models: Models) -> Graph:
     """The product's own graph; only the source of figures and the catalogue are the case's."""
-    return build_graph(
-        models=models, source=EvalSource(case.market), places=EvalPlaces(case.taken, case.renamed)
-    ).compile()
+    places = EvalPlaces(case.taken, case.renamed, case.sites)
+    return build_graph(models=models, source=EvalSource(case.market), places=places).compile()
 
 
 def new_saver() -> InMemorySaver:
@@ -93,6 +92,7 @@ class _Watch(AsyncCallbackHandler):
         metadata: dict[str, Any] | None = None,
         **kwargs: Any,  # noqa: ANN401  the base class's signature
     ) -> None:
+        self._outcome.asked += 1
         namespace = str((metadata or {}).get("langgraph_checkpoint_ns", ""))
         self._agents[run_id] = namespace.partition(":")[0]  # type: ignore[assignment]  # node names are the agents'
 
@@ -101,7 +101,6 @@ class _Watch(AsyncCallbackHandler):
         if not isinstance(generation, ChatGeneration) or not isinstance(generation.message, AIMessage):
             return
         message = generation.message
-        self._outcome.replies += 1
         called = self._outcome.calls.setdefault(self._agents[run_id], [])
         called.extend(call["name"] for call in message.tool_calls)
         if message.usage_metadata:

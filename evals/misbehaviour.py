@@ -33,6 +33,7 @@ from evals.standin.script import (
     raw,
     says,
 )
+from evals.standin.wire import Json
 
 _REPAIRED = Expected(max_calls=7)
 _TEMPLATED = Expected(is_templated=True, max_calls=7)
@@ -55,6 +56,12 @@ def _failure(kind: str, *words: str, calls: int = 12) -> Expected:
 
 def _stubborn(step: Step) -> Script:
     return on_answer("head", step)
+
+
+def _names_neighbours(answer: Json) -> None:
+    """The first choice again under its compute id, whichever that is."""
+    first = answer["choices"][0]
+    answer["choices"] = [first, *({**first, "option_id": f"c{number}"} for number in (1, 2, 3, 6, 7))]
 
 
 _ANSWERS: tuple[Case, ...] = (
@@ -102,6 +109,8 @@ _ANSWERS: tuple[Case, ...] = (
            Expected(is_templated=True, reordered=True)),
     _wrong("the same thrice", "Filled up by code.", _stubborn(
         edited(lambda answer: answer.update(choices=[answer["choices"][0]] * 3))), _TEMPLATED),
+    _wrong("two of one place", "Kept apart by code.", _stubborn(edited(_names_neighbours)), _TEMPLATED,
+           {"urgency": "CRITICAL", "is_deferrable": False}),
     _wrong("one choice only", "Filled up by code.", _stubborn(
         edited(lambda answer: answer.update(choices=answer["choices"][:1]))), _TEMPLATED),
     _wrong("invented limit", "Words that are not in the request.", on_answer("compute", sets(
@@ -121,7 +130,8 @@ _ANSWERS: tuple[Case, ...] = (
            _failure("invalid_answer", "certainty")),
     _wrong("refusal", "No answer is an answer.", _stubborn(says("I'm sorry, but I can't help with that.")),
            _failure("invalid_answer")),
-    _wrong("oversized answer", "Then better.", on_first_answer("head", says(" " * 10 + "x" * 30_000))),
+    _wrong("oversized answer", "Not even read.", on_first_answer("head", sets(padding="x" * 30_000)),
+           Expected(calls=7)),
     _wrong("oversized text", "A sentence without end.", _stubborn(
         adds("decision_summary", "green " * 400)), _failure("invalid_answer", "decision_summary")),
     _wrong("more than was asked", "Unknown fields say nothing.", _stubborn(sets(cost_gbp=0.01, region="London"))),

@@ -71,7 +71,9 @@ def _outcome(case: Case, outcome: Outcome) -> Iterator[Score]:
 
 def _calls(case: Case, outcome: Outcome) -> Iterator[Score]:
     most = case.expected.max_calls
-    yield Score("model calls", outcome.replies <= most, f"{outcome.replies} of at most {most}", outcome.replies)
+    yield Score("model calls", outcome.asked <= most, f"{outcome.asked} of at most {most}", outcome.asked)
+    if case.expected.calls is not None:
+        yield Score("calls", outcome.asked == case.expected.calls, f"{outcome.asked}, expected {case.expected.calls}")
 
 
 def _tokens(case: Case, outcome: Outcome) -> Iterator[Score]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from agents.models import AGENT_MODEL, HEAD_MODEL, Models
 from evals.cases import Case, Suite
 from evals.cassettes import CASSETTES, MAIN, Answerer, CassetteFile, Recorded, StaleCassetteError
@@ -56,7 +58,7 @@ class Result:
     recorded: Recorded | None
     stale: str | None = None
     """Why the cassette does not fit any more."""
-    replies: int = 0
+    asked: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     seconds: float = 0.0
@@ -132,6 +134,15 @@ async def _record(case: Case, options: Options) -> Result:
     return result
 
 
+async def live(case: Case) -> Result:
+    """Judged on the stand-in's answers as they come, without a recording."""
+    answers = Answers()
+    with _answering(case, "stand-in", answers) as (key, base_url):
+        async with _gemini(answers, key, base_url) as models:
+            outcome = await run_case(case, models)
+    return _result(case, outcome, None, score(case, outcome))
+
+
 async def _resume(case: Case, models: Models, options: Options) -> Result:
     file = CassetteFile(case, options.set_name, options.root)
     begun = time.perf_counter()
@@ -142,13 +153,13 @@ async def _resume(case: Case, models: Models, options: Options) -> Result:
     return Result(case, scores, file.recorded(), seconds=time.perf_counter() - begun)
 
 
-def in_brief(result: Result) -> dict[str, object]:
-    """What a comparison of two sets needs."""
+def in_brief(result: Result) -> dict[str, JsonValue]:
+    """What a report and a comparison of two sets need."""
     found = result.recommendation
     return {
         "passed": result.passed,
-        "failed_scores": [found.name for found in result.scores if not found.passed],
-        "calls": result.replies,
+        "failed_scores": [score.name for score in result.scores if not score.passed],
+        "calls": result.asked,
         "input_tokens": result.input_tokens,
         "output_tokens": result.output_tokens,
         "recommended": None if found is None else f"{found.options[0].region}, {stamp(found.options[0].start)}",
@@ -163,7 +174,7 @@ def _result(case: Case, outcome: Outcome, recorded: Recorded | None, scores: tup
         case,
         scores,
         recorded,
-        replies=outcome.replies,
+        asked=outcome.asked,
         input_tokens=outcome.input_tokens,
         output_tokens=outcome.output_tokens,
         seconds=outcome.seconds,

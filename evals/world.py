@@ -48,12 +48,15 @@ class EvalPlaces:
 
     taken: tuple[Commitment, ...] = ()
     renamed: Mapping[int, str] = field(default_factory=dict)
+    sites: int | None = None
+    """The last so many of the catalogue; None: all."""
 
     async def assets(self) -> tuple[Asset, ...]:
-        return tuple(
+        named = tuple(
             asset.model_copy(update={"name": self.renamed.get(number, asset.name)})
             for number, asset in enumerate(ASSETS, 1)
         )
+        return named if self.sites is None else named[-self.sites :]
 
     async def commitments(self, start: datetime, end: datetime) -> tuple[Commitment, ...]:
         return tuple(item for item in self.taken if item.start < end and item.end > start)
