@@ -47,7 +47,9 @@ Scorer = Callable[[Case, Outcome], Iterator[Score]]
 
 def score(case: Case, outcome: Outcome) -> tuple[Score, ...]:
     """Every score that applies."""
-    scorers = _ALWAYS + (_PLACED if outcome.is_placed else ())
+    scorers = _ALWAYS
+    if outcome.is_placed:
+        scorers += _PLACED if "decision" in outcome.state else (_blind,)
     return tuple(found for scorer in scorers for found in scorer(case, outcome))
 
 
@@ -162,6 +164,19 @@ def _expectations(case: Case, outcome: Outcome) -> Iterator[Score]:
         flags = (state["compute"].is_templated, state["energy"].is_templated, decision.is_templated)
         templated = any(flags) or any(choice.is_templated for choice in decision.choices)
         yield Score("own words", templated == expected.is_templated, "templated" if templated else "the model's")
+
+
+def _blind(case: Case, outcome: Outcome) -> Iterator[Score]:
+    """Placed without any figures: nobody was asked, no number is told, and the reason is."""
+    recommended = outcome.state["recommendation"]
+    first = recommended.options[0]
+    told = (first.carbon_intensity, first.renewable_mix, first.cost_gbp)
+    yield Score("nobody asked", outcome.asked == 0, f"{outcome.asked} calls")
+    yield Score("no figures", told == (None, None, None), f"{told}")
+    allowed = case.expected.regions
+    yield Score("regions", allowed is None or first.region_number in allowed, f"{first.region}")
+    for words in case.expected.says:
+        yield Score("summary", words in recommended.decision_summary, recommended.decision_summary)
 
 
 def _leaks(_case: Case, outcome: Outcome) -> Iterator[Score]:

@@ -4,7 +4,10 @@ from datetime import UTC, datetime
 from typing import Literal, NotRequired, TypedDict
 
 from agents.brief import problem_from
+from agents.reading.wishes import read_wishes
+from agents.request import request_text
 from agents.state import AgentsState
+from agents.tighten import tighten
 from graph.conclude import recommend, recommend_blind
 from graph.places import Places
 from graph.state import GraphInput, GraphOutput, State
@@ -45,7 +48,8 @@ class Prepare:
         )
         prepared: Prepared = {"workload": workload, "clock": clock, "problem": problem, "market": market}
         if is_blind(market):
-            return {**prepared, "recommendation": recommend_blind(problem, market)}
+            said, _ = tighten(problem, read_wishes(request_text(workload), clock))
+            return {**prepared, "recommendation": recommend_blind(said, market)}
         optimum(_most_favourable(problem, workload), market)
         return prepared
 
