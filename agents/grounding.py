@@ -7,8 +7,7 @@ so are "about", ranges, dates in UK time or labelled UTC, and comparisons ("twic
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 
 from agents.facts import Facts
 from agents.reading.amounts import Amount, find_amounts
@@ -121,16 +120,18 @@ def _times(sentence: str, facts: Facts) -> Iterator[Ungrounded]:
         if not any(_is_told(parts, instant.astimezone(_zone(parts))) for instant in facts.instants) and not _is_word(
             match[0]
         ):
-            yield Ungrounded(match[0].strip(), "is not a time of these options or of the request")
+            yield Ungrounded(match[0].strip(" ."), "is not a time of these options or of the request")
 
 
 def _is_word(text: str) -> bool:
     return text.strip().lower() in {"may", "march", "sun", "sat", "wed", "mar"}
 
 
-def _zone(parts: TimeParts) -> ZoneInfo:
+def _zone(parts: TimeParts) -> tzinfo:
     word = (parts.zone or "").lower()
-    return ZoneInfo("UTC") if word in {"z", "utc", "gmt"} else UK
+    if word == "bst":
+        return timezone(timedelta(hours=1))
+    return UTC if word in {"z", "utc", "gmt"} else UK
 
 
 def _is_told(parts: TimeParts, local: datetime) -> bool:
