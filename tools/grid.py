@@ -148,15 +148,30 @@ class Grid:
 
         Each plan is an asset's index and its stretches [start, end), at least one.
         """
-        edges = np.array([edge for _, stretches in plans for stretch in stretches for edge in stretch], np.int64)
-        counts = [len(stretches) for _, stretches in plans]
-        row = np.repeat(self.row[[asset for asset, _ in plans]], 2 * np.array(counts))
+        row, edges, first = self._flatten(plans)
         slot, part = np.divmod(edges, SLOT_MINUTES)
         at = np.minimum(slot, self.market.slots - 1)
         cumulative = self.prefix[:, row, slot] + self.values[:, row, at] * part
-        stretch = cumulative[:, 1::2] - cumulative[:, ::2]
-        total: FloatArray = np.add.reduceat(stretch, np.cumsum([0, *counts[:-1]]), axis=1)
+        total: FloatArray = np.add.reduceat(cumulative[:, 1::2] - cumulative[:, ::2], first, axis=1)
         return total
+
+    def estimated(self, plans: Sequence[tuple[int, Sequence[tuple[int, int]]]]) -> BoolArray:
+        """(number of plans,): whether a plan touches a slot whose price is estimated."""
+        row, edges, first = self._flatten(plans)
+        counts = np.zeros((len(self.market.regions), self.market.slots + 1), np.int64)
+        np.cumsum(self.market.price_estimated, axis=1, out=counts[:, 1:])
+        inside = counts[row[1::2], -(-edges[1::2] // SLOT_MINUTES)] - counts[row[::2], edges[::2] // SLOT_MINUTES]
+        touched: BoolArray = np.add.reduceat(inside, first) > 0
+        return touched
+
+    def _flatten(
+        self, plans: Sequence[tuple[int, Sequence[tuple[int, int]]]]
+    ) -> tuple[IntArray, IntArray, npt.NDArray[np.intp]]:
+        """All stretches' ends in a row, the market row of each, and where each plan's first stretch is among them."""
+        edges = np.array([edge for _, stretches in plans for stretch in stretches for edge in stretch], np.int64)
+        counts = np.array([len(stretches) for _, stretches in plans])
+        row = np.repeat(self.row[[asset for asset, _ in plans]], 2 * counts)
+        return row, edges, np.cumsum(counts) - counts
 
     def time(self, minute: int) -> datetime:
         return self.market.start + timedelta(minutes=int(minute))

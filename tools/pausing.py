@@ -135,14 +135,18 @@ class _Pool:
         Each of `excluded` is (A, N) or (A, 1) and distinct from the others where below J; BIG where too few are left.
         """
         size = self.ordered.shape[1]
-        shape = np.broadcast_shapes((len(self.ordered), 1), count.shape, *(ranks.shape for ranks in excluded))
-        end = np.broadcast_to(count, shape).copy()
-        skipped = np.zeros(shape)
-        for rank in np.sort([np.broadcast_to(ranks, shape) for ranks in excluded], axis=0):
+        rows = np.arange(len(self.ordered))[:, None]
+        ranks = np.empty((len(excluded), len(self.ordered), len(count)), np.int64)
+        for i, one in enumerate(excluded):
+            ranks[i] = one
+        ranks.sort(axis=0)
+        end = np.broadcast_to(count, ranks.shape[1:]).copy()
+        skipped = np.zeros(ranks.shape[1:])
+        for rank in ranks:
             inside = rank < end
             end += inside
-            skipped += np.where(inside, np.take_along_axis(self.ordered, np.minimum(rank, size - 1), axis=1), 0.0)
-        total = np.take_along_axis(self.sums, np.clip(end, 0, size), axis=1) - skipped
+            skipped += inside * self.ordered[rows, np.minimum(rank, size - 1)]
+        total = self.sums[rows, np.minimum(np.maximum(end, 0), size)] - skipped
         return np.where((count >= 0) & (end <= size), total, BIG)
 
     def forced(self, chosen: Sequence[int]) -> FloatArray:
@@ -157,18 +161,19 @@ class _Pool:
 
 @dataclass(frozen=True)
 class _Way:
-    """One way to place the remainder and the part-slots."""
+    """Ways to place the remainder, with the same part-slots in use. Shapes: A assets, N ways."""
 
     value: FloatArray
-    """(A, N): weight with the remainder in the cell `first_cell` + column; N is 1 where there is one way only."""
+    """(A, N): weight of the plan."""
     remainder: int
-    side: int
-    """-1: the remainder follows its left neighbour, +1: it leads into its right one."""
+    cell: IntArray
+    """(N,): the cell that takes the remainder."""
+    side: IntArray
+    """(N,): -1, the remainder follows its left neighbour; +1, it leads into its right one; 0, there is none."""
     forced: tuple[int, ...]
     """Cells that are used whole in any case."""
     free: IntArray
     """(N,): how many more cells are taken by weight."""
-    first_cell: int = 0
 
 
 def _ways(pool: _Pool, minutes: int, *, use_first: bool, use_last: bool) -> list[_Way]:
@@ -184,8 +189,8 @@ def _ways(pool: _Pool, minutes: int, *, use_first: bool, use_last: bool) -> list
     if remainder == 0:
         count = np.array([free])
         value = pool.forced(forced) + SLOT_MINUTES * pool.cheapest(count, pool.ranks(forced))
-        return [_Way(value, 0, 0, forced, count)]
-    ways = [_with_remainder(pool, forced, free, remainder, side) for side in (-1, 1)]
+        return [_Way(value, 0, np.zeros(1, np.int64), np.zeros(1, np.int64), forced, count)]
+    ways = [_with_remainder(pool, forced, free, remainder)]
     for end, side in ((0, -1), (last, 1)):
         if end in ends and length[end] + remainder >= SLOT_MINUTES:
             others = tuple(cell for other, cell in ((0, 1), (last, last - 1)) if other in ends and other != end)
@@ -194,21 +199,23 @@ def _ways(pool: _Pool, minutes: int, *, use_first: bool, use_last: bool) -> list
     return ways
 
 
-def _with_remainder(pool: _Pool, forced: tuple[int, ...], free: int, remainder: int, side: int) -> _Way:
-    """The remainder in any cell that is not forced, beside a whole cell that is then forced too."""
+def _with_remainder(pool: _Pool, forced: tuple[int, ...], free: int, remainder: int) -> _Way:
+    """The remainder in any cell that is not forced, beside a whole cell on either side that is then forced too."""
     weight, length = pool.cells.weight, pool.cells.length
     count = len(length)
-    cell = np.arange(count)
-    neighbour = np.clip(cell + side, 0, count - 1)
+    cell = np.tile(np.arange(count), 2)
+    side = np.repeat([-1, 1], count)
+    neighbour = np.minimum(np.maximum(cell + side, 0), count - 1)
     is_forced = np.zeros(count, np.bool_)
     is_forced[list(forced)] = True
-    usable = (length > remainder) & ~is_forced & (cell + side == neighbour) & (length[neighbour] == SLOT_MINUTES)
+    usable = (length[cell] > remainder) & ~is_forced[cell]
+    usable &= (cell + side == neighbour) & (length[neighbour] == SLOT_MINUTES)
     extra = ~is_forced[neighbour]
-    excluded = [*pool.ranks(forced), pool.rank, np.where(extra, pool.rank[:, neighbour], count)]
+    excluded = [*pool.ranks(forced), pool.rank[:, cell], np.where(extra, pool.rank[:, neighbour], count)]
     taken = pool.cheapest(free - extra, excluded)
-    beside = np.where(extra, SLOT_MINUTES * weight[:, neighbour], 0.0)
-    value = pool.forced(forced) + remainder * weight + beside + SLOT_MINUTES * taken
-    return _Way(np.where(usable, value, BIG), remainder, side, forced, free - extra)
+    beside = (SLOT_MINUTES * extra) * weight[:, neighbour]
+    value = pool.forced(forced) + remainder * weight[:, cell] + beside + SLOT_MINUTES * taken
+    return _Way(np.where(usable, value, BIG), remainder, cell, side, forced, free - extra)
 
 
 def _leaning(pool: _Pool, forced: tuple[int, ...], free: int, remainder: int, side: int, cell: int) -> _Way:
@@ -216,15 +223,15 @@ def _leaning(pool: _Pool, forced: tuple[int, ...], free: int, remainder: int, si
     count = np.array([free])
     taken = pool.cheapest(count, pool.ranks((*forced, cell)))
     value = pool.forced(forced) + remainder * pool.cells.weight[:, [cell]] + SLOT_MINUTES * taken
-    return _Way(value, remainder, side, forced, count, cell)
+    return _Way(value, remainder, np.array([cell]), np.array([side]), forced, count)
 
 
 def _plan(pool: _Pool, asset: int, way: _Way, column: int) -> Minutes:
-    edges, cell = pool.cells.edges, way.first_cell + column
+    edges, cell, side = pool.cells.edges, int(way.cell[column]), int(way.side[column])
     chosen = set(way.forced)
     left_out = set()
     if way.remainder:
-        chosen.add(cell + way.side)
+        chosen.add(cell + side)
         left_out.add(cell)
     free = int(way.free[column])
     for other in pool.order[asset, : free + len(chosen) + 1].tolist():
@@ -234,7 +241,7 @@ def _plan(pool: _Pool, asset: int, way: _Way, column: int) -> Minutes:
     pieces = [(int(edges[c]), int(edges[c + 1])) for c in chosen]
     if way.remainder:
         start, end = int(edges[cell]), int(edges[cell + 1])
-        pieces.append((start, start + way.remainder) if way.side < 0 else (end - way.remainder, end))
+        pieces.append((start, start + way.remainder) if side < 0 else (end - way.remainder, end))
     return joined(pieces)
 
 

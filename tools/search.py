@@ -101,21 +101,26 @@ def to_options(
     if not plans:
         return []
     options: list[Option] = []
-    for (asset, stretches), (intensity, renewable, price) in zip(plans, grid.sums(plans).T.tolist(), strict=True):
+    guessed = grid.estimated(plans).tolist() if grid.priced else [False] * len(plans)
+    figures = zip(plans, grid.sums(plans).T.tolist(), guessed, strict=True)
+    for (asset, stretches), (intensity, renewable, price), is_estimated in figures:
         minutes = sum(end - start for start, end in stretches)
         rate = float(grid.kwh_per_minute[asset])
         carbon_g, cost_gbp = rate * intensity, rate * price
-        option = Option(
+        # constructed without validation: every value is computed here, and checking them takes longer than searching
+        option = Option.model_construct(
             option_id=option_id,
             source=source,
             asset=grid.problem.assets[asset],
-            segments=tuple(Segment(start=grid.time(start), end=grid.time(end)) for start, end in stretches),
+            segments=tuple(
+                Segment.model_construct(start=grid.time(start), end=grid.time(end)) for start, end in stretches
+            ),
             energy_kwh=rate * minutes,
             carbon_g=carbon_g,
             intensity_g_per_kwh=intensity / minutes,
             renewable_pct=renewable / minutes,
             cost_gbp=cost_gbp if grid.priced else None,
-            price_is_estimated=grid.priced and _touches_estimate(grid, asset, stretches),
+            price_is_estimated=is_estimated,
             objective_gbp=(cost_gbp if grid.priced else 0.0) + carbon_g * grid.carbon_price_gbp_per_g,
             label=label,
         )
@@ -147,8 +152,3 @@ def _search_grid(grid: Grid, orders: Sequence[Order]) -> dict[Order, tuple[Optio
         keyed = [(sort_key(option, order, asset), option) for (asset, _), option in zip(feasible, options, strict=True)]
         found[order] = tuple(option for _, option in sorted(keyed, key=lambda pair: pair[0]))
     return found
-
-
-def _touches_estimate(grid: Grid, asset: int, segments: Minutes) -> bool:
-    estimated = grid.market.price_estimated[grid.row[asset]]
-    return any(estimated[start // SLOT_MINUTES : -(-end // SLOT_MINUTES)].any() for start, end in segments)

@@ -7,10 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from persistence.postgres import open_postgres_store
-from persistence.source_cache import SourceCache
 from tests.unit.tools.source_server import Reply, healthy_neso, healthy_octopus, serving
-from tools.live import live_source
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 1, 5, 12, 13, tzinfo=UTC)
