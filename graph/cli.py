@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 from typing import Final
 
-import click
 import typer
 
 from graph.commands import backtest, demo, dev, doctor, explain, migrate, run, show, status, submit
@@ -18,6 +17,9 @@ DONE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 130
+
+UsageError: Final[type[Exception]] = next(k for k in typer.BadParameter.__mro__ if k.__name__ == "UsageError")
+"""Typer carries its own click; the installed click's class is another one and catches nothing."""
 
 COMMANDS: Final = (
     run.run,
@@ -42,16 +44,7 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    for command in (
-        run.run,
-        demo.demo,
-        submit.submit,
-        show.show,
-        status.status,
-        migrate.migrate,
-        doctor.doctor,
-        dev.dev,
-    ):
+    for command in COMMANDS:
         app.command()(command)
     app.command("explain")(explain.explain_workload)
     for plugin in entry_points(group=PLUGINS):
@@ -67,10 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def exit_code(arguments: Sequence[str] | None = None) -> int:
     try:
         result = make_app()(args=None if arguments is None else list(arguments), standalone_mode=False)
-    except click.UsageError as error:
-        error.show()
+    except UsageError as error:
+        error.show()  # type: ignore[attr-defined]  # what mypy cannot see of a class found by name
         return USAGE
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except (ConfigurationError, MigrationNeeded, AccessDenied) as error:
         return _explain(error, USAGE)
