@@ -36,6 +36,11 @@ chaos: install ## Prove leases and checkpoints under fire: five seeds, then each
 eval: install ## Judge the agents on recorded model calls
 	@$(BIN)/gridwise eval
 
+bench: bench-search ## Run the benchmarks
+
+bench-search: install ## Time the placement search beside CATS and NumPy
+	@$(BIN)/python -m tests.bench.search
+
 check: install ## Lint, types, import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,4 +53,4 @@ supabase-local: install $(NODE_MODULES) ## Start a Supabase project on this mach
 lock: ## Re-resolve requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --custom-compile-command "make lock" -q pyproject.toml -o requirements.lock
 
-.PHONY: help install run test eval dev check supabase-local lock chaos
+.PHONY: help install run test bench bench-search eval dev check supabase-local lock chaos

@@ -88,6 +88,7 @@ async def estimate_energy(
             "duration_minutes": found.duration_minutes,
             "power_kw": number(found.power_kw, 3),
             "pue": found.reference_pue,
+            "embodied_g": number(found.embodied_g, 1),
             "assumptions": list(found.assumptions),
         }
 
