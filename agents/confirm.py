@@ -6,6 +6,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from agents.reading.amounts import Quantity, find_amounts
+from agents.reading.cues import HEDGE, SENTENCE
 from agents.reading.places import regions_named
 from agents.reading.times import Side, find_spans, find_times
 from agents.reading.wishes import Wish, read_wishes
@@ -68,6 +69,8 @@ def _confirmed(limit: FoundLimit, text: str, now: datetime, read: Sequence[Wish]
     opposite = _OPPOSITE.get(limit.kind)
     if any(wish.kind == opposite and _overlap(quote, _folded(wish.quote)) for wish in read):
         return f"these words say {opposite}"
+    if any(HEDGE.search(match[0]) for match in SENTENCE.finditer(text) if quote in _folded(match[0])):
+        return "the sentence hopes for it, mentions it or denies it; it does not demand it"
     return _value(limit, now)
 
 

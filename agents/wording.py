@@ -92,7 +92,7 @@ def reasoning(option: Placement) -> str:
 
 def summary(first: Placement, others: Sequence[Placement]) -> str:
     """The recommendation in three sentences at most."""
-    where = f"Run in {first.region} ({first.asset}) from {span(first)} UK time"
+    where = f"Run in {first.region} ({first.asset}), {span(first)} UK time"
     sentences = [f"{where}: {_figures(first)}", _capital(against_now(first))]
     if others:
         sentences.append("Alternatives: " + "; ".join(_short(other) for other in others))
@@ -106,8 +106,8 @@ def analysis(options: Sequence[Placement], kind: str) -> str:
     regions = list(dict.fromkeys(option.region for option in options))
     first = options[0]
     figures = f"{first.intensity_g_per_kwh:.1f} g/kWh and {cost(first)}"
-    where = f"The first {kind} is in {first.region} from {span(first)} UK time at {figures}"
-    return f"{where}; the regions considered are {', '.join(regions)}."
+    where = f"The first {kind} is {first.region}, {span(first)} UK time, at {figures}"
+    return f"{where}. Regions among the options: {', '.join(regions)}."
 
 
 def caveats(market: Market, options: Sequence[Option]) -> list[str]:
@@ -126,15 +126,13 @@ def caveats(market: Market, options: Sequence[Option]) -> list[str]:
 
 def against_now(option: Placement) -> str:
     """Savings against running now, in words."""
-    if option.carbon_saved_pct is None and option.cost_saved_pct is None:
+    carbon, money = option.carbon_saved_pct, option.cost_saved_pct
+    if carbon is None and money is None:
         return "there is nothing to compare it with"
-    if (option.carbon_saved_pct or 0) == 0 and (option.cost_saved_pct or 0) == 0:
+    if not carbon and not money:
         return "this is the same as running now"
-    parts = [
-        _change(option.carbon_saved_pct, "carbon"),
-        _change(option.cost_saved_pct, "cost"),
-    ]
-    return "compared with running now it takes " + " and ".join(part for part in parts if part)
+    parts = [_change(carbon, "emits", "carbon"), _change(money, "costs", "")]
+    return "compared with running now it " + " and ".join(part for part in parts if part)
 
 
 def span(option: Placement) -> str:
@@ -168,12 +166,12 @@ def _pauses(option: Placement) -> str:
     return f", with {option.pauses} pause{'s' if option.pauses > 1 else ''}" if option.pauses else ""
 
 
-def _change(saved_pct: float | None, what: str) -> str:
+def _change(saved_pct: float | None, verb: str, what: str) -> str:
     if saved_pct is None:
         return ""
     if saved_pct == 0:
-        return f"as much {what}"
-    return f"{abs(saved_pct):.1f} % {'less' if saved_pct > 0 else 'more'} {what}"
+        return f"{verb} as much {what}".rstrip()
+    return f"{verb} {abs(saved_pct):.1f} % {'less' if saved_pct > 0 else 'more'} {what}".rstrip()
 
 
 def _capital(text: str) -> str:

@@ -56,6 +56,9 @@ _SPAN = re.compile(
     r"|twenty-four|forty-eight)[\s-]+(?P<unit>minutes?|mins?|hours?|hrs?|days?)\b",
     re.IGNORECASE,
 )
+_LONGEST_SPAN_MINUTES = 10 * 366 * 24 * 60
+_YEARS = range(2000, 2100)
+"""What lies outside is a number, not a date."""
 _SPAN_MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
 
 
@@ -72,10 +75,8 @@ class TimeParts:
 
 def find_times(text: str, now: datetime, side: Side) -> Iterator[tuple[re.Match[str], datetime]]:
     """Each point in time in a text, aware UTC, as somebody in the UK means it at `now`."""
-    for match in _POINT.finditer(text):
-        parts = read_parts(match, now)
-        if parts is not None:
-            yield match, _place(parts, now, side)
+    for match, parts in find_parts(text, now):
+        yield match, _place(parts, now, side)
 
 
 def find_parts(text: str, now: datetime) -> Iterator[tuple[re.Match[str], TimeParts]]:
@@ -91,7 +92,9 @@ def find_spans(text: str) -> Iterator[tuple[re.Match[str], timedelta]]:
     for match in _SPAN.finditer(text):
         word = re.sub(r"\s+", " ", match["number"].lower())
         number = _NUMBER_WORDS[word] if word in _NUMBER_WORDS else float(word)
-        yield match, timedelta(minutes=number * _SPAN_MINUTES[match["unit"][0].lower()])
+        minutes = number * _SPAN_MINUTES[match["unit"][0].lower()]
+        if minutes <= _LONGEST_SPAN_MINUTES:
+            yield match, timedelta(minutes=minutes)
 
 
 def read_parts(match: re.Match[str], now: datetime) -> TimeParts | None:
@@ -100,6 +103,8 @@ def read_parts(match: re.Match[str], now: datetime) -> TimeParts | None:
         day = _day(groups, now.astimezone(UK).date())
         clock, is_end = _clock(groups)
     except ValueError:
+        return None
+    if day is not None and day.year not in _YEARS:
         return None
     return TimeParts(day, clock, is_end, groups.get("zone"))
 

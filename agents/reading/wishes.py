@@ -4,6 +4,7 @@ Only what is said outright counts: a place needs "must", "only", "keep … in"; 
 Wales", "need not finish by noon") is no limit. Whoever reads more into a text has to be confirmed by this reader.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +33,9 @@ from agents.reading.cues import (
 from agents.reading.places import find_places
 from agents.reading.times import find_spans, find_times
 from agents.state import FindingKind
+
+REACH = 120
+"""Characters: the longest cue has some eighty."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,7 @@ def _read_places(sentence: str, _now: datetime) -> Iterator[Wish]:
     places = list(find_places(sentence))
     groups: list[tuple[FindingKind, int, int, frozenset[int]]] = []
     for match, regions in places:
-        before = sentence[: match.start()]
-        cue = EXCLUDING.search(before) or REQUIRING.search(before)
+        cue = _ahead(EXCLUDING, sentence, match.start()) or _ahead(REQUIRING, sentence, match.start())
         if cue and cue[0].lower().rstrip().endswith(("leave", "leave the")):
             groups.append(("required_regions", cue.start(), match.end(), regions))
         elif cue and cue.re is EXCLUDING:
@@ -89,24 +92,23 @@ def _read_times(sentence: str, now: datetime) -> Iterator[Wish]:
         return
     for kind, side, cue in TIME_CUES:
         for match, instant in find_times(sentence, now, side):
-            said = cue.search(sentence[: match.start()])
-            if said and not _is_shadowed(kind, sentence[: match.start()]):
+            said = _ahead(cue, sentence, match.start())
+            if said and not _is_shadowed(kind, sentence, match.start()):
                 yield Wish(kind, sentence[said.start() : match.end()].strip(), instant=instant)
     yield from _read_ranges(sentence, now)
     for match, span in find_spans(sentence):
-        before = sentence[: match.start()]
-        if said := WITHIN.search(before):
-            start = START_WITHIN.search(before[: said.start()])
+        if said := _ahead(WITHIN, sentence, match.start()):
+            start = _ahead(START_WITHIN, sentence, said.start())
             kind = "start_by" if start else "finish_by"
             yield Wish(kind, sentence[(start or said).start() : match.end()].strip(), instant=now + span)
-        elif said := FOR_LATER.search(before):
+        elif said := _ahead(FOR_LATER, sentence, match.start()):
             yield Wish("not_before", sentence[said.start() : match.end()].strip(), instant=now + span)
 
 
 def _read_ranges(sentence: str, now: datetime) -> Iterator[Wish]:
     """ "Between 22:00 and 06:00": the second time is the first of its kind after the first one."""
     for match, start in find_times(sentence, now, "earliest"):
-        said = BETWEEN.search(sentence[: match.start()])
+        said = _ahead(BETWEEN, sentence, match.start())
         joined = AND.match(sentence[match.end() :])
         if not said or not joined:
             continue
@@ -118,26 +120,30 @@ def _read_ranges(sentence: str, now: datetime) -> Iterator[Wish]:
                 yield Wish("finish_by", quote, instant=end)
 
 
-def _is_shadowed(kind: FindingKind, before: str) -> bool:
+def _is_shadowed(kind: FindingKind, sentence: str, position: int) -> bool:
     """Whether a longer cue ends at the same place: "not start before" holds "start before" holds "before"."""
     kinds = [other for other, _, _ in TIME_CUES]
-    return any(cue.search(before) for _, _, cue in TIME_CUES[: kinds.index(kind)])
+    return any(_ahead(cue, sentence, position) for _, _, cue in TIME_CUES[: kinds.index(kind)])
 
 
 def _read_amounts(sentence: str, _now: datetime) -> Iterator[Wish]:
     if HEDGE.search(sentence):
         return
     for amount in find_amounts(sentence):
-        before, after = sentence[: amount.start], sentence[amount.end :]
-        said = AT_MOST.search(before)
+        said = _ahead(AT_MOST, sentence, amount.start)
         if amount.quantity in CAPS and said:
             quote = sentence[said.start() : amount.end].strip()
             yield Wish(CAPS[amount.quantity], quote, amount=amount.value)
-        least = AT_LEAST.search(before)
-        green = RENEWABLE.match(after)
+        least = _ahead(AT_LEAST, sentence, amount.start)
+        green = RENEWABLE.match(sentence[amount.end : amount.end + REACH])
         if amount.quantity == "pct" and least and green and amount.value <= 100:
             quote = sentence[least.start() : amount.end + green.end()].strip()
             yield Wish("min_renewable_pct", quote, amount=amount.value)
+
+
+def _ahead(cue: re.Pattern[str], sentence: str, position: int) -> re.Match[str] | None:
+    """The cue that ends at a position; it is looked for nearby only, so that no text takes long to read."""
+    return cue.search(sentence, max(0, position - REACH), position)
 
 
 def _read_moods(sentence: str, _now: datetime) -> Iterator[Wish]:

@@ -134,10 +134,11 @@ def test_a_model_that_reads_more_than_the_rules_is_believed_where_code_finds_the
         ("finish_by", "it must be quick", "no time"),
         ("max_cost_gbp", "costs 5 g", "no amount"),
         ("pausable", "cannot be paused", "not_pausable"),
+        ("required_regions", "in Wales", "hopes"),
     ],
 )
 def test_what_the_quoted_words_do_not_say_is_refused(kind: str, quote: str, why: str) -> None:
-    text = "it must be quick, costs 5 g, cannot be paused, our London office"
+    text = "it must be quick, costs 5 g, cannot be paused, our London office. Ideally it runs in Wales."
     _, refused = confirm([found(kind, quote)], text, NOW)
     assert len(refused) == 1
     assert why in refused[0][1]

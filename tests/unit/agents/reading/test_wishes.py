@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agents.reading.wishes import read_wishes
 
@@ -140,3 +142,17 @@ def test_quotes_are_the_requests_own_words() -> None:
     wishes = read_wishes(text, NOW)
     assert len(wishes) == 3
     assert all(wish.quote in text for wish in wishes)
+
+
+_ATOMS = [
+    "must ", "not ", "before ", "in ", "London ", "1,111 ", "keep it ", "at least ", "6pm ", "Friday ", "£5 ", "25:99",
+    "2026-02-31 ", "31 February ", "half an hour ", "within ", "between ", "and ", ".",
+    "\n", "é", "\x00", "🙂", "99999999 days ", "9999-12-31 ", "0001-01-01 ", "by ", "tomorrow ", "in Wales ",
+]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(_ATOMS), max_size=40).map("".join) | st.text(max_size=200))
+def test_no_text_breaks_the_reader_and_every_quote_stands_in_it(text: str) -> None:
+    for wish in read_wishes(text, NOW):
+        assert wish.quote in text
