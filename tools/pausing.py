@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tools.grid import SLOT_MINUTES, TIE, Grid, IntArray, Order
+from tools.grid import INTENSITY, PRICE, RENEWABLE, SLOT_MINUTES, TIE, Grid, IntArray, Order, within
 from tools.market import FloatArray
 from tools.pausing_general import solve_general
 from tools.plans import BIG, Minutes, joined, keeps_limits
@@ -49,6 +49,8 @@ def with_pauses(grid: Grid, order: Order, plans: Sequence[Minutes | None]) -> li
     if job.min_run_minutes <= SLOT_MINUTES and job.resume_overhead_minutes == 0:
         found = cheapest_cells(cells, grid.minutes)
         broken = [i for i, plan in enumerate(found) if plan is not None and not keeps_limits(grid, i, plan)]
+        found = [None if i in broken else plan for i, plan in enumerate(found)]
+        broken = _within_reach(grid, cells, broken)
     else:
         found = [None] * len(plans)
         broken = list(range(len(plans)))
@@ -58,6 +60,25 @@ def with_pauses(grid: Grid, order: Order, plans: Sequence[Minutes | None]) -> li
         found[asset] = plan
     take = _better(grid, order, plans, found)
     return [found[i] if take[i] else plan for i, plan in enumerate(plans)]
+
+
+def _within_reach(grid: Grid, cells: Cells, assets: Sequence[int]) -> list[int]:
+    """Those assets on which each cap taken alone can be kept by some plan: the rest need no search."""
+    hopeful = list(assets)
+    for layer in (INTENSITY, RENEWABLE, PRICE):
+        caps = {a: [cap for cap in grid.caps(a) if cap[0] == layer] for a in hopeful}
+        if not any(caps.values()):
+            continue
+        figures = grid.values[layer][:, cells.edges[:-1] // SLOT_MINUTES][grid.row]
+        weight = np.where(cells.weight >= BIG / 2, BIG, -figures if layer == RENEWABLE else figures)
+        least = cheapest_cells(Cells(cells.edges, weight), grid.minutes)
+        hopeful = [
+            a
+            for a in hopeful
+            if (plan := least[a]) is not None
+            and all(within(grid.sums([(a, plan)])[:, 0], grid.minutes, cap) for cap in caps[a])
+        ]
+    return hopeful
 
 
 def cut(grid: Grid, order: Order) -> Cells | None:
