@@ -53,13 +53,31 @@ def with_pauses(grid: Grid, order: Order, plans: Sequence[Minutes | None]) -> li
         broken = _within_reach(grid, cells, broken)
     else:
         found = [None] * len(plans)
-        broken = list(range(len(plans)))
+        broken = _promising(grid, order, cells, plans)
     if order is Order.SOONEST:
         broken = [i for i in broken if plans[i] is None]
     for asset, plan in solve_general(grid, cells.edges, cells.weight, broken).items():
         found[asset] = plan
     take = _better(grid, order, plans, found)
     return [found[i] if take[i] else plan for i, plan in enumerate(plans)]
+
+
+def _promising(grid: Grid, order: Order, cells: Cells, plans: Sequence[Minutes | None]) -> list[int]:
+    """Those assets on which even the cheapest minutes, however scattered, beat the run without pauses.
+
+    Bounds from below unless running longer earns something; where it may, every asset is promising.
+    """
+    everywhere = list(range(len(plans)))
+    plain = [(i, plan) for i, plan in enumerate(plans) if plan is not None]
+    if not plain or order is Order.SOONEST or cells.weight.min(initial=0.0) < 0:
+        return everywhere
+    by_weight = np.argsort(cells.weight, axis=1)
+    length = cells.length[by_weight]
+    taken = np.clip(grid.minutes - (np.cumsum(length, axis=1) - length), 0, length)
+    least = (np.take_along_axis(cells.weight, by_weight, axis=1) * taken).sum(axis=1) / grid.minutes
+    key, _ = _keys(grid, order, plain)
+    settled = {i for (i, _), value in zip(plain, key.tolist(), strict=True) if least[i] > value + TIE}
+    return [i for i in everywhere if i not in settled]
 
 
 def _within_reach(grid: Grid, cells: Cells, assets: Sequence[int]) -> list[int]:

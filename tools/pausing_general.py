@@ -14,6 +14,7 @@ import numpy as np
 
 from tools.grid import RENEWABLE, SLOT_MINUTES, TIE, Grid, IntArray
 from tools.market import FloatArray
+from tools.pausing_states import BEGIN, ENDED, Machine, Move
 from tools.plans import BIG, Minutes, joined, keeps_limits
 
 NODES = 6000
@@ -22,98 +23,11 @@ MULTIPLIERS = 2.0 ** np.arange(-5, 6)
 """Prices of a capped figure, in multiples of the ratio between the spreads of the objective and of that figure."""
 
 
-@dataclass(frozen=True)
-class _Move:
-    """What one cell can be used for in a state."""
-
-    to: int
-    minutes: int
-    """Of the cell that are run."""
-    overhead: int
-    leads: bool
-    """Runs at the cell's end (else at its start, or not at all)."""
-    begins: bool
-    """The first stretch of the plan."""
-
-
-@dataclass(frozen=True)
-class _Machine:
-    """States of a plan at a cell's edge: not begun, paused, or running with some minutes still owed to the minimum
-    run; and whether the one part-used cell is spent."""
-
-    job_minutes: int
-    min_run: int
-    overhead: int
-    partials: tuple[int, ...]
-    owed: tuple[int, ...]
-
-    @classmethod
-    def of(cls, job_minutes: int, min_run_minutes: int, overhead: int, lengths: IntArray) -> "_Machine":
-        min_run = max(1, -(-min_run_minutes // SLOT_MINUTES)) * SLOT_MINUTES
-        ends = [int(n) for n in (lengths[0], lengths[-1]) if n < SLOT_MINUTES]
-        sums = {0, *ends, sum(ends)}
-        resumes = range(SLOT_MINUTES // gcd(SLOT_MINUTES, overhead) if overhead else 1)
-        partials = {(job_minutes + overhead * i - used) % SLOT_MINUTES for used in sums for i in resumes} - {0}
-        owed, fresh = {0}, {max(0, min_run - n) for n in (SLOT_MINUTES, *ends, *partials)}
-        while fresh - owed:
-            owed |= fresh
-            fresh = {max(0, v - n) for v in owed for n in (SLOT_MINUTES, *ends, *partials)}
-        return cls(job_minutes, min_run, overhead, tuple(sorted(partials)), tuple(sorted(owed)))
-
-    @property
-    def states(self) -> int:
-        return 1 + 2 * (1 + len(self.owed))
-
-    @property
-    def most_remaining(self) -> int:
-        return max(self.job_minutes, self.job_minutes - self.min_run + self.overhead)
-
-    def paused(self, spent: int) -> int:
-        return 1 + spent
-
-    def running(self, owed: int, spent: int) -> int:
-        return 3 + 2 * self.owed.index(owed) + spent
-
-    def ended(self) -> list[int]:
-        """States in which the plan may be over."""
-        return [self.paused(0), self.paused(1), self.running(0, 0), self.running(0, 1)]
-
-    def moves(self, state: int, length: int) -> list[_Move]:
-        """Running first, so that of equals the earlier is taken."""
-        if state < 3:
-            spent = 0 if state == 0 else state - 1
-            overhead = 0 if state == 0 else self.overhead
-            return [*self._begin(length, spent, overhead, state == 0), _Move(state, 0, 0, False, False)]
-        index, spent = divmod(state - 3, 2)
-        owed = self.owed[index]
-        moves = [_Move(self.running(max(0, owed - length), spent), length, 0, True, False)]
-        if not spent:
-            moves += [
-                _Move(self.paused(1), part, 0, False, False) for part in self.partials if part < length and part >= owed
-            ]
-        if owed == 0:
-            moves.append(_Move(self.paused(spent), 0, 0, False, False))
-            if not spent:
-                moves += [m for m in self._begin(length, 0, self.overhead, False) if m.minutes < length]
-        return moves
-
-    def _begin(self, length: int, spent: int, overhead: int, first: bool) -> list[_Move]:
-        whole = _Move(self.running(max(0, self.min_run - length), spent), length, overhead, True, first)
-        if spent:
-            return [whole]
-        parts = [
-            _Move(self.running(max(0, self.min_run - part), 1), part, overhead, True, first)
-            for part in self.partials
-            if part < length
-        ]
-        return [whole, *parts]
-
-
 @dataclass
 class _Tables:
     """(J + 1, states, rows, remaining minutes / unit): least weight of what remains."""
 
-    machine: _Machine
+    machine: Machine
     edges: IntArray
     weight: FloatArray
     """(rows, J) per minute."""
@@ -124,17 +38,20 @@ class _Tables:
 
     def __post_init__(self) -> None:
         steps = self.machine.most_remaining // self.unit
-        lengths = np.diff(self.edges)
-        self.value = np.full((len(lengths) + 1, self.machine.states, len(self.weight), steps + 1), BIG)
-        self.value[-1, self.machine.ended(), :, 0] = 0.0
-        for cell in range(len(lengths) - 1, -1, -1):
-            for state in range(self.machine.states):
-                self._fill(cell, state, int(lengths[cell]), steps)
-            self.value[cell, self.machine.ended(), :, 0] = 0.0
+        cells, states = len(self.edges) - 1, len(self.machine.states)
+        self.value = np.full((cells + 1, states, len(self.weight), steps + 1), BIG)
+        self.value[-1, ENDED, :, 0] = 0.0
+        for cell in range(cells - 1, -1, -1):
+            for state in range(states if cell else 1):
+                self._fill(cell, state, steps)
+            self.value[cell, ENDED, :, 0] = 0.0
 
-    def _fill(self, cell: int, state: int, length: int, steps: int) -> None:
+    def moves(self, cell: int, state: int) -> tuple[Move, ...]:
+        return self.machine.table[self.machine.kind(cell, len(self.edges) - 1)][state]
+
+    def _fill(self, cell: int, state: int, steps: int) -> None:
         into, after = self.value[cell, state], self.value[cell + 1]
-        for move in self.machine.moves(state, length):
+        for move in self.moves(cell, state):
             shift = (move.minutes - move.overhead) // self.unit
             low, high = max(0, shift), steps + min(0, shift)
             if low > high:
@@ -146,30 +63,30 @@ class _Tables:
                 out=into[:, low : high + 1],
             )
 
-    def price(self, cell: int, move: _Move) -> FloatArray:
+    def price(self, cell: int, move: Move) -> FloatArray:
         """(rows,): weight of a move; big where the row may not make it."""
         weight: FloatArray = self.weight[:, cell] * move.minutes
         if move.begins:
             weight = np.where(self.starts(cell, move) > self.last_start, BIG, weight)
         return weight
 
-    def starts(self, cell: int, move: _Move) -> int:
+    def starts(self, cell: int, move: Move) -> int:
         return int(self.edges[cell + 1] - move.minutes) if move.leads else int(self.edges[cell])
 
-    def piece(self, cell: int, move: _Move) -> tuple[int, int]:
+    def piece(self, cell: int, move: Move) -> tuple[int, int]:
         begin = self.starts(cell, move)
         return begin, begin + move.minutes
 
     def best(self, row: int) -> list[tuple[int, int]] | None:
         """The optimum of one row as pieces, limits of other rows apart; None where there is none."""
-        state, left = 0, self.machine.job_minutes
+        state, left = BEGIN, self.machine.job_minutes
         if self.value[0, 0, row, left // self.unit] >= BIG / 2:
             return None
         pieces: list[tuple[int, int]] = []
         cell = 0
-        while left or state not in self.machine.ended():
+        while left or state not in ENDED:
             target = self.value[cell, state, row, left // self.unit]
-            for move in self.machine.moves(state, int(self.edges[cell + 1] - self.edges[cell])):
+            for move in self.moves(cell, state):
                 rest = left + move.overhead - move.minutes
                 if not 0 <= rest <= self.machine.most_remaining:
                     continue
@@ -189,7 +106,7 @@ def solve_general(grid: Grid, edges: IntArray, weight: FloatArray, assets: Seque
     if not usable:
         return dict.fromkeys(assets)
     lengths = np.diff(edges)
-    machine = _Machine.of(grid.minutes, job.min_run_minutes, job.resume_overhead_minutes, lengths)
+    machine = Machine.of(grid.minutes, job.min_run_minutes, job.resume_overhead_minutes, lengths.tolist())
     unit = gcd(SLOT_MINUTES, grid.minutes, job.resume_overhead_minutes, int(lengths[0]), int(lengths[-1]))
     found: dict[int, Minutes | None] = dict.fromkeys(assets)
     tables = _Tables(machine, edges, weight[usable], grid.last_start[usable], unit)
@@ -259,14 +176,14 @@ class _Capped:
 
     def _descend(self, cell: int, state: int, left: int, spent: FloatArray, pieces: list[tuple[int, int]]) -> None:
         machine, tables = self.tables.machine, self.tables
-        if left == 0 and state in machine.ended():
+        if left == 0 and state in ENDED:
             self._offer(pieces)
             return
         if cell == len(tables.edges) - 1 or self.nodes >= NODES:
             return
         self.nodes += 1
         children = []
-        for move in machine.moves(state, int(tables.edges[cell + 1] - tables.edges[cell])):
+        for move in tables.moves(cell, state):
             rest = left + move.overhead - move.minutes
             if 0 <= rest <= machine.most_remaining:
                 gained = spent + tables.price(cell, move)
