@@ -26,8 +26,8 @@ class JsonClient:
         source: str,
         base_url: str,
         *,
-        timeout_seconds: float = 10.0,
-        total_seconds: float = 25.0,
+        timeout_seconds: float = 8.0,
+        total_seconds: float = 15.0,
         retry_seconds: float = 0.5,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:

@@ -5,6 +5,7 @@ Degradation, always told in the notes: fresh → last good answer, with its age 
 so that a source that is down is not asked by every run.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -66,8 +67,9 @@ class LiveSource:
 
     async def market(self, now: datetime) -> Market:
         start = slot_start(now)
-        carbon = await self._answer(CARBON_KEY, now, self._fetch_carbon)
-        prices = await self._answer(PRICE_KEY, now, self._fetch_prices)
+        carbon, prices = await asyncio.gather(
+            self._answer(CARBON_KEY, now, self._fetch_carbon), self._answer(PRICE_KEY, now, self._fetch_prices)
+        )
         key = (start, carbon.fetched_at, carbon.fault, prices.fetched_at, prices.fault)
         if self._built is None or self._built[0] != key:
             self._built = (key, _build(carbon, prices, start, now))
@@ -132,8 +134,8 @@ def live_source(
     cache: ResponseCache | None = None,
     neso_base_url: str = NESO_URL,
     octopus_base_url: str = OCTOPUS_URL,
-    timeout_seconds: float = 10.0,
-    total_seconds: float = 25.0,
+    timeout_seconds: float = 8.0,
+    total_seconds: float = 15.0,
     retry_seconds: float = 0.5,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> LiveSource:
@@ -151,7 +153,7 @@ def live_source(
 
     return LiveSource(
         NesoClient(client("NESO", neso_base_url)),
-        OctopusClient(client("Octopus", octopus_base_url)),
+        OctopusClient(client("Octopus", octopus_base_url), letters_seconds=0.8 * total_seconds),
         cache or MemoryCache(),
     )
 

@@ -39,8 +39,10 @@ class Rates:
 class OctopusClient:
     """Finds the current Agile product, then asks for each region's rates."""
 
-    def __init__(self, http: JsonClient) -> None:
+    def __init__(self, http: JsonClient, *, letters_seconds: float = 12.0) -> None:
         self._http = http
+        self._seconds = letters_seconds
+        """For all regions together, after the product has been found."""
 
     async def rates(self, now: datetime) -> Rates:
         """Eight days back and all that is published ahead. Raises `SourceError` where no region has any rate."""
@@ -54,8 +56,12 @@ class OctopusClient:
                 except SourceError as error:
                     return error
 
-        letters = [region.agile_letter for region in REGIONS]
-        answers = dict(zip(letters, await asyncio.gather(*(one(letter) for letter in letters)), strict=True))
+        tasks = {region.agile_letter: asyncio.create_task(one(region.agile_letter)) for region in REGIONS}
+        _, late = await asyncio.wait(tasks.values(), timeout=self._seconds)
+        for task in late:
+            task.cancel()
+        silence = self._http.fault(f"no answer within {self._seconds:g} s")
+        answers = {letter: silence if task in late else task.result() for letter, task in tasks.items()}
         found = {letter: rates for letter, rates in answers.items() if not isinstance(rates, SourceError)}
         faults = [f"{letter}: {a.reason}" for letter, a in answers.items() if isinstance(a, SourceError)]
         if not found:

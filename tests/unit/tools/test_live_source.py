@@ -15,6 +15,7 @@ from tests.unit.tools.source_server import (
     healthy_octopus,
     neso_body,
     rate,
+    rates_body,
     serving,
 )
 from tools.live import live_source
@@ -209,6 +210,19 @@ async def test_one_region_without_rates_gets_them_derived_and_the_reason_is_told
     assert not market.price_estimated[1, :10].any()
     assert "derived" in market.price.detail
     assert "P: HTTP 404" in market.price.detail
+
+
+async def test_a_region_that_never_answers_does_not_hold_up_the_others():
+    healthy = healthy_octopus(PUBLISHED, SLOT - timedelta(days=8))
+
+    def silent_a(path, query):
+        return Reply(rates_body("A", SLOT, PUBLISHED), hang=True) if "-A/" in path else healthy(path, query)
+
+    async with sources(octopus=silent_a) as (source, _, _):
+        market = await source.market(NOW)
+    assert market.price_estimated[9].all()
+    assert not market.price_estimated[12, :20].any()
+    assert "A: " in market.price.detail
 
 
 async def test_pages_are_followed_by_number_whatever_host_next_names():
