@@ -59,7 +59,7 @@ def backtest(
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Draws of the forecast error.", min=1, max=100)] = 10,
-    carbon_price: Annotated[float, typer.Option(help="GBP per tonne in our policy.", min=0)] = 100.0,
+    carbon_price: Annotated[float, typer.Option(help="GBP per tonne in our policy.", min=0)] = 1000.0,
     min_saving: Annotated[float, typer.Option(help="Least share that a shift must save.", min=0)] = 0.05,
     html: Annotated[Path | None, typer.Option(help="Also write a page with charts to this file.")] = None,
     as_json: AsJson = False,

@@ -46,7 +46,7 @@ def _figures(figures: Sequence[Figure]) -> str:
     )
     columns = ("figure", "unit", "published", "ours", "difference", "within 0.001")
     note = "<p>Wiesner et al., Let's Wait Awhile, Middleware 2021: Great Britain, 5 % error, mean of ten seeds.</p>"
-    return note + table(columns, cells, numbers=(2, 3, 4)) + chart
+    return note + table(columns, cells, numbers=(2, 3, 4), unbroken=(0,)) + chart
 
 
 def _policies(rows: Sequence[PolicyResult]) -> str:

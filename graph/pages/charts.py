@@ -7,6 +7,8 @@ from html import escape
 
 WIDTH, HEIGHT = 760, 250
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 14, 34
+BAR_WIDTH, BAR_MARGIN = 480, 64
+"""Bars keep room on either side for the figures beside them."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette, told apart by all common kinds of colour vision."""
 DASHES = ("", "8 3", "2 2.5", "10 3 2 3", "4 2", "14 4", "5 5")
@@ -78,28 +80,26 @@ def line_chart(
 
 
 def bar_chart(title: str, unit: str, groups: Mapping[str, Mapping[str, float]]) -> str:
-    """Horizontal bars: group → name → value, each with its figure written beside it."""
+    """Horizontal bars: group → name → value, each under its name and with its figure written beside it."""
     rows = [(group, name, value) for group, bars in groups.items() for name, value in bars.items()]
     if not rows:
         return f"<p>{escape(title)}: no figures.</p>"
     low, high = min(0.0, *(v for _, _, v in rows)), max(0.0, *(v for _, _, v in rows))
-    span = (high - low) or 1.0
-    left, right, step = 250, 90, 24
-    room = WIDTH - left - right
-    zero = left - low / span * room
+    room, step = BAR_WIDTH - 2 * BAR_MARGIN, 36
+    scale = room / ((high - low) or 1.0)
+    zero = BAR_MARGIN - low * scale
     names = list(dict.fromkeys(name for _, name, _ in rows))
-    parts = [f'<line x1="{zero:.1f}" x2="{zero:.1f}" y1="6" y2="{len(rows) * step + 6}" class="axis"/>']
+    parts = [f'<line x1="{zero:.1f}" x2="{zero:.1f}" y1="4" y2="{len(rows) * step + 2}" class="axis"/>']
     for i, (group, name, value) in enumerate(rows):
-        y, end = 10 + i * step, zero + value / span * room
-        colour = COLOURS[names.index(name) % len(COLOURS)]
+        y, end = 16 + i * step, zero + value * scale
         label = f"{group}: {name}" if group else name
         parts.append(
-            f'<rect x="{min(zero, end):.1f}" y="{y}" width="{max(1.0, abs(end - zero)):.1f}" height="15" '
-            f'fill="{colour}"/>'
-            f'<text x="{left - 60}" y="{y + 12}" text-anchor="end">{escape(label)}</text>'
-            f'<text x="{max(zero, end) + 6:.1f}" y="{y + 12}">{value:.2f} {escape(unit)}</text>'
+            f'<text x="{zero + 4:.1f}" y="{y}">{escape(label)}</text>'
+            f'<rect x="{min(zero, end):.1f}" y="{y + 4}" width="{max(1.0, abs(end - zero)):.1f}" height="13" '
+            f'fill="{COLOURS[names.index(name) % len(COLOURS)]}"/>'
+            f'<text x="{max(zero, end) + 5:.1f}" y="{y + 15}">{escape(f"{value:.2f} {unit}".strip())}</text>'
         )
-    return _figure(title, "".join(parts), len(rows) * step + 14)
+    return _figure(title, "".join(parts), len(rows) * step + 8, width=BAR_WIDTH, kind="bars")
 
 
 @dataclass(frozen=True)
@@ -205,8 +205,9 @@ def _legend(lines: Sequence[Line]) -> str:
     return f'<ul class="legend">{items}</ul>'
 
 
-def _figure(title: str, body: str, height: int) -> str:
+def _figure(title: str, body: str, height: int, *, width: int = WIDTH, kind: str = "lines") -> str:
     return (
-        f'<figure><figcaption>{escape(title)}</figcaption><div class="scroll"><svg viewBox="0 0 {WIDTH} {height}" '
-        f'role="img" aria-label="{escape(title)}" preserveAspectRatio="xMidYMid meet">{body}</svg></div></figure>'
+        f'<figure><figcaption>{escape(title)}</figcaption><div class="scroll"><svg class="{kind}" role="img" '
+        f'viewBox="0 0 {width} {height}" aria-label="{escape(title)}" preserveAspectRatio="xMinYMid meet">{body}</svg>'
+        "</div></figure>"
     )

@@ -102,7 +102,7 @@ def _options(explained: Explanation) -> str:
     left_out = len(explained.options) - MOST_OPTIONS
     more = f"<p>{left_out} more options are not shown.</p>" if left_out > 0 else ""
     best = 0 if explained.winner is not None else -1
-    listed = table(COLUMNS, rows, numbers=range(3, len(COLUMNS)), unbroken=(2,), best=best)
+    listed = table(COLUMNS, rows, numbers=range(3, len(COLUMNS)), unbroken=(2,), wide=(1,), best=best)
     return "<h2>Options</h2>" + listed + more + _reasons(explained)
 
 

@@ -9,7 +9,7 @@ STYLE = """
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:1040px;padding:1.2rem;font:16px/1.5 system-ui,sans-serif}
 body{color:var(--ink);background:var(--paper)}
-h1{font-size:1.45rem;line-height:1.25;margin:.2rem 0 .6rem}
+h1{overflow-wrap:anywhere;font-size:1.45rem;line-height:1.25;margin:.2rem 0 .6rem}
 h2{font-size:1.1rem;margin:1.6rem 0 .5rem;border-bottom:1px solid var(--line);padding-bottom:.2rem}
 p{margin:.5rem 0}
 figure{margin:.6rem 0 0;background:#fff;color:#1b1b1b;border:1px solid var(--line);border-radius:6px;padding:.5rem}
@@ -19,7 +19,8 @@ svg text{font:12px system-ui,sans-serif;fill:#1b1b1b}
 svg .word{font-weight:600}
 svg .halo{paint-order:stroke;stroke:#fff;stroke-width:3px}
 td.w{white-space:nowrap}
-td:nth-child(2){min-width:11rem}
+td.wide{min-width:11rem}
+svg.bars{max-width:620px}
 svg .grid{stroke:#e2e4e8}
 svg .axis{stroke:#555}
 svg .mark{stroke:#000;stroke-width:1.4;stroke-dasharray:3 2}
@@ -34,7 +35,7 @@ dl{display:grid;grid-template-columns:minmax(9rem,max-content) 1fr;gap:.2rem 1re
 dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}
 .note{font-size:.88rem;border-left:4px solid #E69F00;padding:.3rem .7rem;background:var(--soft)}
 @media (max-width:560px){body{padding:.8rem;font-size:15px}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}
-figure svg{min-width:620px}}
+svg.lines{min-width:620px}}
 """
 
 
@@ -56,12 +57,15 @@ def table(
     *,
     numbers: Sequence[int] = (),
     unbroken: Sequence[int] = (),
+    wide: Sequence[int] = (),
     best: int = -1,
 ) -> str:
-    """Plain cells; `numbers` are the columns that hold figures, `unbroken` stay on one line, `best` stands out."""
+    """Plain cells; `numbers` are the columns that hold figures, `unbroken` stay on one line, `wide` get room;
+    `best` is the row that stands out."""
 
     def cell(tag: str, i: int, text: str) -> str:
-        kind = ' class="n"' if i in numbers else ' class="w"' if i in unbroken else ""
+        kinds = [(numbers, ' class="n"'), (unbroken, ' class="w"'), (wide, ' class="wide"')]
+        kind = next((name for columns_of, name in kinds if i in columns_of), "")
         return f"<{tag}{kind}>{escape(text)}</{tag}>"
 
     head = "".join(cell("th", i, text) for i, text in enumerate(columns))

@@ -46,6 +46,19 @@ def test_published_figures_stand_beside_ours_with_the_difference():
     assert page.count(">NO<") == 1
 
 
+@pytest.mark.parametrize("width", [1200, 500])
+def test_long_names_of_bars_are_not_cut_off(width, tmp_path):
+    figures = [
+        Figure(f"{slack}, {kind}", "% saved", 19.656, 19.6562)
+        for slack in ("next workday", "semi weekly")
+        for kind in ("contiguous", "interruptible")
+    ]
+    found = measure(backtest_page("a_name_that_has_no_place_to_break_" * 3, figures=figures), width, tmp_path)
+    assert found["texts"] == 16
+    assert found["overflow"] <= 0
+    assert (found["outside"], found["overlapping"], found["small"]) == ([], [], 0)
+
+
 def test_a_calibration_shows_every_tenth():
     deciles = (Decile(0.8, 200, 0.85, 0.83), Decile(0.9, 900, 0.99, 0.99))
     page = calibration_page("2023", Calibration(1100, 0.96, deciles, 0.04, 0.06, 0.045))
