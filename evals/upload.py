@@ -1,7 +1,9 @@
 """Results as a LangSmith experiment. Without a key nobody is contacted: the client is not even made."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -21,8 +23,11 @@ def upload(results: Sequence[Result], set_name: str) -> str | None:
         return None
     client = Client()
     by_id = {str(_example_id(result)): result for result in results}
-    _fill_dataset(client, by_id)
-    return asyncio.run(_experiment(client, by_id, set_name))
+    with redirect_stdout(sys.stderr):  # langsmith prints an address, and standard output is the command's answer
+        _fill_dataset(client, by_id)
+        experiment = asyncio.run(_experiment(client, by_id, set_name))
+    client.flush()
+    return experiment  # feedback is still on its way, in threads that the process waits for
 
 
 def _fill_dataset(client: Client, results: dict[str, Result]) -> None:
@@ -36,7 +41,7 @@ def _fill_dataset(client: Client, results: dict[str, Result]) -> None:
         {
             "id": example_id,
             "inputs": {"suite": suite_of(result), "case": result.case.name, "row": dict(result.case.row)},
-            "outputs": {"about": result.case.about},
+            "reference_outputs": {"about": result.case.about},
         }
         for example_id, result in results.items()
         if example_id not in known
