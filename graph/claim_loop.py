@@ -20,10 +20,14 @@ from graph.retry import Backoff
 from graph.run import RunServices, run_workload
 from graph.settle import Settled, Settler
 from persistence.errors import StoreError
-from persistence.store import Claim, Lease, Store
+from persistence.store import Claim, Lease, Row, Store
 
 _LAST_CALL_SECONDS = 1.0
 """What a call that is under way gets when we are told to stop."""
+
+
+_DUE_SPREAD_SECONDS = 0.3
+"""Idle pollers come at most this much after a lease is due, and not all at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +90,8 @@ class ClaimLoop:
         self._stopping = asyncio.Event()
         self._aborting = asyncio.Event()
         self._has_more = True
+        self._depth: Row | None = None
+        """Of the queue, when the last claim came back empty."""
         self.last_claim_at = monotonic()
 
     @property
@@ -124,7 +130,7 @@ class ClaimLoop:
         try:
             while not self._stopping.is_set():
                 await self._unless_stopping(self._claim())
-                if self._options.until_empty and not self._runs and not self._has_more and await self._is_empty():
+                if self._options.until_empty and self._is_all_done():
                     break
                 await self._wait()
         finally:
@@ -143,8 +149,12 @@ class ClaimLoop:
         if self._stopping.is_set():
             self._to_release += [claim.lease for claim in claims]
             return
-        if claims:
-            self._log.info(f"Found {len(claims)} queued workload(s)")
+        if not claims:
+            self._depth = await self._persist("depth", self._store.depth)
+            self._metrics.observe_depth(self._depth)
+            return
+        self._depth = None
+        self._log.info(f"Found {len(claims)} queued workload(s)")
         for claim in claims:
             self._begin(claim)
 
@@ -170,20 +180,28 @@ class ClaimLoop:
         elif not task.cancelled():
             task.result()
 
-    async def _is_empty(self) -> bool:
-        depth = await self._persist("depth", self._store.depth)
-        return not any(depth.get(state) for state in ("pending", "in_flight", "waiting_for_retry"))
+    def _is_all_done(self) -> bool:
+        if self._runs or self._has_more or self._depth is None:
+            return False
+        return not any(self._depth.get(state) for state in ("pending", "in_flight", "waiting_for_retry"))
 
     async def _wait(self) -> None:
-        """For a notification, a free place while there is more to do, or the interval: whichever comes first."""
-        interval = self._options.poll_interval_seconds
-        if self._options.until_empty:
-            interval = min(interval, 1.0)
+        """For a notification, a free place while there is more to do, the next lease that runs out or falls due, or
+        the interval: whichever comes first."""
         try:
-            await asyncio.wait_for(self._nudge.wait(), interval * self._random.uniform(0.8, 1.2))
+            await asyncio.wait_for(self._nudge.wait(), self._idle_seconds())
         except TimeoutError:
             self._has_more = True
         self._nudge.clear()
+
+    def _idle_seconds(self) -> float:
+        seconds = self._options.poll_interval_seconds * self._random.uniform(0.8, 1.2)
+        if self._options.until_empty:
+            seconds = min(seconds, 1.0)
+        due = self._depth and self._depth.get("next_due_seconds")
+        if isinstance(due, int | float):
+            seconds = min(seconds, max(due, 0) + self._random.uniform(0.05, _DUE_SPREAD_SECONDS))
+        return seconds
 
     def _begin(self, claim: Claim) -> None:
         self._heartbeat.watch(claim.lease)

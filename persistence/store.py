@@ -102,7 +102,10 @@ class Store(Protocol):
         ...
 
     async def depth(self) -> Row:
-        """`pending, oldest_pending_seconds, in_flight, waiting_for_retry, overdue`; cheap, for metrics."""
+        """`pending, oldest_pending_seconds, in_flight, waiting_for_retry, overdue, next_due_seconds`; cheap.
+
+        `next_due_seconds`: until the next lease runs out or retry falls due; null without leases.
+        """
         ...
 
     async def history(self, workload_id: UUID) -> list[Row]:

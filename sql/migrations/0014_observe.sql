@@ -18,7 +18,8 @@ as $$
         ),
         'in_flight', (select count(*) from agent.leases as l where l.owner is not null),
         'waiting_for_retry', (select count(*) from agent.leases as l where l.owner is null),
-        'overdue', (select count(*) from agent.leases as l where l.until < clock_timestamp())
+        'overdue', (select count(*) from agent.leases as l where l.until < clock_timestamp()),
+        'next_due_seconds', (select extract(epoch from min(l.until) - clock_timestamp()) from agent.leases as l)
     )
 $$;
 
