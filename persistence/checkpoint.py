@@ -28,7 +28,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import PoolTimeout
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from persistence.errors import LeaseLost, StoreError
 from persistence.pool import Pool, translate
@@ -129,6 +129,9 @@ class FencedSaver(PooledSaver):
         self.token = token
         self._patience_seconds = patience_seconds
         self._call_seconds = call_seconds
+        self._is_new = False
+        self._stored: set[str] = set()
+        """Namespaces that this saver has written to; of a new thread there are no others."""
 
     async def open(self) -> ThreadState:
         """Take the thread over: from here on the former holder's writes are refused.
@@ -141,9 +144,12 @@ class FencedSaver(PooledSaver):
         if state == "fenced":
             msg = f"Somebody else goes on with this run: token {self.token} came too late for thread {self.thread_id}."
             raise LeaseLost(msg)
+        self._is_new = state == "new"
         return cast("ThreadState", state)
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        if self._is_new and config["configurable"].get("checkpoint_ns", "") not in self._stored:
+            return None  # nobody else can have written since, so the database need not be asked
         return await self._patiently(lambda: super(FencedSaver, self).aget_tuple(config))
 
     async def aput(
@@ -155,6 +161,7 @@ class FencedSaver(PooledSaver):
     ) -> RunnableConfig:
         """Store a checkpoint, in one fenced call. Values other than scalars go to the blobs table, as in the stock."""
         place = config["configurable"]
+        self._stored.add(place["checkpoint_ns"])
         values = checkpoint["channel_values"]
         inline = {name: value for name, value in values.items() if value is None or isinstance(value, _SCALARS)}
         changed = [(name, version) for name, version in new_versions.items() if name in values and name not in inline]
@@ -204,7 +211,7 @@ class FencedSaver(PooledSaver):
 
     async def _call(self, query: LiteralString, *arguments: object) -> object:
         async def once() -> object:
-            async with _translated(), self._pool.connection() as connection:
+            async with self._pool.connection() as connection:
                 cursor = await connection.execute(query, (self.thread_id, self.token, *arguments))
                 row = await cursor.fetchone()
                 return row and row["answer"]
@@ -212,20 +219,25 @@ class FencedSaver(PooledSaver):
         return await self._patiently(once)
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await self._in_time(call)
+        except StoreError as error:
+            if not error.retryable:
+                raise
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(lambda error: isinstance(error, StoreError) and error.retryable),
             stop=stop_after_delay(self._patience_seconds),
             wait=wait_random_exponential(multiplier=0.05, max=1),
-            before_sleep=self._drop_dead_connections,
             reraise=True,
         ):
             with attempt:
-                async with _translated(), asyncio.timeout(self._call_seconds):
-                    return await call()
+                await self._pool.check()  # rather than meet the dead connections one by one
+                return await self._in_time(call)
         raise AssertionError  # AsyncRetrying either returns or raises
 
-    async def _drop_dead_connections(self, _state: RetryCallState) -> None:
-        await self._pool.check()
+    async def _in_time(self, call: Callable[[], Awaitable[T]]) -> T:
+        async with _translated(), asyncio.timeout(self._call_seconds):
+            return await call()
 
 
 _SCALARS = (str, int, float, bool)
