@@ -7,7 +7,6 @@ from random import Random
 from time import monotonic
 from typing import Any
 
-from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langgraph.runtime import RunControl
 
 from graph.cancellation import end
@@ -19,6 +18,7 @@ from graph.persist import Persistent
 from graph.retry import Backoff
 from graph.run import RunServices, run_workload
 from graph.settle import Settled, Settler
+from graph.token_usage import TokenUsage
 from persistence.errors import StoreError
 from persistence.store import Claim, Lease, Row, Store
 
@@ -216,7 +216,7 @@ class ClaimLoop:
             workload=str(lease.workload_id), thread=str(lease.thread_id), attempt=lease.attempt, token=lease.token
         )
         log.info(f"Processing workload {lease.workload_id}...")
-        usage = UsageMetadataCallbackHandler()
+        usage = TokenUsage()
         started = monotonic()
         report: Report | None = None
         settled: Settled = "unwritten"
@@ -239,7 +239,9 @@ class ClaimLoop:
         self._heartbeat.forget(lease)
         del self._runs[lease.token]
         self._metrics.in_flight.set(len(self._runs))
-        if self._has_more or self._options.until_empty:
+        if self._options.until_empty and not self._runs:
+            self._has_more = True  # the last look at the queue was before this run ended
+        if self._has_more:
             self._nudge.set()
 
     async def _drain(self) -> None:
