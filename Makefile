@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +37,15 @@ chaos: install ## Prove leases and checkpoints under fire: five seeds, then each
 eval: install ## Judge the agents on recorded model calls
 	@$(BIN)/gridwise eval
 
-bench: bench-search ## Run the benchmarks
+bench: bench-search bench-queue ## Run the benchmarks
+
+bench-queue: install $(PEERS) ## Measure queue, checkpoints and poller beside other people's queues
+	$(BIN)/python -m tests.bench --peers $(PEERS)/bin/python $(BENCH)
+
+$(PEERS): tests/bench/peers.txt
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 bench-search: install ## Time the placement search beside CATS and NumPy
 	@$(BIN)/python -m tests.bench.search
@@ -53,4 +62,4 @@ supabase-local: install $(NODE_MODULES) ## Start a Supabase project on this mach
 lock: ## Re-resolve requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --custom-compile-command "make lock" -q pyproject.toml -o requirements.lock
 
-.PHONY: help install run test bench bench-search eval dev check supabase-local lock chaos
+.PHONY: help install run test bench bench-queue bench-search eval dev check supabase-local lock chaos

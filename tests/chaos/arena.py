@@ -61,7 +61,7 @@ class Arena:
     def url(self) -> str:
         return self.server.url(DATABASE)
 
-    async def start_poller(self, seat: Seat, *, owner: str | None = None) -> int:
+    async def start_poller(self, seat: Seat, *, owner: str | None = None, poll_interval_seconds: float = 0.5) -> int:
         """A new process on that seat. With `owner` it calls itself as another one does."""
         seat.generation += 1
         skew = SKEWS_SECONDS[seat.number % len(SKEWS_SECONDS)]
@@ -74,6 +74,7 @@ class Arena:
             lease_seconds=self.lease_seconds,
             max_attempts=self.max_attempts,
             skew_seconds=skew,
+            poll_interval_seconds=poll_interval_seconds,
             mutation=self.mutation,
         )
         async with self._starting:

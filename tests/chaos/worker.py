@@ -51,6 +51,7 @@ class Spec:
     max_attempts: int
     concurrency: int = 4
     skew_seconds: float = 0
+    poll_interval_seconds: float = 0.5
     mutation: Mutation | None = None
 
 
@@ -164,7 +165,7 @@ async def work(spec: Spec) -> None:
             options=PollerOptions(
                 owner=spec.owner,
                 concurrency=spec.concurrency,
-                poll_interval_seconds=0.5,
+                poll_interval_seconds=spec.poll_interval_seconds,
                 lease_seconds=spec.lease_seconds,
                 max_attempts=spec.max_attempts,
                 drain_grace_seconds=3,

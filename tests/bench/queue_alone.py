@@ -1,0 +1,155 @@
+"""(a) The queue alone: jobs per second, claimed and completed, of jobs that do nothing."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import psycopg
+
+from graph.completions import Completions
+from graph.outage import Outage
+from graph.persist import Persistent
+from persistence.postgres import open_postgres_store
+from persistence.store import Claim
+from tests.bench.measure import Bench, Rounds, interleaved, run
+from tests.graphs import now, recommendation
+
+CONCURRENCIES = (1, 10, 50)
+JOBS = {1: 500, 10: 1500, 50: 2000}
+
+PGMQ_LIKE = """
+create table q (id bigserial primary key, vt timestamptz not null default now(), read_ct int not null default 0,
+    message jsonb);
+create table a (like q);
+create index on q (vt);
+"""
+_READ = """
+with next as (select id from q where vt <= clock_timestamp() order by id limit %s for update skip locked)
+update q set vt = clock_timestamp() + interval '60 s', read_ct = read_ct + 1 from next where q.id = next.id
+returning q.id
+"""
+_ARCHIVE = "with done as (delete from q where id = any(%s) returning *) insert into a select * from done"
+
+
+class Silent:
+    def bind(self, **values: object) -> "Silent":
+        return self
+
+    def ignore(self, event: str, **values: object) -> None:
+        pass
+
+    debug = info = warning = error = ignore
+
+
+async def ours(bench: Bench, *, jobs: int, concurrency: int, in_groups: bool) -> float:
+    """The store as the poller uses it: claims for the free places, completions in groups (or each alone)."""
+    url = await bench.database()
+    await bench.execute(
+        f"insert into compute_workloads (workload_name) select 'w' from generate_series(1, {jobs})", url
+    )
+    await bench.execute("vacuum analyze", url)
+    answer = recommendation(now())
+    async with open_postgres_store(url, max_connections=8) as store:
+        completions = Completions(store, Persistent(Outage(Silent()), Random(1)))
+        done = 0
+
+        async def work(claim: Claim) -> None:
+            nonlocal done
+            complete = completions.complete if in_groups else store.complete
+            is_written = await complete(claim.lease, answer)
+            done += is_written
+
+        await store.depth()
+        running: set[asyncio.Task[None]] = set()
+        started = time.perf_counter()
+        while True:
+            free = concurrency - len(running)
+            claims = await store.claim(owner="bench", limit=free, lease_seconds=60, max_attempts=5)
+            running |= {asyncio.create_task(work(claim)) for claim in claims}
+            if not running:
+                break
+            _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        seconds = time.perf_counter() - started
+    assert done == jobs
+    await bench.drop(url)
+    return jobs / seconds
+
+
+async def pgmq_like(bench: Bench, *, jobs: int, concurrency: int) -> float:
+    """What pgmq's read and archive do, without a fence: whoever reads last archives."""
+    url = await bench.database(is_migrated=False)
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(PGMQ_LIKE)
+        await connection.execute("insert into q (message) select '{}' from generate_series(1, %s)", (jobs,))
+        await connection.execute("vacuum analyze")
+        started = time.perf_counter()
+        while ids := [row[0] for row in await (await connection.execute(_READ, (concurrency,))).fetchall()]:
+            await connection.execute(_ARCHIVE, (ids,))
+        seconds = time.perf_counter() - started
+    await bench.drop(url)
+    return jobs / seconds
+
+
+async def peer(bench: Bench, python: Path, name: str, *, jobs: int, concurrency: int) -> float:
+    url = await bench.database(is_migrated=False)
+    script = Path(__file__).with_name("peers.py")
+    seconds = float((await run(str(python), str(script), name, url, str(jobs), str(concurrency))).split()[-1])
+    await bench.drop(url)
+    return jobs / seconds
+
+
+async def commits(bench: Bench, *, clients: int) -> float:
+    """What the server can do at all: transactions per second of one insert each."""
+    url = await bench.database(is_migrated=False)
+    await bench.execute("create table c (id bigserial primary key, at timestamptz default now())", url)
+    script = bench.server.data.parent / "commit.sql"
+    script.write_text("insert into c default values;\n")
+    out = await bench.server.run(
+        "pgbench", "-n", "-c", str(clients), "-j", "2", "-T", "3", "-f", str(script), "-d", url
+    )
+    await bench.drop(url)
+    found = re.search(r"tps = ([\d.]+)", out)
+    assert found is not None, out
+    return float(found.group(1))
+
+
+async def measure(bench: Bench, peers_python: Path) -> str:
+    contestants: dict[str, Callable[[], Awaitable[float]]] = {}
+    for concurrency in CONCURRENCIES:
+        size = {"jobs": JOBS[concurrency], "concurrency": concurrency}
+        contestants |= {
+            f"gridwise, in groups @{concurrency}": partial(ours, bench, in_groups=True, **size),
+            f"gridwise, each alone @{concurrency}": partial(ours, bench, in_groups=False, **size),
+            f"pgqueuer (asyncpg) @{concurrency}": partial(peer, bench, peers_python, "pgqueuer", **size),
+            f"pgmq-style @{concurrency}": partial(pgmq_like, bench, **size),
+            f"procrastinate @{concurrency}": partial(peer, bench, peers_python, "procrastinate", **size),
+            f"DBOS @{concurrency}": partial(peer, bench, peers_python, "dbos", **size),
+        }
+    for clients in (1, 8, 16):
+        contestants[f"pgbench commits @{clients}"] = partial(commits, bench, clients=clients)
+    return _table(await interleaved(contestants))
+
+
+def _table(found: Rounds) -> str:
+    lines = [
+        "Jobs per second, claimed and completed; jobs do nothing. One process each; c = concurrency and batch.",
+        "",
+        "| | fenced | c = 1 | c = 10 | c = 50 |",
+        "|---|---|---|---|---|",
+    ]
+    fenced = {"gridwise, in groups", "gridwise, each alone", "DBOS"}
+    names = ("gridwise, in groups", "gridwise, each alone", "pgqueuer (asyncpg)", "pgmq-style", "procrastinate", "DBOS")
+    for name in names:
+        figures = " | ".join(f"{found.median(f'{name} @{c}'):,.0f}" for c in CONCURRENCIES)
+        lines.append(f"| {name} | {'yes' if name in fenced else 'no'} | {figures} |")
+    figures = " / ".join(f"{found.median(f'pgbench commits @{c}'):,.0f}" for c in (1, 8, 16))
+    lines += ["", f"The server's commits per second (pgbench, one insert each; 1 / 8 / 16 clients): {figures}.", ""]
+    lines += ["| ratio | target | c = 1 | c = 10 | c = 50 |", "|---|---|---|---|---|"]
+    for name, target in (("procrastinate", "≥ 3"), ("DBOS", "≥ 2"), ("pgqueuer (asyncpg)", "≥ 0.5")):
+        ratios = " | ".join(f"{found.ratio(f'gridwise, in groups @{c}', f'{name} @{c}'):.2f}" for c in CONCURRENCIES)
+        lines.append(f"| gridwise / {name} | {target} | {ratios} |")
+    return "\n".join(lines)
