@@ -189,7 +189,8 @@ class ClaimLoop:
         """For a notification, a free place while there is more to do, the next lease that runs out or falls due, or
         the interval: whichever comes first."""
         try:
-            await asyncio.wait_for(self._nudge.wait(), self._idle_seconds())
+            async with asyncio.timeout(self._idle_seconds()):  # wait_for may swallow a cancellation (Python 3.11)
+                await self._nudge.wait()
         except TimeoutError:
             self._has_more = True
         self._nudge.clear()

@@ -367,7 +367,8 @@ class TestTheProcessAround:
                 yield task
             finally:
                 task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+                await asyncio.wait({task}, timeout=20)
+                assert task.done(), "a cancelled poller ends"
 
     async def test_it_says_what_it_does_in_the_words_operators_search_for(self, database_url: str, log: Log) -> None:
         async with self.poller(database_url, log, chain(), options={"until_empty": True}) as task:
@@ -425,7 +426,7 @@ class TestTheProcessAround:
                 "insert into compute_workloads (workload_name, status, agent_started_at)"
                 " values ('stuck', 'processing', now() - interval '1 day')"
             )
-        async with self.poller(database_url, log, chain(), retention_seconds=0, options={"poll_interval_seconds": 0.1}):
+        async with self.poller(database_url, log, chain(), options={"poll_interval_seconds": 0.1}):
             await log.seen("Adopted 1 workload(s)")
             await log.seen("updated with agent recommendations")
         log.entries.clear()
