@@ -19,8 +19,15 @@ from persistence.migrate import migrate
 from tests.chaos.mutations import Mutation, apply
 from tests.chaos.proxy import Proxy
 from tests.chaos.worker import BLOCKS_ONE_IN, Spec, encode
+from tests.supabase.project import Project, create_platform, prepare_database, serve
 
 DATABASE = "gridwise"
+AUDIT_RIGHTS = b"""
+grant usage on schema chaos to service_role;
+grant all on all tables in schema chaos to service_role;
+grant all on all sequences in schema chaos to service_role;
+"""
+"""The triggers run as whoever writes."""
 SKEWS_SECONDS = (240.0, -240.0, 0.0, 0.0)
 """How far the clocks of the pollers' machines are off; what they must not decide anything by."""
 
@@ -45,6 +52,8 @@ class Arena:
     lease_seconds: int
     max_attempts: int
     mutation: Mutation | None
+    service_key: str | None = None
+    """Of the Supabase project, where the pollers' store is one."""
     ended: dict[int, int] = field(default_factory=dict)
     """Exit code by process id."""
     inserted: list[UUID] = field(default_factory=list)
@@ -68,6 +77,8 @@ class Arena:
         name = owner or f"p{seat.number}.{seat.generation}"
         spec = Spec(
             url=seat.proxy.url(DATABASE, options=f"-c%20gridwise.skew%3D{skew:g}s"),
+            supabase_url=seat.proxy.rest_url,
+            supabase_key=self.service_key,
             owner=name,
             calls=str(self.calls_file),
             log=str(self.folder / f"p{seat.number}.log"),
@@ -153,15 +164,23 @@ def make_ids(random: Random, count: int, *, blocking: int = 0) -> list[UUID]:
 
 @asynccontextmanager
 async def open_arena(
-    folder: Path, *, pollers: int, lease_seconds: int, max_attempts: int, mutation: Mutation | None
+    folder: Path, *, pollers: int, lease_seconds: int, max_attempts: int, mutation: Mutation | None, supabase: bool
 ) -> AsyncIterator[Arena]:
     async with AsyncExitStack() as stack:
         settings = {"max_connections": "60", "log_min_messages": "fatal"}
         server = await stack.enter_async_context(embedded_postgres(folder / "server", settings=settings))
+        project = None
+        if supabase:
+            await create_platform(server)
+            await prepare_database(server, DATABASE)
         await migrate(server.url(DATABASE))
         async with await psycopg.AsyncConnection.connect(server.url(DATABASE), autocommit=True) as connection:
             await connection.execute(Path(__file__).with_name("audit.sql").read_bytes())
             await apply(mutation, connection)
+            if supabase:
+                await connection.execute(AUDIT_RIGHTS)
+        if supabase:
+            project = await stack.enter_async_context(serve(Project(server=server, database=DATABASE)))
         zygote = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -170,7 +189,8 @@ async def open_arena(
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, "LANGGRAPH_STRICT_MSGPACK": "true"},
         )
-        seats = [Seat(number=number, proxy=Proxy(server.socket)) for number in range(pollers)]
+        rest_port = None if project is None else project.port
+        seats = [Seat(number=number, proxy=Proxy(server.socket, rest_port)) for number in range(pollers)]
         for seat in seats:
             await seat.proxy.start()
             stack.push_async_callback(seat.proxy.stop)
@@ -182,6 +202,7 @@ async def open_arena(
             lease_seconds=lease_seconds,
             max_attempts=max_attempts,
             mutation=mutation,
+            service_key=None if project is None else project.service_key,
         )
         ears = asyncio.create_task(arena.listen_to_zygote())
         try:

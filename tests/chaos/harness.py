@@ -33,6 +33,8 @@ class Plan:
     patience_seconds: float = 120
     """How long healing may take."""
     mutation: Mutation | None = None
+    supabase: bool = False
+    """The pollers' store is Supabase's REST API instead of the database."""
     weights: Mapping[str, int] = field(default_factory=lambda: WEIGHTS)
 
 
@@ -78,6 +80,7 @@ async def run(plan: Plan, *, keep: Path | None = None) -> Result:
             lease_seconds=plan.lease_seconds,
             max_attempts=plan.max_attempts,
             mutation=plan.mutation,
+            supabase=plan.supabase,
         ) as arena:
             return await _fight(arena, plan, started)
     finally:

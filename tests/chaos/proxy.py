@@ -1,29 +1,48 @@
-"""A TCP proxy in front of the server's socket: cuts connections, swallows traffic for a while and delivers it late."""
+"""A TCP proxy in front of the servers: cuts connections, swallows traffic for a while and delivers it late."""
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeAlias
+
+Dial: TypeAlias = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+
+
+def _port(server: asyncio.Server | None) -> int:
+    assert server is not None
+    return int(server.sockets[0].getsockname()[1])
 
 
 class Proxy:
-    """One per poller, so that a network fault can hit one of them alone."""
+    """One per poller, so that a network fault can hit one of them alone, and then all its connections.
 
-    def __init__(self, socket: Path) -> None:
+    In front of the database's socket and, where given, of the REST API's port.
+    """
+
+    def __init__(self, socket: Path, rest_port: int | None = None) -> None:
         self._target = str(socket / ".s.PGSQL.5432")
+        self._rest_target = rest_port
         self._open = asyncio.Event()
         self._open.set()
         self._links: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._rest_server: asyncio.Server | None = None
         self.delay_seconds = 0.0
         self._trap: tuple[bytes, asyncio.Event] | None = None
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        if self._rest_target is not None:
+            self._rest_server = await asyncio.start_server(self._serve_rest, "127.0.0.1", 0)
 
     @property
     def port(self) -> int:
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
+        return _port(self._server)
+
+    @property
+    def rest_url(self) -> str | None:
+        return None if self._rest_server is None else f"http://127.0.0.1:{_port(self._rest_server)}"
 
     def url(self, database: str, **options: str) -> str:
         extra = "".join(f"&{name}={value}" for name, value in options.items())
@@ -59,17 +78,24 @@ class Proxy:
             self._open.set()
 
     async def stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        for server in (self._server, self._rest_server):
+            if server is not None:
+                server.close()
         self.cut()
         await asyncio.gather(*self._links, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._link(reader, writer, lambda: asyncio.open_unix_connection(self._target))
+
+    async def _serve_rest(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._link(reader, writer, lambda: asyncio.open_connection("127.0.0.1", self._rest_target))
+
+    async def _link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, dial: Dial) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._links.add(task)
         try:
-            server_reader, server_writer = await asyncio.open_unix_connection(self._target)
+            server_reader, server_writer = await dial()
             try:
                 async with asyncio.TaskGroup() as both:
                     both.create_task(self._pump(reader, server_writer, is_client=True))

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,9 @@ from graph.heartbeat import Heartbeat, _wait
 from graph.poller import run_poller
 from graph.retry import Backoff
 from graph.run import RunServices
+from persistence.connect import open_store
 from persistence.errors import StoreError
 from persistence.pool import open_pool
-from persistence.postgres import open_postgres_store
 from tests.chaos.mutations import Mutation
 from tests.graphs import STORED_TYPES, State, input_for, recommendation
 
@@ -43,6 +44,9 @@ BLOCKS_ONE_IN = 20
 @dataclass(frozen=True, kw_only=True)
 class Spec:
     url: str
+    """Of the database; for checkpoints alone where the store is Supabase's."""
+    supabase_url: str | None = None
+    supabase_key: str | None = None
     owner: str
     calls: str
     """File that node calls are appended to: what was spent is spent, whatever becomes of the transaction."""
@@ -147,12 +151,13 @@ async def work(spec: Spec) -> None:
     if spec.mutation == "heartbeat on the event loop":
         graph.poller.Heartbeat = LoopHeartbeat  # type: ignore[misc]
     compiled = build(Calls(spec.calls, spec.owner), spec.lease_seconds).compile()
+    connect = partial(open_store, database_url=spec.url, supabase_url=spec.supabase_url, supabase_key=spec.supabase_key)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_postgres_store(spec.url, max_connections=4))
+        store = await stack.enter_async_context(connect(max_connections=4))
         pool = await stack.enter_async_context(open_pool(spec.url, name="checkpoints", max_size=4, timeout_seconds=5))
         await run_poller(
             store=store,
-            open_store=lambda: open_postgres_store(spec.url, max_connections=1),
+            open_store=lambda: connect(max_connections=1),
             services=RunServices(
                 build=lambda saver: compiled.copy({"checkpointer": saver}),
                 input_for=input_for,

@@ -51,6 +51,10 @@ class Project:
     secret: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
 
     @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
     def database_url(self) -> str:
         return self.server.url(self.database).replace("postgres@", "deployer@", 1)
 
@@ -79,8 +83,13 @@ async def create_platform(server: Server) -> None:
 async def create_database(server: Server, name: str) -> Project:
     """An empty project: database owned by `deployer`, the auth schema, Supabase's default privileges."""
     await _as_superuser(server, "postgres", f"create database {name} owner deployer")
-    await _as_superuser(server, name, (HERE / "project.sql").read_text())
+    await prepare_database(server, name)
     return Project(server=server, database=name)
+
+
+async def prepare_database(server: Server, name: str) -> None:
+    """The auth schema and the default privileges, in a database that is there."""
+    await _as_superuser(server, name, (HERE / "project.sql").read_text())
 
 
 @contextlib.asynccontextmanager
