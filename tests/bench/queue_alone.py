@@ -14,7 +14,7 @@ from graph.completions import Completions
 from graph.outage import Outage
 from graph.persist import Persistent
 from persistence.postgres import open_postgres_store
-from persistence.store import Claim
+from persistence.store import Claim, Store
 from tests.bench.measure import Bench, Rounds, interleaved, run
 from tests.graphs import now, recommendation
 
@@ -52,30 +52,36 @@ async def ours(bench: Bench, *, jobs: int, concurrency: int, in_groups: bool) ->
         f"insert into compute_workloads (workload_name) select 'w' from generate_series(1, {jobs})", url
     )
     await bench.execute("vacuum analyze", url)
-    answer = recommendation(now())
     async with open_postgres_store(url, max_connections=8) as store:
-        completions = Completions(store, Persistent(Outage(Silent()), Random(1)))
-        done = 0
-
-        async def work(claim: Claim) -> None:
-            nonlocal done
-            complete = completions.complete if in_groups else store.complete
-            is_written = await complete(claim.lease, answer)
-            done += is_written
-
-        await store.depth()
-        running: set[asyncio.Task[None]] = set()
-        started = time.perf_counter()
-        while True:
-            free = concurrency - len(running)
-            claims = await store.claim(owner="bench", limit=free, lease_seconds=60, max_attempts=5)
-            running |= {asyncio.create_task(work(claim)) for claim in claims}
-            if not running:
-                break
-            _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        seconds = time.perf_counter() - started
-    assert done == jobs
+        rate = await drain(store, jobs=jobs, concurrency=concurrency, in_groups=in_groups)
     await bench.drop(url)
+    return rate
+
+
+async def drain(store: Store, *, jobs: int, concurrency: int, in_groups: bool) -> float:
+    """Jobs per second until the queue is empty; claims for the free places, as the poller does."""
+    answer = recommendation(now())
+    completions = Completions(store, Persistent(Outage(Silent()), Random(1)))
+    done = 0
+
+    async def work(claim: Claim) -> None:
+        nonlocal done
+        complete = completions.complete if in_groups else store.complete
+        is_written = await complete(claim.lease, answer)
+        done += is_written
+
+    await store.depth()
+    running: set[asyncio.Task[None]] = set()
+    started = time.perf_counter()
+    while True:
+        free = concurrency - len(running)
+        claims = await store.claim(owner="bench", limit=free, lease_seconds=60, max_attempts=5)
+        running |= {asyncio.create_task(work(claim)) for claim in claims}
+        if not running:
+            break
+        _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    seconds = time.perf_counter() - started
+    assert done == jobs
     return jobs / seconds
 
 
