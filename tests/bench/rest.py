@@ -36,8 +36,8 @@ async def measure(bench: Bench) -> str:
                 )
         found = await interleaved(contestants)
     lines = [
-        "Jobs per second, claimed and completed in groups; jobs do nothing. PostgREST 12 behind the tests' gateway, all",
-        "on one machine; c = concurrency and batch.",
+        "Jobs per second, claimed and completed in groups; jobs do nothing. PostgREST 12 behind the tests' gateway,",
+        "all on one machine; c = concurrency and batch.",
         "",
         "| | c = 1 | c = 10 | c = 50 |",
         "|---|---|---|---|",
