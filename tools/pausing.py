@@ -65,7 +65,8 @@ def with_pauses(grid: Grid, order: Order, plans: Sequence[Minutes | None]) -> li
 def _promising(grid: Grid, order: Order, cells: Cells, plans: Sequence[Minutes | None]) -> list[int]:
     """Those assets on which even the cheapest minutes, however scattered, beat the run without pauses.
 
-    Bounds from below unless running longer earns something; where it may, every asset is promising.
+    With one resume's overhead, since a plan without any is a run without pauses. No bound where running longer may
+    earn something: then every asset is promising.
     """
     everywhere = list(range(len(plans)))
     plain = [(i, plan) for i, plan in enumerate(plans) if plan is not None]
@@ -73,7 +74,8 @@ def _promising(grid: Grid, order: Order, cells: Cells, plans: Sequence[Minutes |
         return everywhere
     by_weight = np.argsort(cells.weight, axis=1)
     length = cells.length[by_weight]
-    taken = np.clip(grid.minutes - (np.cumsum(length, axis=1) - length), 0, length)
+    running = grid.minutes + grid.problem.job.resume_overhead_minutes
+    taken = np.clip(running - (np.cumsum(length, axis=1) - length), 0, length)
     least = (np.take_along_axis(cells.weight, by_weight, axis=1) * taken).sum(axis=1) / grid.minutes
     key, _ = _keys(grid, order, plain)
     settled = {i for (i, _), value in zip(plain, key.tolist(), strict=True) if least[i] > value + TIE}

@@ -51,17 +51,19 @@ class _Tables:
 
     def _fill(self, cell: int, state: int, steps: int) -> None:
         into, after = self.value[cell, state], self.value[cell + 1]
+        per_minute = self.weight[:, cell, None]
         for move in self.moves(cell, state):
             shift = (move.minutes - move.overhead) // self.unit
             low, high = max(0, shift), steps + min(0, shift)
             if low > high:
                 continue
-            gain = self.price(cell, move)[:, None]
-            np.minimum(
-                into[:, low : high + 1],
-                after[move.to, :, low - shift : high + 1 - shift] + gain,
-                out=into[:, low : high + 1],
-            )
+            total = after[move.to, :, low - shift : high + 1 - shift]
+            if move.begins:
+                total = total + self.price(cell, move)[:, None]
+            elif move.minutes:
+                total = total + per_minute * move.minutes
+            part = into[:, low : high + 1]
+            np.minimum(part, total, out=part)
 
     def price(self, cell: int, move: Move) -> FloatArray:
         """(rows,): weight of a move; big where the row may not make it."""

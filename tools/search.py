@@ -107,14 +107,11 @@ def to_options(
         minutes = sum(end - start for start, end in stretches)
         rate = float(grid.kwh_per_minute[asset])
         carbon_g, cost_gbp = rate * intensity, rate * price
-        # constructed without validation: every value is computed here, and checking them takes longer than searching
-        option = Option.model_construct(
+        option = Option(
             option_id=option_id,
             source=source,
             asset=grid.problem.assets[asset],
-            segments=tuple(
-                Segment.model_construct(start=grid.time(start), end=grid.time(end)) for start, end in stretches
-            ),
+            segments=tuple(Segment(start=grid.time(start), end=grid.time(end)) for start, end in stretches),
             energy_kwh=rate * minutes,
             carbon_g=carbon_g,
             intensity_g_per_kwh=intensity / minutes,

@@ -96,6 +96,7 @@ def main(shared_data: Path) -> None:
     country, one = market(14), market(1)
     plain, pausing = problem(14, pausable=False), problem(14, pausable=True)
     capped = problem(14, pausable=True, max_intensity_g_per_kwh=120.0)
+    lossy = pausing.model_copy(update={"job": pausing.job.model_copy(update={"resume_overhead_minutes": 5})})
     single = problem(1, pausable=False)
     arrays = np.stack([country.intensity, country.renewable, country.price_gbp_per_kwh])
 
@@ -111,6 +112,7 @@ def main(shared_data: Path) -> None:
             "14 regions, contiguous: options": lambda: search(plain, country),
             "14 regions, with pauses: options": lambda: search(pausing, country),
             "14 regions, with pauses, capped: options": lambda: search(capped, country),
+            "14 regions, with pauses that cost 5 min: options": lambda: search(lossy, country),
             "one region, contiguous: plans": lambda: plans(single, one),
             "canonical energy list (four orders)": lambda: energy_candidates.__wrapped__(plain, country),
         }
