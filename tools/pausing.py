@@ -11,7 +11,7 @@ remainder and the part-slots at the window's ends tried in every way at once. Ot
 go to `tools.pausing_general`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,29 +37,43 @@ class Cells:
         return lengths
 
 
-def with_pauses(grid: Grid, order: Order, plans: Sequence[Minutes | None]) -> list[Minutes | None]:
+def with_pauses(grid: Grid, plain: Mapping[Order, Sequence[Minutes | None]]) -> dict[Order, list[Minutes | None]]:
     """Replaces each asset's run without pauses by one with pauses where that is better, or the only feasible one.
 
     Under SOONEST a run without pauses always wins; else the paused one with the least mean running time.
     """
+    laid = {order: cells for order in plain if (cells := cut(grid, order)) is not None}
+    if not laid or grid.minutes <= SLOT_MINUTES:
+        return {order: list(plans) for order, plans in plain.items()}
+    found: dict[Order, list[Minutes | None]] = {}
+    open_cases: list[tuple[Order, int]] = []
+    for order, cells in laid.items():
+        found[order], unsolved = _in_closed_form(grid, order, cells, plain[order])
+        open_cases += [(order, i) for i in unsolved if order is not Order.SOONEST or plain[order][i] is None]
+    if open_cases:
+        weight = np.array([laid[order].weight[asset] for order, asset in open_cases])
+        edges = next(iter(laid.values())).edges
+        solved = solve_general(grid, edges, weight, [asset for _, asset in open_cases])
+        for (order, asset), plan in zip(open_cases, solved, strict=True):
+            found[order][asset] = plan
+    return {
+        order: [
+            found[order][i] if take else plans[i] for i, take in enumerate(_better(grid, order, plans, found[order]))
+        ]
+        for order, plans in plain.items()
+    }
+
+
+def _in_closed_form(
+    grid: Grid, order: Order, cells: Cells, plans: Sequence[Minutes | None]
+) -> tuple[list[Minutes | None], list[int]]:
+    """Paused plans, and the assets that need the general search."""
     job = grid.problem.job
-    cells = cut(grid, order)
-    if cells is None or grid.minutes <= SLOT_MINUTES:
-        return list(plans)
-    if job.min_run_minutes <= SLOT_MINUTES and job.resume_overhead_minutes == 0:
-        found = cheapest_cells(cells, grid.minutes)
-        broken = [i for i, plan in enumerate(found) if plan is not None and not keeps_limits(grid, i, plan)]
-        found = [None if i in broken else plan for i, plan in enumerate(found)]
-        broken = _within_reach(grid, cells, broken)
-    else:
-        found = [None] * len(plans)
-        broken = _promising(grid, order, cells, plans)
-    if order is Order.SOONEST:
-        broken = [i for i in broken if plans[i] is None]
-    for asset, plan in solve_general(grid, cells.edges, cells.weight, broken).items():
-        found[asset] = plan
-    take = _better(grid, order, plans, found)
-    return [found[i] if take[i] else plan for i, plan in enumerate(plans)]
+    if job.min_run_minutes > SLOT_MINUTES or job.resume_overhead_minutes:
+        return [None] * len(plans), _promising(grid, order, cells, plans)
+    found = cheapest_cells(cells, grid.minutes)
+    broken = [i for i, plan in enumerate(found) if plan is not None and not keeps_limits(grid, i, plan)]
+    return [None if i in broken else plan for i, plan in enumerate(found)], _within_reach(grid, cells, broken)
 
 
 def _promising(grid: Grid, order: Order, cells: Cells, plans: Sequence[Minutes | None]) -> list[int]:

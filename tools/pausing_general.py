@@ -15,10 +15,12 @@ import numpy as np
 from tools.grid import RENEWABLE, SLOT_MINUTES, TIE, Grid, IntArray
 from tools.market import FloatArray
 from tools.pausing_states import BEGIN, ENDED, Machine, Move
-from tools.plans import BIG, Minutes, joined, keeps_limits
+from tools.plans import BIG, joined, keeps_limits
 
 NODES = 6000
 """Bound on the depth-first search per asset; beyond it the best plan found so far is taken."""
+TABLE_BYTES = 100_000_000
+"""Bound on the memory of one set of tables."""
 MULTIPLIERS = 2.0 ** np.arange(-5, 6)
 """Prices of a capped figure, in multiples of the ratio between the spreads of the objective and of that figure."""
 
@@ -72,6 +74,12 @@ class _Tables:
             weight = np.where(self.starts(cell, move) > self.last_start, BIG, weight)
         return weight
 
+    def price_in(self, cell: int, move: Move, row: int) -> float:
+        """`price` of one row."""
+        if move.begins and self.starts(cell, move) > self.last_start[row]:
+            return BIG
+        return float(self.weight[row, cell]) * move.minutes
+
     def starts(self, cell: int, move: Move) -> int:
         return int(self.edges[cell + 1] - move.minutes) if move.leads else int(self.edges[cell])
 
@@ -92,7 +100,7 @@ class _Tables:
                 rest = left + move.overhead - move.minutes
                 if not 0 <= rest <= self.machine.most_remaining:
                     continue
-                total = self.value[cell + 1, move.to, row, rest // self.unit] + self.price(cell, move)[row]
+                total = self.value[cell + 1, move.to, row, rest // self.unit] + self.price_in(cell, move, row)
                 if total <= target + 1e-12 * max(1.0, abs(target)):
                     break
             if move.minutes:
@@ -101,23 +109,30 @@ class _Tables:
         return pieces
 
 
-def solve_general(grid: Grid, edges: IntArray, weight: FloatArray, assets: Sequence[int]) -> dict[int, Minutes | None]:
-    """The optimal plan of each of these assets under every limit; `weight` is (A, J) per minute."""
+def solve_general(
+    grid: Grid, edges: IntArray, weight: FloatArray, assets: Sequence[int]
+) -> list[list[tuple[int, int]] | None]:
+    """The optimal plan of each case under every limit: a row of `weight` (cases, J) per minute, on an asset."""
     job = grid.problem.job
-    usable = [asset for asset in assets if grid.row[asset] >= 0]
-    if not usable:
-        return dict.fromkeys(assets)
     lengths = np.diff(edges)
     machine = Machine.of(grid.minutes, job.min_run_minutes, job.resume_overhead_minutes, lengths.tolist())
     unit = gcd(SLOT_MINUTES, grid.minutes, job.resume_overhead_minutes, int(lengths[0]), int(lengths[-1]))
-    found: dict[int, Minutes | None] = dict.fromkeys(assets)
-    tables = _Tables(machine, edges, weight[usable], grid.last_start[usable], unit)
-    for row, asset in enumerate(usable):
-        pieces = tables.best(row)
-        if pieces is not None and not keeps_limits(grid, asset, joined(pieces)):
-            pieces = _Capped(grid, asset, tables, row).solve()
-        found[asset] = None if pieces is None else joined(pieces)
+    found: list[list[tuple[int, int]] | None] = []
+    rows = _rows_at_once(machine, len(lengths), unit)
+    for first in range(0, len(assets), rows):
+        part = slice(first, first + rows)
+        tables = _Tables(machine, edges, weight[part], grid.last_start[list(assets[part])], unit)
+        for row, asset in enumerate(assets[part]):
+            pieces = tables.best(row)
+            if pieces is not None and not keeps_limits(grid, asset, joined(pieces)):
+                pieces = _Capped(grid, asset, tables, row).solve()
+            found.append(None if pieces is None else list(joined(pieces)))
     return found
+
+
+def _rows_at_once(machine: Machine, cells: int, unit: int) -> int:
+    """How many weightings fit into `TABLE_BYTES`; at least one."""
+    return max(1, TABLE_BYTES // (8 * (cells + 1) * len(machine.states) * (machine.most_remaining // unit + 1)))
 
 
 class _Capped:
@@ -135,10 +150,12 @@ class _Capped:
             slack = TIE * grid.minutes * max(1.0, threshold) + (abs(rhs) * TIE if isfinite(rhs) else 0.0)
             self.bounds.append(rhs + slack)
         rows, self.offset = [objective], [0.0]
+        most = _rows_at_once(tables.machine, len(objective), tables.unit) // len(self.caps) - 2
+        multipliers = MULTIPLIERS if most >= len(MULTIPLIERS) else MULTIPLIERS[:: len(MULTIPLIERS) // max(2, most) + 1]
         for figure, bound in zip(figures, self.bounds, strict=True):
             spread = float(np.ptp(figure[usable])) if usable.any() else 0.0
             scale = float(np.ptp(objective[usable])) / spread if spread > 0 else 0.0
-            for multiplier in MULTIPLIERS * scale if isfinite(bound) else ():
+            for multiplier in multipliers * scale if isfinite(bound) else ():
                 rows.append(objective + multiplier * figure)
                 self.offset.append(float(multiplier) * bound)
         self.priced = len(rows)

@@ -117,7 +117,16 @@ class Machine:
         """In the last cell none that would leave a stretch too short."""
         for step in self._any_steps(state, self.lengths[kind]):
             if kind < 2 or step.after.phase != RUNNING or step.after.owed == 0:
-                yield step
+                yield step._replace(after=self._alike(step.after))
+
+    def _alike(self, state: State) -> State:
+        """One state for all that need as many whole half-hours: a spent plan can pay what it owes with nothing else.
+
+        Not where the window's last cell is a part-slot, which may just suffice.
+        """
+        if not state.spent or self.lengths[2] < SLOT_MINUTES:
+            return state
+        return State(state.phase, state.spent, -(-state.owed // SLOT_MINUTES) * SLOT_MINUTES)
 
     def _any_steps(self, state: State, length: int) -> Iterator[Step]:
         spent = state.spent

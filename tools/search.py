@@ -56,9 +56,8 @@ def best_plans(grid: Grid, orders: Sequence[Order]) -> dict[Order, list[Minutes 
     found: dict[Order, list[Minutes | None]] = {}
     for order in orders:
         best = best_starts(grid, starts, order)
-        plans: list[Minutes | None] = [((int(s), int(s) + grid.minutes),) if s >= 0 else None for s in best]
-        found[order] = with_pauses(grid, order, plans) if grid.problem.job.pausable else plans
-    return found
+        found[order] = [((int(s), int(s) + grid.minutes),) if s >= 0 else None for s in best]
+    return with_pauses(grid, found) if grid.problem.job.pausable else found
 
 
 def run_now(problem: Problem, market: Market) -> Option:
