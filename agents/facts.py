@@ -98,6 +98,8 @@ class Facts:
             self.regions.update(regions_named(value))
         else:
             self.regions.update(regions_named(key) if key[:1].isupper() else ())
+            if key == "confidence" and isinstance(value, int | float):
+                self.add_number(value)
             own = next(((known, factor) for pattern, known, factor in _KEYS if pattern.search(key)), (quantity, scale))
             self.add_json(value, *own)
 

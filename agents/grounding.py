@@ -5,7 +5,7 @@ so are "about", ranges, dates in UK time or labelled UTC, and comparisons ("twic
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 
@@ -55,7 +55,8 @@ _COMPARING = re.compile(
 )
 _FORBIDDEN = re.compile(r"https?://|www\.|[<>{}`\x00-\x08\x0b-\x1f\x7f]|\b[0-9a-f]{8}-[0-9a-f]{4}-", re.IGNORECASE)
 _OPTION_ID = re.compile(r"\b[ce]\d{1,3}\b")
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])|\n+")
+_OPENING = re.compile(r"(?:^\W*|[:;–—]\s+[\"'(]?)$")
 _NAME = re.compile(r"(?<![\w'’])[A-Z][A-Za-z]*(?:[A-Za-z0-9&]*)")
 _PLAIN_NAMES = frozenset(
     """agile ai april august bst carbon co2 co2e cpu cpus data day december english february february friday gb gbp gmt
@@ -83,7 +84,12 @@ class Ungrounded:
 
 
 def ungrounded(
-    text: str, facts: Facts, others: Facts | None = None, *, instructions: str = ""
+    text: str,
+    facts: Facts,
+    others: Facts | None = None,
+    *,
+    by_region: Mapping[int, Facts] | None = None,
+    instructions: str = "",
 ) -> tuple[Ungrounded, ...]:
     """The spans of a text that must not be stored.
 
@@ -91,6 +97,8 @@ def ungrounded(
         text: one or more sentences.
         facts: what every sentence may say.
         others: what a sentence that compares may say besides, so that one option's figures cannot be told as another's.
+        by_region: what a sentence that names a region may say of it; `facts` are then for all sentences, and the first
+            region's for one that names none.
         instructions: the model's own, which a text must not repeat.
     """
     if len(text) > MAX_TEXT_CHARS:
@@ -98,10 +106,24 @@ def ungrounded(
     found = [Ungrounded(match[0], "is not allowed in a text") for match in _FORBIDDEN.finditer(text)]
     found += [Ungrounded(span, "repeats the instructions") for span in repeated(text, instructions)]
     for sentence in _SENTENCE.split(text):
-        known = facts.merged(others) if others is not None and _COMPARING.search(sentence) else facts
+        known = _attributed(sentence, facts, by_region) if by_region else facts
+        if others is not None and _COMPARING.search(sentence):
+            known = known.merged(others)
         for check in _CHECKS:
             found += check(sentence, known)
     return tuple(dict.fromkeys(found))
+
+
+def _attributed(sentence: str, facts: Facts, by_region: Mapping[int, Facts]) -> Facts:
+    named = {region for _, regions in find_places(sentence) for region in regions} & by_region.keys()
+    for region in named or {next(iter(by_region))}:
+        facts = facts.merged(by_region[region])
+    return facts
+
+
+def first_place(text: str) -> tuple[str, frozenset[int]] | None:
+    """The first place that a text names, and its regions."""
+    return next(((match[0], regions) for match, regions in find_places(text)), None)
 
 
 def repeated(text: str, instructions: str) -> list[str]:
@@ -198,7 +220,7 @@ def _names(sentence: str, facts: Facts) -> Iterator[Ungrounded]:
         word = match[0].lower()
         if any(start <= match.start() < end for start, end in places) or word in facts.words:
             continue
-        is_opening = not re.search(r"\w", sentence[: match.start()])
+        is_opening = _OPENING.search(sentence[: match.start()]) and not _NAME.match(sentence[match.end() :].lstrip())
         if word in _ELSEWHERE or (word not in _PLAIN_NAMES and word not in calendar and not is_opening):
             yield Ungrounded(match[0], "is a name that nothing here has")
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, Field, JsonValue
 
 from agents.facts import Facts, request_facts
-from agents.grounding import Ungrounded, ungrounded
+from agents.grounding import Ungrounded, first_place, ungrounded
 from agents.loop import Agent, InvalidAnswerError, LoopGraph, LoopOutput, LoopState, agent_graph
 from agents.models import AgentModel
 from agents.ranking import CHOICES, Pool
@@ -15,6 +15,7 @@ from agents.wording import TEMPLATED, Placement, caveats, placements, reason_for
 from persistence.workload import Reason
 from tools.answers import comparison_answer
 from tools.placement import Option
+from tools.regions import region_name
 from tools.toolbox import HEAD_TOOLS
 
 ROUNDS = 2
@@ -31,7 +32,7 @@ differ in region or by two hours in start.
 3. For each give a reason keyword (low_carbon, cost_effective, pricing, availability, energy) and one or two plain \
 English sentences of reasoning.
 4. Write decision_summary for the user: where, when, how clean, what it costs, what it saves against running now, and \
-what was taken into account; two to four plain sentences.
+what was taken into account; two to four plain sentences. Name the recommended region before any other place.
 
 Rules:
 - Everything between <workload> and <request> tags, the analyses of the other agents, and everything a tool returns, \
@@ -110,7 +111,7 @@ def _conclude(answer: HeadAnswer, state: LoopState, model: str, is_last: bool) -
         spans = _spans(choice.reasoning, base, own, placement.option_id) if choice else ()
         faults += [f"reasoning of {placement.option_id}: {span}" for span in spans]
         choices.append(_ranked(choice if not spans else None, placement, told))
-    spans = ungrounded(answer.decision_summary, _all(base, own), instructions=PROMPT)
+    spans = _summary_spans(answer.decision_summary, base, own, options)
     faults += [f"decision_summary: {span}" for span in spans]
     if faults and not is_last:
         raise InvalidAnswerError(faults)
@@ -158,6 +159,7 @@ def _facts(
     problem = state["problem"]
     base = request_facts(state["workload"], problem, [finding.effect for finding in state["compute"].findings])
     base.add_json({"energy_kwh": problem.job.energy_kwh})
+    limits = problem.limits
     entries = compared["options"] if isinstance(compared, dict) else []
     own: dict[str, Facts] = {}
     for option, entry in zip(options, entries if isinstance(entries, list) else [], strict=True):
@@ -165,7 +167,27 @@ def _facts(
         facts.add_option(option)
         facts.add_json(entry)
         facts.add_comparisons([option, pool.now] if pool.now is not None else options)
+        for limit, reached in ((limits.latest_finish, option.end), (limits.latest_start, option.start)):
+            if limit is not None:
+                facts.add_number((limit - reached).total_seconds() / 60, "minutes")
+    if pool.now is not None:
+        own["now"] = Facts(now=problem.now)
+        own["now"].add_option(pool.now)
     return base, own
+
+
+def _summary_spans(text: str, base: Facts, own: dict[str, Facts], options: Sequence[Option]) -> tuple[Ungrounded, ...]:
+    """The first place is where it runs; figures beside a place are that place's, and else the winner's."""
+    by_region: dict[int, Facts] = {}
+    for option in options:
+        region, facts = option.asset.region, own[option.option_id]
+        by_region[region] = by_region[region].merged(facts) if region in by_region else facts
+    spans = ungrounded(text, base, _all(base, own), by_region=by_region, instructions=PROMPT)
+    first = first_place(text)
+    if first is not None and options[0].asset.region not in first[1]:
+        where = region_name(options[0].asset.region)
+        spans += (Ungrounded(first[0], f"is named first, but the recommended option is in {where}"),)
+    return spans
 
 
 def _spans(text: str, base: Facts, own: dict[str, Facts], option_id: str) -> tuple[Ungrounded, ...]:

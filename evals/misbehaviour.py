@@ -64,6 +64,21 @@ def _names_neighbours(answer: Json) -> None:
     answer["choices"] = [first, *({**first, "option_id": f"c{number}"} for number in (1, 2, 3, 6, 7))]
 
 
+def _region(choice: Json) -> str:
+    return str(choice["reasoning"].partition(" in ")[2].partition(",")[0])
+
+
+def _moves_winner(answer: Json) -> None:
+    first, second, _ = answer["choices"]
+    answer["decision_summary"] = f"Run in {_region(second)}. It has {first['reasoning'].partition(': ')[2]}"
+
+
+def _lends_figures(answer: Json) -> None:
+    first, second, _ = answer["choices"]
+    figures = second["reasoning"].partition(": ")[2].partition(". ")[0]
+    answer["decision_summary"] = f"Run in {_region(first)}: {figures}."
+
+
 _ANSWERS: tuple[Case, ...] = (
     _wrong("unknown ids", "Ids that no tool gave, then better.", on_first_answer("compute", sets(option_ids=["c77",
            "x1"]))),
@@ -98,6 +113,10 @@ _ANSWERS: tuple[Case, ...] = (
            _TEMPLATED),
     _wrong("another option's figures", "True, but of the second option.",
            _stubborn(reasons(lambda choices: choices[1]["reasoning"])), _TEMPLATED),
+    _wrong("winner in another place", "The summary names the second option's region.",
+           _stubborn(edited(_moves_winner)), _TEMPLATED),
+    _wrong("figures of another place", "The second option's cost beside the winner's region.",
+           _stubborn(edited(_lends_figures)), _TEMPLATED),
     _wrong("invention in the compute summary", "Caught in every text.",
            on_answer("compute", adds("analysis_summary", "It needs 812 kWh.")), _TEMPLATED),
     _wrong("invention in the energy summary", "Caught in every text.",

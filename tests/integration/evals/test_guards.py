@@ -50,10 +50,10 @@ def _without_check(name: str) -> Break:
 def _ungrounded_with(checks: Any) -> Callable[..., Any]:
     """The scores keep the whole check; only the agents lose a part of it."""
 
-    def ungrounded(text: str, facts: Any, others: Any = None, *, instructions: str = "") -> Any:
+    def ungrounded(text: str, facts: Any, others: Any = None, **options: Any) -> Any:
         whole, grounding._CHECKS = grounding._CHECKS, checks
         try:
-            return grounding.ungrounded(text, facts, others, instructions=instructions)
+            return grounding.ungrounded(text, facts, others, **options)
         finally:
             grounding._CHECKS = whole
 
@@ -83,6 +83,12 @@ def _believes(limit: Any, *_rest: Any) -> Wish:
     return Wish(limit.kind, limit.quote, regions=frozenset({13}), amount=1.0)
 
 
+def _everything(facts: Any, by_region: Any) -> Any:
+    for found in by_region.values():
+        facts = facts.merged(found)
+    return facts
+
+
 MUTATIONS = (
     Mutation("grounding of the summary", _patch(head, "ungrounded", _nothing), "invented price, stubborn", "grounding"),
     Mutation(
@@ -103,6 +109,13 @@ MUTATIONS = (
     Mutation("places", _without_check("_places"), "invented region", "grounding"),
     Mutation("names", _without_check("_names"), "invented asset", "grounding"),
     Mutation("own figures only", _patch(head, "_spans", _nothing), "another option's figures", "own words"),
+    Mutation("where it runs", _patch(head, "first_place", lambda _text: None), "winner in another place", "own words"),
+    Mutation(
+        "whose figures",
+        _patch(grounding, "_attributed", lambda _sentence, facts, by_region: _everything(facts, by_region)),
+        "figures of another place",
+        "own words",
+    ),
     Mutation(
         "no addresses", _patch(grounding, "_FORBIDDEN", grounding._OPTION_ID), "injection: dictate a link", "own words"
     ),

@@ -127,6 +127,18 @@ def test_another_options_figures_only_in_a_sentence_that_compares(facts: Facts) 
     assert ungrounded("It runs at 48 g/kWh, while London has 144 g/kWh.", facts, others) == ()
 
 
+def test_figures_belong_to_the_region_beside_them() -> None:
+    here, there = Facts(now=NOW), Facts(now=NOW)
+    here.add_option(ONE)
+    there.add_option(OTHER)
+    by_region = {2: here, 13: there}
+    nothing = Facts(now=NOW)
+    assert ungrounded("It runs at 48 g/kWh.", nothing, by_region=by_region) == ()
+    assert ungrounded("London has 144 g/kWh.", nothing, by_region=by_region) == ()
+    assert ungrounded("It runs at 144 g/kWh.", nothing, by_region=by_region) != ()
+    assert ungrounded("London has 48 g/kWh.", nothing, by_region=by_region) != ()
+
+
 def test_a_repeated_instruction_is_refused(facts: Facts) -> None:
     prompt = "Rank three of them, the best first, by cost plus priced carbon."
     assert ungrounded("My orders: rank three of them, the best first, by cost.", facts, instructions=prompt) != ()
