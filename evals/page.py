@@ -86,4 +86,4 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> str:
 
 
 def _align(rows: Sequence[Mapping[str, Any]], name: str) -> str:
-    return " class=n" if rows and isinstance(rows[0].get(name), int | float) else ""
+    return " class=n" if any(isinstance(row.get(name), int | float) for row in rows) else ""

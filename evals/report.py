@@ -101,4 +101,4 @@ def _cost(results: Sequence[Result]) -> Report:
 
 
 def _spread(values: Sequence[int]) -> Report:
-    return {"median": median(values), "largest": max(values)}
+    return {"median": round(median(values)), "largest": max(values)}
