@@ -19,7 +19,8 @@ AGENT_MODEL = "gemini-3.5-flash-lite"
 HEAD_MODEL = "gemini-3.6-flash"
 TIMEOUT_SECONDS = 60.0
 FIRST_RETRY_SECONDS = 0.5
-_MAX_OUTPUT_TOKENS = 8192
+_MAX_OUTPUT_TOKENS = 16_384
+"""Answers take some 600; what a model thinks before it answers counts too."""
 _FIXED_TEMPERATURE = ("gemini-3.5-flash-lite", "gemini-3.6-flash")
 """They ignore sampling parameters, and the client warns when one is given."""
 

@@ -107,7 +107,11 @@ def _translate(error: Exception) -> ModelError:
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return _failure("timeout", "it did not answer in time", retryable=True)
     if isinstance(error, httpx.HTTPError):
-        return _failure("unreachable", f"it cannot be reached ({type(error).__name__})", retryable=True)
+        return _failure(
+            "unreachable",
+            f"it cannot be reached ({type(error).__name__}); check the network and GEMINI_BASE_URL",
+            retryable=True,
+        )
     if isinstance(error, JSONDecodeError | ValidationError | UnknownApiResponseError):
         return _failure("server_error", "what answered is not Gemini; check GEMINI_BASE_URL", retryable=True)
     return _failure("bad_request", "the request could not be sent as the client built it")

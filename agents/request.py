@@ -37,7 +37,7 @@ def render(workload: Workload, problem: Problem) -> str:
         f"name: {json.dumps(cleaned(workload.workload_name, MAX_NAME_CHARS), ensure_ascii=False)}",
         f"type: {cleaned(workload.workload_type, 40)}",
         f"urgency: {workload.urgency}",
-        f"preferred data centre: {problem.preferred_asset or 'none'}",
+        f"preferred data centre: {cleaned(problem.preferred_asset or 'none', MAX_NAME_CHARS)}",
         f"needs: {job.energy_kwh:.3g} kWh ({source}) over {job.duration_minutes} minutes{pausing}",
         *(f"limit: {limit}" for limit in limits_in_words(problem.limits)),
         f"carbon price: {problem.carbon_price_gbp_per_tonne:g} GBP per tonne",

@@ -84,6 +84,7 @@ def _answers() -> Answers:
         base_url=str(settings.gemini_base_url) if settings.gemini_base_url else None,
         agent_model=settings.agent_model,
         head_model=settings.head_model,
+        requests_per_minute=settings.model_rpm,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from agents.models import AGENT_MODEL, HEAD_MODEL, Models
+from agents.models import AGENT_MODEL, FIRST_RETRY_SECONDS, HEAD_MODEL, Models
 from evals.cases import Case, Suite
 from evals.cassettes import CASSETTES, MAIN, Answerer, CassetteFile, Recorded, StaleCassetteError
 from evals.decisions import DECISIONS
@@ -30,6 +30,7 @@ class Answers:
     base_url: str | None = None
     agent_model: str = AGENT_MODEL
     head_model: str = HEAD_MODEL
+    requests_per_minute: float | None = None
 
     @property
     def by(self) -> Answerer:
@@ -194,12 +195,14 @@ def _answering(case: Case, by: Answerer, answers: Answers) -> Iterator[tuple[str
 
 @asynccontextmanager
 async def _gemini(answers: Answers, key: str, base_url: str | None) -> AsyncIterator[Models]:
+    is_real = bool(key) and key == answers.api_key
     models = Models.gemini(
         api_key=key,
         base_url=base_url,
         agent_model=answers.agent_model,
         head_model=answers.head_model,
-        first_retry_seconds=0.0,
+        requests_per_minute=answers.requests_per_minute if is_real else None,
+        first_retry_seconds=FIRST_RETRY_SECONDS if is_real else 0.0,
     )
     async with aclosing(models):
         yield models
