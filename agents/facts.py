@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 
 from langchain_core.messages import AnyMessage, ToolMessage
 from pydantic import JsonValue
@@ -34,7 +35,6 @@ _SUFFIXES: tuple[tuple[str, Quantity, float], ...] = (
     (r"(?:^|_)g$|gco2$", "g", 1.0),
     (r"^confidence$", "pct", 100.0),
 )
-_KEYS = tuple((re.compile(pattern), quantity, scale) for pattern, quantity, scale in _SUFFIXES)
 _PLACE_KEYS = frozenset({"region", "asset", "preferred"})
 
 
@@ -100,8 +100,7 @@ class Facts:
             self.regions.update(regions_named(key) if key[:1].isupper() else ())
             if key == "confidence" and isinstance(value, int | float):
                 self.add_number(value)
-            own = next(((known, factor) for pattern, known, factor in _KEYS if pattern.search(key)), (quantity, scale))
-            self.add_json(value, *own)
+            self.add_json(value, *(_unit(key) or (quantity, scale)))
 
     def add_option(self, option: Option) -> None:
         """Everything that may be said of one placement."""
@@ -141,6 +140,12 @@ class Facts:
             words=self.words | other.words,
             ids=self.ids | other.ids,
         )
+
+
+@cache
+def _unit(key: str) -> tuple[Quantity, float] | None:
+    """What a key's ending says of the figures under it; None where it says nothing."""
+    return next(((quantity, scale) for ending, quantity, scale in _SUFFIXES if re.search(ending, key)), None)
 
 
 def request_facts(workload: Workload, problem: Problem, confirmed: Iterable[str] = ()) -> Facts:
