@@ -101,8 +101,12 @@ def _limits(workload: Workload, now: datetime, notes: list[str]) -> Limits:
 
 
 def _latest_start(workload: Workload, earliest: datetime, now: datetime, notes: list[str]) -> datetime | None:
-    """The last minute of the current half-hour for what may not wait, or may wait no longer."""
-    this_slot = _slot_start(earliest) + SLOT - timedelta(minutes=1)
+    """The last minute of the current half-hour for what may not wait, or may wait no longer.
+
+    Starts are whole minutes: within the half-hour's last minute the next whole one is as soon as it gets.
+    """
+    next_minute = earliest + timedelta(minutes=1) - timedelta(microseconds=1)
+    this_slot = max(_slot_start(earliest) + SLOT - timedelta(minutes=1), next_minute.replace(second=0, microsecond=0))
     if not _may_wait(workload, notes):
         return this_slot
     if workload.deferral_window_mins is None:

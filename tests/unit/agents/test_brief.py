@@ -38,6 +38,13 @@ def test_what_is_not_deferrable_starts_in_the_current_half_hour(problem: Make, n
     assert (limits.earliest_start, limits.latest_start) == (now, now.replace(minute=59))
 
 
+def test_in_the_last_minute_of_a_half_hour_now_is_the_next_whole_minute(problem: Make, now: datetime) -> None:
+    """Else nothing that may not wait could be placed for one minute in thirty."""
+    late = now.replace(minute=59, second=30)
+    limits = problem(is_deferrable=False, earliest_start=late).limits
+    assert limits.latest_start == late.replace(second=0) + timedelta(minutes=1)
+
+
 def test_a_window_that_has_run_out_means_now_and_says_so(problem: Make, now: datetime) -> None:
     made = problem(submitted_at=now - timedelta(days=2))
     assert made.limits.latest_start == now.replace(minute=59)
