@@ -105,8 +105,10 @@ def temporary_folder() -> Iterator[Path]:
     """Which the account of a server can reach."""
     path = Path(tempfile.mkdtemp(prefix="gridwise-test-", dir=_fastest_folder()))
     path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
