@@ -119,7 +119,7 @@ def _trade_off(options: Sequence[Placement]) -> str:
 
 
 def _needs(needs: dict[str, Any], suited: Sequence[dict[str, Any]]) -> str:
-    text = f"The workload needs {needs['energy_kwh']:.3g} kWh over {needs['duration_minutes']} minutes."
+    text = f"The workload needs {needs['energy_kwh']:g} kWh over {needs['duration_minutes']} minutes."
     regions = list(dict.fromkeys(str(entry["region"]) for entry in suited))
     return f"{text} It could run in {', '.join(regions)}." if regions else text
 
