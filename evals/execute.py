@@ -19,7 +19,6 @@ from evals.cases import Case
 from evals.world import EvalPlaces, EvalSource
 from graph.build import build_graph
 from graph.state import STORED_TYPES, State
-from persistence.workload import Urgency
 from tools.errors import GridwiseError
 
 Graph: TypeAlias = CompiledStateGraph[Any, Any, Any, Any]
@@ -54,7 +53,7 @@ def graph_for(case: Case, models: Models) -> Graph:
 
 def new_saver() -> InMemorySaver:
     """Refuses what a strict checkpoint refuses."""
-    return InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=(*STORED_TYPES, Urgency)))
+    return InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=STORED_TYPES))
 
 
 async def run_case(case: Case, models: Models) -> Outcome:

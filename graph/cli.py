@@ -8,7 +8,7 @@ from typing import Final
 
 import typer
 
-from graph.commands import backtest, demo, dev, doctor, explain, migrate, run, show, status, submit
+from graph.commands import backtest, demo, dev, doctor, explain, history, migrate, retry, run, show, status, submit
 from graph.settings import ConfigurationError
 from persistence.errors import AccessDenied, MigrationNeeded, StoreError
 from tools.errors import GridwiseError
@@ -27,6 +27,8 @@ COMMANDS: Final = (
     submit.submit,
     show.show,
     status.status,
+    history.history,
+    retry.retry,
     migrate.migrate,
     doctor.doctor,
     dev.dev,

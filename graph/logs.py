@@ -27,4 +27,5 @@ def configure_logs(log_format: Literal["auto", "text", "json"], *, level: int = 
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[*tail, renderer], foreign_pre_chain=shared))
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # a line per connection, where the poller says it once
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)

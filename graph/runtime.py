@@ -51,6 +51,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         store = await stack.enter_async_context(store_at(settings, url, max_connections=connections))
         checkpoints = await stack.enter_async_context(open_pool(url, name="checkpoints", max_size=connections))
         models = open_models(settings)
+        stack.push_async_callback(models.aclose)
         source = open_source(settings, store)
         stack.push_async_callback(source.aclose)
         yield Services(

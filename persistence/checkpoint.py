@@ -8,6 +8,8 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from types import TracebackType
 from typing import Any, Literal, LiteralString, Self, TypeAlias, TypeVar, cast
@@ -241,6 +243,36 @@ class FencedSaver(PooledSaver):
 
 
 _SCALARS = (str, int, float, bool)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """Nodes that ran side by side, and the attempt (by its token) that stored what they gave."""
+
+    thread_id: UUID
+    nodes: tuple[str, ...]
+    """Names, behind those of the subgraphs that they are in: `compute/model`."""
+    token: int | None
+    finished_at: datetime
+
+
+async def thread_steps(pool: Pool, thread_ids: Sequence[UUID]) -> list[Step]:
+    """What was done in these threads, in order; nothing of threads that were pruned."""
+    async with _translated(), pool.connection() as connection:
+        cursor = await connection.execute(
+            "select * from agent_checkpoints.thread_steps(%s)", ([str(thread) for thread in thread_ids],)
+        )
+        return [_step(row) for row in await cursor.fetchall()]
+
+
+def _step(row: DictRow) -> Step:
+    place = f"{row['place']}/" if row["place"] else ""
+    return Step(
+        thread_id=UUID(row["thread_id"]),
+        nodes=tuple(f"{place}{node}" for node in row["nodes"] or ()),
+        token=row["token"],
+        finished_at=row["finished_at"],
+    )
 
 
 async def delete_threads(pool: Pool, thread_ids: Sequence[UUID]) -> None:

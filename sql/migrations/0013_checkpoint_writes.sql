@@ -91,6 +91,36 @@ begin
 end
 $$;
 
+-- What was done in these threads, in order: each step with the attempt that finished it. A node's name stands behind the
+-- comma of its task's path; one that was sent to (`Send`) has a number there, and those are the agents' tools.
+create or replace function agent_checkpoints.thread_steps(p_threads text[])
+returns table (thread_id text, place text, nodes text[], attempt integer, token bigint, finished_at timestamptz)
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+    return query
+    select
+        c.thread_id,
+        regexp_replace(regexp_replace(c.checkpoint_ns, ':[^|]*', '', 'g'), '\|', '/', 'g'),
+        (
+            select array_agg(distinct case
+                when w.task_path like '~\_\_pregel\_push%' then 'tools' else split_part(w.task_path, ', ', 2)
+            end)
+            from agent_checkpoints.checkpoint_writes as w
+            where w.thread_id = c.thread_id and w.checkpoint_ns = c.checkpoint_ns
+            and w.checkpoint_id = c.parent_checkpoint_id and w.channel not in ('__error__', '__interrupt__')
+        ),
+        (c.metadata ->> 'attempt')::integer,
+        (c.metadata ->> 'token')::bigint,
+        (c.checkpoint ->> 'ts')::timestamptz
+    from agent_checkpoints.checkpoints as c
+    where c.thread_id = any(p_threads) and (c.metadata ->> 'step')::integer >= 1
+    order by c.checkpoint_id;
+end
+$$;
+
 -- All there is of these threads. The fence goes too: a writer that wakes after that finds none, and is refused.
 create or replace function agent_checkpoints.delete_threads(p_threads text[])
 returns void

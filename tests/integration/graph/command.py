@@ -46,7 +46,12 @@ async def start(
 
 async def gridwise(*arguments: str, cwd: Path, given: str = "", **environment: str) -> Answer:
     process = await start(*arguments, cwd=cwd, **environment)
-    async with asyncio.timeout(400):
-        out, err = await process.communicate(given.encode())
+    try:
+        async with asyncio.timeout(400):
+            out, err = await process.communicate(given.encode())
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     assert process.returncode is not None
     return Answer(process.returncode, out.decode(), err.decode())
