@@ -206,6 +206,9 @@ class ClaimLoop:
 
     def _begin(self, claim: Claim) -> None:
         self._heartbeat.watch(claim.lease)
+        submitted_at = claim.row.get("submitted_at")
+        if claim.lease.attempt == 1 and isinstance(submitted_at, str):
+            self._metrics.observe_wait(submitted_at, self._services.clock())
         control = RunControl()
         task = asyncio.create_task(self._work(claim, control), name=f"workload {claim.lease.workload_id}")
         self._runs[claim.lease.token] = _InFlight(claim=claim, control=control, task=task)

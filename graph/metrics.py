@@ -3,6 +3,8 @@
 import json
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from langchain_core.messages.ai import UsageMetadata
@@ -73,6 +75,11 @@ class Metrics:
         for model, spent in usage.items():
             self.tokens.labels(model, "input").inc(spent["input_tokens"])
             self.tokens.labels(model, "output").inc(spent["output_tokens"])
+
+    def observe_wait(self, submitted_at: str, now: datetime) -> None:
+        """`submitted_at` as the row has it, ISO 8601; what a user put there that is no time is not counted."""
+        with suppress(ValueError, TypeError):
+            self.queue_wait.observe(max(0.0, (now - datetime.fromisoformat(submitted_at)).total_seconds()))
 
     def observe_depth(self, depth: Mapping[str, JsonValue]) -> None:
         """`depth` as `Store.depth` gives it."""

@@ -413,6 +413,7 @@ class TestTheProcessAround:
         assert 'gridwise_runs_begun_total{how="started"} 2.0' in text
         assert 'gridwise_queue_depth{state="pending"}' in text
         assert "gridwise_claim_seconds_count" in text
+        assert "gridwise_queue_wait_seconds_count 2.0" in text
 
     async def port_line(self, log: Log) -> str:
         await log.seen("Metrics on port")
