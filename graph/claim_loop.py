@@ -171,14 +171,23 @@ class ClaimLoop:
         """A claim under way when we are told to stop may still bring leases: those are waited for, and given back."""
         task = asyncio.create_task(work)
         stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
+        try:
+            await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self._stopping.set()
+            await self._last_call(task)
+            raise
+        finally:
+            stopping.cancel()
+        await self._last_call(task)
+        if not task.cancelled():
+            task.result()
+
+    async def _last_call(self, task: asyncio.Task[None]) -> None:
         if not task.done():
             await asyncio.wait({task}, timeout=_LAST_CALL_SECONDS)
         if not task.done():
             await end([task])
-        elif not task.cancelled():
-            task.result()
 
     def _is_all_done(self) -> bool:
         if self._runs or self._has_more or self._depth is None:

@@ -44,6 +44,8 @@ def demo(
     output = Output(as_json=as_json)
     rows = asyncio.run(_demo(settings, output))
     _report(output, rows)
+    if not all(_is_answered(row) for row in rows):
+        raise KeyboardInterrupt  # the poller leaves a queue that is not empty only when it was told to stop
     if not all(_as_intended(row) for row in rows):
         raise typer.Exit(1)
 

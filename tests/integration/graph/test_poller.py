@@ -244,6 +244,28 @@ async def test_a_second_signal_lets_go_at_once(rig: Rig, store: RpcStore) -> Non
     assert [entry["outcome"] for entry in await store.history(one)] == ["released", "waiting"]
 
 
+async def test_a_cancellation_during_a_claim_gives_its_leases_back(
+    rig: Rig, store: RpcStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one,) = await submit(store)
+    claimed, original = asyncio.Event(), RpcStore.claim
+
+    async def slow_reply(self: RpcStore, **arguments: Any) -> Any:
+        claims = await original(self, **arguments)
+        claimed.set()
+        await asyncio.sleep(0.05)  # the reply is under way while the cancellation arrives
+        return claims
+
+    monkeypatch.setattr(RpcStore, "claim", slow_reply)
+    async with rig.loop(chain(gate=Gate())) as loop:
+        run = asyncio.create_task(loop.run())
+        await claimed.wait()
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+    assert [entry["outcome"] for entry in await store.history(one)] == ["released", "waiting"]
+
+
 async def test_what_does_not_end_its_step_in_time_is_released(rig: Rig, store: RpcStore) -> None:
     (one,) = await submit(store)
     gate = Gate()
