@@ -1,6 +1,6 @@
 """The world that cases are decided in: a fixed catalogue of assets, and markets made from the recorded day."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
@@ -58,7 +58,10 @@ class EvalPlaces:
         )
         return named if self.sites is None else named[-self.sites :]
 
-    async def commitments(self, start: datetime, end: datetime) -> tuple[Commitment, ...]:
+    def reserve(self, workload_id: UUID, commitments: Sequence[Commitment]) -> None:
+        """A case has one workload: nobody else decides meanwhile."""
+
+    async def commitments(self, start: datetime, end: datetime, *, besides: UUID) -> tuple[Commitment, ...]:
         return tuple(item for item in self.taken if item.start < end and item.end > start)
 
 

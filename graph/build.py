@@ -25,7 +25,7 @@ def build_graph(
     builder.add_node("compute", compute_agent(models.compute))
     builder.add_node("energy", energy_agent(models.energy))
     builder.add_node("head", head_agent(models.head))
-    builder.add_node("conclude", Conclude())
+    builder.add_node("conclude", Conclude(places))
     builder.add_edge(START, "prepare")
     builder.add_conditional_edges("prepare", after_prepare)
     builder.add_edge("compute", "energy")

@@ -13,6 +13,8 @@ from graph.places import Places
 from graph.state import GraphInput, GraphOutput, State
 from persistence.workload import Recommendation, Workload, parse_workload
 from tools.blind import is_blind
+from tools.candidates import option_by_id
+from tools.capacity import commitments_of
 from tools.market import Market, MarketSource
 from tools.placement import Problem
 from tools.search import optimum
@@ -40,17 +42,16 @@ class Prepare:
         workload = parse_workload(state["row"])
         clock = state["clock"] or datetime.now(UTC)
         market = await self._source.market(clock)
-        problem = problem_from(
-            workload,
-            assets=await self._places.assets(),
-            commitments=await self._places.commitments(market.start, market.end),
-            now=clock,
-        )
+        assets = await self._places.assets()
+        promised = await self._places.commitments(market.start, market.end, besides=workload.id)
+        # nothing is awaited from here to the reservation: the next run to get here has to see it
+        problem = problem_from(workload, assets=assets, commitments=promised, now=clock)
         prepared: Prepared = {"workload": workload, "clock": clock, "problem": problem, "market": market}
         if is_blind(market):
             said, _ = tighten(problem, read_wishes(request_text(workload), clock))
             return {**prepared, "recommendation": recommend_blind(said, market)}
-        optimum(_most_favourable(problem, workload), market)
+        best = optimum(_most_favourable(problem, workload), market)
+        self._places.reserve(workload.id, commitments_of(problem, best))
         return prepared
 
 
@@ -69,5 +70,11 @@ def _most_favourable(problem: Problem, workload: Workload) -> Problem:
 class Conclude:
     """Turn the decision's ids into the recommendation."""
 
+    def __init__(self, places: Places) -> None:
+        self._places = places
+
     async def __call__(self, state: AgentsState) -> GraphOutput:
+        problem, market = state["problem"], state["market"]
+        winner = option_by_id(problem, market, state["decision"].choices[0].option_id)
+        self._places.reserve(state["workload"].id, commitments_of(problem, winner))
         return {"recommendation": recommend(state)}

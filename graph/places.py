@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -16,6 +16,8 @@ from tools.placement import Asset, Commitment
 DEFAULT_PUE = 1.5
 """Of an asset that states none; global average of Uptime Institute's surveys of 2020 to 2023, 1.55 to 1.58."""
 CATALOGUE_SECONDS = 60.0
+RESERVATION_SECONDS = 120.0
+"""Longer than a run normally takes from its first step to the write of its result."""
 
 
 class Places(Protocol):
@@ -23,11 +25,20 @@ class Places(Protocol):
 
     async def assets(self) -> tuple[Asset, ...]: ...
 
-    async def commitments(self, start: datetime, end: datetime) -> tuple[Commitment, ...]: ...
+    async def commitments(self, start: datetime, end: datetime, *, besides: UUID) -> tuple[Commitment, ...]:
+        """What is promised between two times to workloads other than `besides`."""
+        ...
+
+    def reserve(self, workload_id: UUID, commitments: Sequence[Commitment]) -> None:
+        """What this workload will probably be given, or has been: runs that decide meanwhile have to know."""
+        ...
 
 
 class StorePlaces:
-    """The store's catalogue, read at most once a minute, and its commitments, always fresh."""
+    """The store's catalogue, read at most once a minute, and its commitments, always fresh.
+
+    Reservations are this process's own, and hold until the store shows the workload's promise or they expire.
+    """
 
     def __init__(self, store: Store, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
@@ -36,6 +47,7 @@ class StorePlaces:
         self._assets: tuple[Asset, ...] = ()
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
         self._read_at: float | None = None
+        self._reserved: dict[UUID, tuple[float, tuple[Commitment, ...]]] = {}
 
     async def assets(self) -> tuple[Asset, ...]:
         async with self._lock:
@@ -52,9 +64,21 @@ class StorePlaces:
             self._log.warning("Asset left out: its row cannot be read", asset=row.get("asset_name"), error=str(error))
             return None
 
-    async def commitments(self, start: datetime, end: datetime) -> tuple[Commitment, ...]:
+    async def commitments(self, start: datetime, end: datetime, *, besides: UUID) -> tuple[Commitment, ...]:
         rows = await self._store.commitments(start, end)
-        return tuple(Commitment.model_validate(row) for row in rows)
+        written = {UUID(str(row["workload_id"])) for row in rows}
+        self._reserved = {
+            workload_id: (expires_at, commitments)
+            for workload_id, (expires_at, commitments) in self._reserved.items()
+            if workload_id not in written and expires_at > self._clock()
+        }
+        return (
+            *(Commitment.model_validate(row) for row in rows if row["workload_id"] != str(besides)),
+            *(one for workload_id, (_, held) in self._reserved.items() if workload_id != besides for one in held),
+        )
+
+    def reserve(self, workload_id: UUID, commitments: Sequence[Commitment]) -> None:
+        self._reserved[workload_id] = (self._clock() + RESERVATION_SECONDS, tuple(commitments))
 
 
 def asset_from(row: Row) -> Asset | None:

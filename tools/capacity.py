@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from tools.placement import Commitment
+from tools.grid import asset_power_kw
+from tools.placement import Commitment, Option, Problem
 
 TIE = 1e-9
 """Relative; sums of the same powers in another order must not block a place."""
@@ -23,6 +24,18 @@ def binding_commitments(commitments: Iterable[Commitment], free_kw: Mapping[UUID
             by_asset[commitment.asset_id].append(commitment)
     return tuple(
         stretch for asset_id, promises in by_asset.items() for stretch in _stretches(promises, free_kw[asset_id])
+    )
+
+
+def commitments_of(problem: Problem, option: Option) -> tuple[Commitment, ...]:
+    """The power that a placement takes: one commitment per stretch; none on an asset without an id."""
+    asset = option.asset
+    if asset.asset_id is None:
+        return ()
+    power_kw = asset_power_kw(problem, asset)
+    return tuple(
+        Commitment(asset_id=asset.asset_id, start=part.start, end=part.end, power_kw=power_kw)
+        for part in option.segments
     )
 
 

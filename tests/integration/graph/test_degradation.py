@@ -25,7 +25,10 @@ class FourteenSites(Places):
     async def assets(self):
         return tuple(asset_of(region, name=f"site {region}", cpu_cores=64, memory_gb=256) for region in REGION_IDS)
 
-    async def commitments(self, start, end):
+    def reserve(self, workload_id, commitments):
+        pass
+
+    async def commitments(self, start, end, *, besides):
         return ()
 
 

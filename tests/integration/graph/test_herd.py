@@ -1,0 +1,54 @@
+"""Fifty identical workloads that are decided at the same time: no site is promised more power than it has."""
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from persistence.migrate import migrate
+from tests.integration.graph.command import gridwise
+
+pytestmark = pytest.mark.anyio
+
+OVERLOADS = """
+with promises as (
+    select w.id, w.recommended_asset_id as asset, w.recommended_time_window_start as starts,
+        w.recommended_time_window_end as ends, (w.metadata #>> '{provenance,power_kw}')::numeric as power_kw
+    from compute_workloads as w
+)
+select a.asset_name, p.id, p.starts, sum(q.power_kw) as promised_kw, a.rated_power_kw
+from promises as p
+join promises as q on q.asset = p.asset and q.starts <= p.starts and q.ends > p.starts
+join compute_assets as a on a.id = p.asset
+group by a.asset_name, p.id, p.starts, a.rated_power_kw
+having sum(q.power_kw) > a.rated_power_kw
+"""
+
+
+async def test_no_site_is_promised_more_power_than_it_has(cluster: Any, tmp_path: Path) -> None:
+    url = cluster.create()
+    await migrate(url, extras=("sample_assets",))
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(
+            """
+            insert into compute_workloads (workload_name, required_gpu_mins, required_cpu_cores,
+                estimated_energy_kwh, estimated_duration_hours, is_deferrable, deferral_window_mins)
+            select 'twin ' || n, 240, 8, 14, 2, true, 1200 from generate_series(1, 50) as n
+            """
+        )
+        answer = await gridwise(
+            "run", "--until-empty", cwd=tmp_path, DATABASE_URL=url, GRIDWISE_SOURCES="recorded",
+            MAX_WORKLOADS_PER_CYCLE="20",
+        )  # fmt: skip
+        assert answer.code == 0, answer.err[-4000:]
+        placed = await connection.execute(
+            "select count(*), count(distinct (recommended_asset_id, recommended_time_window_start))"
+            " from compute_workloads where status = 'queued'"
+        )
+        total, slots = await placed.fetchone() or (0, 0)
+        assert total == 50
+        assert slots > 5
+        overloads = await (await connection.execute(OVERLOADS.encode())).fetchall()
+        assert overloads == []
+    cluster.drop(url)
