@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from dataclasses import dataclass
@@ -41,7 +42,13 @@ async def start(
         stdin=PIPE,
         stdout=stdout,
         stderr=stderr,
+        preexec_fn=_heed_interrupts,
     )
+
+
+def _heed_interrupts() -> None:
+    """A test run in a shell's background ignores SIGINT, and its children would inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 async def gridwise(*arguments: str, cwd: Path, given: str = "", **environment: str) -> Answer:
