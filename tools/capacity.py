@@ -5,11 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from tools.grid import asset_power_kw
+from tools.grid import asset_power_kw, stretches_above
 from tools.placement import Commitment, Option, Problem
-
-TIE = 1e-9
-"""Relative; sums of the same powers in another order must not block a place."""
 
 
 def binding_commitments(commitments: Iterable[Commitment], free_kw: Mapping[UUID, float]) -> tuple[Commitment, ...]:
@@ -23,7 +20,9 @@ def binding_commitments(commitments: Iterable[Commitment], free_kw: Mapping[UUID
         if commitment.asset_id in free_kw:
             by_asset[commitment.asset_id].append(commitment)
     return tuple(
-        stretch for asset_id, promises in by_asset.items() for stretch in _stretches(promises, free_kw[asset_id])
+        stretch
+        for asset_id, promises in by_asset.items()
+        for stretch in _stretches(asset_id, promises, free_kw[asset_id])
     )
 
 
@@ -39,21 +38,10 @@ def commitments_of(problem: Problem, option: Option) -> tuple[Commitment, ...]:
     )
 
 
-def _stretches(promises: Iterable[Commitment], free_kw: float) -> Iterator[Commitment]:
+def _stretches(asset_id: UUID, promises: Iterable[Commitment], free_kw: float) -> Iterator[Commitment]:
     changes: dict[datetime, float] = defaultdict(float)
-    asset_id = None
     for promise in promises:
-        asset_id = promise.asset_id
         changes[promise.start] += promise.power_kw
         changes[promise.end] -= promise.power_kw
-    since: datetime | None = None
-    used_kw = highest_kw = 0.0
-    for time in sorted(changes):
-        used_kw += changes[time]
-        is_over = used_kw > free_kw + TIE * max(1.0, abs(free_kw))
-        if is_over:
-            highest_kw = used_kw if since is None else max(highest_kw, used_kw)
-            since = since or time
-        elif since is not None and asset_id is not None:
-            yield Commitment(asset_id=asset_id, start=since, end=time, power_kw=highest_kw)
-            since = None
+    for start, end, power_kw in stretches_above(changes, free_kw):
+        yield Commitment(asset_id=asset_id, start=start, end=end, power_kw=power_kw)

@@ -1,10 +1,11 @@
 """One problem laid over one market, in whole minutes from the market's start, ready for the searches."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import ceil, floor, inf
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ IntArray = npt.NDArray[np.int64]
 SLOT_MINUTES = 30
 INTENSITY, RENEWABLE, PRICE = 0, 1, 2
 GRAMS_PER_TONNE = 1e6
+TimeT = TypeVar("TimeT", int, datetime)
+
 TIE = 1e-9
 """Means over a run (GBP/kWh, g/kWh, %) closer than this are equal; far above rounding, far below any figure's unit."""
 
@@ -226,19 +229,21 @@ def _blocked(problem: Problem, asset: Asset, start: datetime) -> tuple[tuple[int
             changes[begin] = changes.get(begin, 0.0) + promise.power_kw
             end = minute_up(promise.end, start)
             changes[end] = changes.get(end, 0.0) - promise.power_kw
-    return _stretches_above(changes, free_kw)
+    return tuple((start, end) for start, end, _ in stretches_above(changes, free_kw))
 
 
-def _stretches_above(changes: dict[int, float], free_kw: float) -> tuple[tuple[int, int], ...]:
-    stretches: list[tuple[int, int]] = []
-    used_kw, since = 0.0, None
-    for minute in sorted(changes):
-        used_kw += changes[minute]
-        over = used_kw > free_kw + TIE * max(1.0, free_kw)
-        if over and since is None:
-            since = minute
-        elif not over and since is not None:
-            stretches.append((since, minute))
+def stretches_above(changes: Mapping[TimeT, float], free_kw: float) -> tuple[tuple[TimeT, TimeT, float], ...]:
+    """From changes of a promised power: [start, end) of each stretch above `free_kw`, and the most promised in it."""
+    stretches: list[tuple[TimeT, TimeT, float]] = []
+    used_kw = highest_kw = 0.0
+    since: TimeT | None = None
+    for time in sorted(changes):
+        used_kw += changes[time]
+        if used_kw > free_kw + TIE * max(1.0, abs(free_kw)):
+            highest_kw = used_kw if since is None else max(highest_kw, used_kw)
+            since = time if since is None else since
+        elif since is not None:
+            stretches.append((since, time, highest_kw))
             since = None
     return tuple(stretches)
 
