@@ -100,7 +100,16 @@ class ClaimLoop:
 
     @property
     def in_flight(self) -> int:
+        """Leases held: runs, and results being written."""
         return len(self._runs)
+
+    @property
+    def free(self) -> int:
+        """Places for further runs. A run whose result is being written has left its place to the next; as many results
+        as runs may be on their way, so that a database that takes no results is asked for no more work."""
+        concurrency = self._options.concurrency
+        running = sum(not run.is_settling for run in self._runs.values())
+        return max(0, min(concurrency - running, 2 * concurrency - len(self._runs)))
 
     def wake(self) -> None:
         """Something may be in the queue."""
@@ -137,8 +146,8 @@ class ClaimLoop:
             await self._drain()
 
     async def _claim(self) -> None:
-        free = self._options.concurrency - len(self._runs)
-        if free <= 0 or not self._has_more:
+        free = self.free
+        if not free or not self._has_more:
             return
         self._has_more = False
         started = monotonic()
@@ -236,6 +245,8 @@ class ClaimLoop:
         try:
             report = await run_workload(claim, self._services, control, [usage])
             self._runs[lease.token].is_settling = True
+            if self._has_more:
+                self._nudge.set()
             settled = await self._settler.settle(report, log)
         except asyncio.CancelledError:
             settled = "lost" if self._runs[lease.token].is_lost else "drained"

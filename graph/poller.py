@@ -115,8 +115,7 @@ def _health(loop: ClaimLoop, heartbeat: Heartbeat, outage: Outage, options: Poll
 
     def health() -> tuple[bool, Mapping[str, JsonValue]]:
         age = monotonic() - loop.last_claim_at
-        is_full = loop.in_flight >= options.concurrency
-        is_claiming = is_full or age < 3 * options.poll_interval_seconds + options.lease_seconds
+        is_claiming = not loop.free or age < 3 * options.poll_interval_seconds + options.lease_seconds
         is_healthy = is_claiming and heartbeat.is_alive and not outage.is_on
         return is_healthy, {
             "status": "ok" if is_healthy else "degraded",

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any, Final
 
 import psycopg
@@ -44,12 +45,7 @@ class PostgresTransport:
         self._listener: psycopg.AsyncConnection[Any] | None = None
 
     async def call(self, function: str, arguments: Mapping[str, JsonValue]) -> JsonValue:
-        query = sql.SQL("select public.{}({}) as answer").format(
-            sql.Identifier(function),
-            sql.SQL(", ").join(
-                sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in arguments
-            ),
-        )
+        query = _query(function, tuple(arguments))
         values = {name: _adapted(name, value) for name, value in arguments.items()}
         try:
             async with self._pool.connection() as connection:
@@ -91,6 +87,14 @@ class PostgresTransport:
 
     async def aclose(self) -> None:
         await self._stop_listening()
+
+
+@cache
+def _query(function: str, parameters: tuple[str, ...]) -> bytes:
+    named = (sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in parameters)
+    return (
+        sql.SQL("select public.{}({}) as answer").format(sql.Identifier(function), sql.SQL(", ").join(named)).as_bytes()
+    )
 
 
 def _adapted(name: str, value: JsonValue) -> object:

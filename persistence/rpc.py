@@ -72,7 +72,7 @@ class RpcStore:
                 "p_resend": False,
             },
         )
-        return [_claim(entry) for entry in _rows(found)]
+        return sorted((_claim(entry) for entry in _rows(found)), key=lambda claim: claim.lease.token)
 
     async def extend(self, leases: Sequence[Lease], *, lease_seconds: float) -> set[int]:
         if not leases:

@@ -82,6 +82,10 @@ create or replace function public.complete_workloads(p_items jsonb)
 returns jsonb
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off  -- by index, whatever the statistics make of a table that was empty a minute ago
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
     v_now timestamptz := clock_timestamp();

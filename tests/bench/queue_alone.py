@@ -59,27 +59,30 @@ async def ours(bench: Bench, *, jobs: int, concurrency: int, in_groups: bool) ->
 
 
 async def drain(store: Store, *, jobs: int, concurrency: int, in_groups: bool) -> float:
-    """Jobs per second until the queue is empty; claims for the free places, as the poller does."""
+    """Jobs per second until the queue is empty. As the poller does it: claims for the free places; a job that is done
+    leaves its place to the next while its result is written, and as many results as jobs may be on their way."""
     answer = recommendation(now())
     completions = Completions(store, Persistent(Outage(Silent()), Random(1)))
+    complete = completions.complete if in_groups else store.complete
     done = 0
 
-    async def work(claim: Claim) -> None:
+    async def settle(claim: Claim) -> None:
         nonlocal done
-        complete = completions.complete if in_groups else store.complete
         is_written = await complete(claim.lease, answer)
         done += is_written
 
     await store.depth()
-    running: set[asyncio.Task[None]] = set()
+    settling: set[asyncio.Task[None]] = set()
     started = time.perf_counter()
     while True:
-        free = concurrency - len(running)
+        free = min(concurrency, 2 * concurrency - len(settling))
         claims = await store.claim(owner="bench", limit=free, lease_seconds=60, max_attempts=5)
-        running |= {asyncio.create_task(work(claim)) for claim in claims}
-        if not running:
+        settling |= {asyncio.create_task(settle(claim)) for claim in claims}
+        if not settling:
             break
-        _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        if len(settling) >= 2 * concurrency or not claims:
+            await asyncio.wait(settling, return_when=asyncio.FIRST_COMPLETED)
+        settling = {task for task in settling if not task.done()}
     seconds = time.perf_counter() - started
     assert done == jobs
     return jobs / seconds
