@@ -1,5 +1,6 @@
 """The store over any transport that can call the project's SQL functions: what is asked, sent again, and read back."""
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from persistence.workload import Recommendation
 SENDS: Final = 3
 """Times a call is sent before its error is the caller's: covers a dropped connection, not an outage."""
 LONGEST_PAUSE_SECONDS: Final = 1.0
+_SUSPECT: Final = re.compile(r"\\u(0000|d[89a-f])|NaN|Infinity")
+"""In JSON of ASCII letters; also found in some text that is sound (a surrogate pair)."""
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
@@ -44,7 +47,7 @@ class RpcStore:
         self.name = transport.name
 
     async def call(self, function: str, arguments: Mapping[str, JsonValue]) -> JsonValue:
-        arguments = {name: storable(value) for name, value in arguments.items()}
+        arguments = cast("dict[str, JsonValue]", storable(dict(arguments)))
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(_worth_sending_again),
             stop=stop_after_attempt(SENDS),
@@ -182,12 +185,16 @@ class RpcStore:
 
 def storable(value: JsonValue) -> JsonValue:
     """The value as PostgreSQL can keep it: NUL and lone surrogates in text become U+FFFD, NaN and infinity null."""
+    return _mended(value) if _SUSPECT.search(json.dumps(value)) else value
+
+
+def _mended(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
-        return value if value.isascii() and "\0" not in value else _UNSTORABLE.sub("�", value)
+        return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, dict):
-        return {str(storable(key)): storable(one) for key, one in value.items()}
+        return {str(_mended(key)): _mended(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [storable(one) for one in value]
+        return [_mended(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
