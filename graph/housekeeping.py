@@ -12,11 +12,15 @@ from persistence.pool import Pool
 from persistence.store import Store
 
 PRUNE_BATCH = 500
+TRIM_BATCH = 1000
+TRIM_BATCHES = 20
+"""In one pass; what is left waits for the next, so that trimming a long history holds nothing else up."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Housekeeping:
-    """Adopts orphans, measures the queue, prunes the checkpoints of runs that ended `retention_seconds` ago.
+    """Adopts orphans, measures the queue, prunes the checkpoints of runs that ended `retention_seconds` ago, and trims
+    attempts that ended `history_seconds` ago from the history, never before their checkpoints went.
 
     Several pollers may do the same at the same time: each step is idempotent.
     """
@@ -28,6 +32,7 @@ class Housekeeping:
     random: Random
     log: Log
     retention_seconds: float
+    history_seconds: float
     interval_seconds: float = 30
 
     async def run(self) -> None:
@@ -50,6 +55,7 @@ class Housekeeping:
             if adopted := await self.store.adopt_orphans():
                 self.log.warning(f"Adopted {adopted} workload(s) in processing that nobody had leased")
             await self._prune()
+            await self._trim()
 
     async def _prune(self) -> None:
         pruned = 0
@@ -59,3 +65,14 @@ class Housekeeping:
             pruned += len(threads)
         if pruned:
             self.log.info(f"Pruned the checkpoints of {pruned} finished run(s)")
+
+    async def _trim(self) -> None:
+        retention_seconds = max(self.history_seconds, self.retention_seconds)
+        trimmed = 0
+        for _ in range(TRIM_BATCHES):
+            count = await self.store.trim_history(retention_seconds=retention_seconds, limit=TRIM_BATCH)
+            trimmed += count
+            if count < TRIM_BATCH:
+                break
+        if trimmed:
+            self.log.info(f"Trimmed {trimmed} attempt(s) from the history")

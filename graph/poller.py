@@ -38,6 +38,7 @@ async def run_poller(
     log: Log,
     metrics_port: int | None = None,
     retention_seconds: float = 7 * 86400,
+    history_seconds: float = 90 * 86400,
     metrics: Metrics | None = None,
 ) -> None:
     """Work until SIGTERM or SIGINT (then drain), or with `options.until_empty` until the queue is empty.
@@ -76,6 +77,7 @@ async def run_poller(
         random=services.random,
         log=log,
         retention_seconds=retention_seconds,
+        history_seconds=history_seconds,
     )
     _announce(store, options, log)
     async with AsyncExitStack() as stack:

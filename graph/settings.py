@@ -22,6 +22,7 @@ _FIXES = {
     "MAX_WORKLOADS_PER_CYCLE": "workloads in flight per poller, 1 to 500",
     "GRIDWISE_LEASE_SECONDS": "whole seconds, 3 to 3600",
     "GRIDWISE_MAX_ATTEMPTS": "a whole number, 1 to 100",
+    "GRIDWISE_HISTORY_DAYS": "days, 1 to 36500",
     "GRIDWISE_MODEL_RPM": "model requests per minute, more than 0, or remove it for no limit",
 }
 
@@ -66,6 +67,8 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=5, ge=1, le=100, validation_alias="GRIDWISE_MAX_ATTEMPTS")
     retention_hours: float = Field(default=24 * 7, ge=0, validation_alias="GRIDWISE_RETENTION_HOURS")
     """How long checkpoints of finished runs are kept."""
+    history_days: float = Field(default=90, ge=1, le=36500, validation_alias="GRIDWISE_HISTORY_DAYS")
+    """How long `gridwise history` remembers an attempt; at least as long as its checkpoints are kept."""
     log_format: Literal["auto", "text", "json"] = Field(default="auto", validation_alias="GRIDWISE_LOG_FORMAT")
 
     @field_validator("database_url")

@@ -179,6 +179,10 @@ class RpcStore:
                 "mark_threads_pruned", {"p_threads": _texts(thread_ids), "p_retention_seconds": retention_seconds}
             )
 
+    async def trim_history(self, *, retention_seconds: float, limit: int = 1000) -> int:
+        arguments: dict[str, JsonValue] = {"p_retention_seconds": retention_seconds, "p_limit": limit}
+        return cast("int", await self.call("trim_history", arguments))
+
     async def aclose(self) -> None:
         await self._transport.aclose()
 

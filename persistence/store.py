@@ -127,6 +127,13 @@ class Store(Protocol):
         """Their checkpoints are gone; a later `requeue` starts on a new thread."""
         ...
 
+    async def trim_history(self, *, retention_seconds: float, limit: int = 1000) -> int:
+        """Forgets attempts that ended that long ago (a day at least) and that nobody needs any more; how many.
+
+        Needed: attempts whose checkpoints are not pruned, and all attempts of a workload that holds a lease.
+        """
+        ...
+
     async def call(self, function: str, arguments: Mapping[str, JsonValue]) -> JsonValue:
         """One of the project's SQL functions by name; what `persistence.source_cache` is built on."""
         ...

@@ -73,6 +73,7 @@ async def poll(
         log=structlog.get_logger(),
         metrics_port=metrics_port,
         retention_seconds=settings.retention_hours * 3600,
+        history_seconds=settings.history_days * 86400,
         metrics=metrics,
     )
 

@@ -86,6 +86,7 @@ async def test_failures_retries_releases_and_requeues_are_those_of_the_direct_st
     assert await store.fail(third, "no", retry_in_seconds=None, max_attempts=5, details={"v": 1}) == "failed"
     assert await store.prunable_threads(retention_seconds=0) == [first.thread_id]
     await store.mark_pruned([first.thread_id], retention_seconds=0)
+    assert await store.trim_history(retention_seconds=0) == 0
     assert await store.adopt_orphans(grace_seconds=0) == 0
     assert await store.catalogue() == []
     assert await store.commitments(START, START.replace(hour=23)) == []
