@@ -121,7 +121,7 @@ as $$
     ) as x
 $$;
 
--- Threads that ended before the retention time and that no lease will resume; then: they are gone.
+-- Threads whose last attempt ended before the retention time and that no lease will resume; then: they are gone.
 create or replace function public.prunable_threads(p_retention_seconds double precision, p_limit integer)
 returns jsonb
 language sql
@@ -135,6 +135,11 @@ as $$
         and r.ended_at < now() - make_interval(secs => p_retention_seconds)
         and not exists (
             select from agent.leases as l where l.workload_id = r.workload_id and l.thread_id = r.thread_id
+        )
+        and not exists (
+            select from agent.runs as n
+            where n.workload_id = r.workload_id and n.thread_id = r.thread_id
+            and n.ended_at >= now() - make_interval(secs => p_retention_seconds)
         )
         order by r.ended_at limit p_limit
     ) as x

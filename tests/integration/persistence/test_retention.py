@@ -143,3 +143,18 @@ async def test_trimming_reads_no_more_than_it_takes_however_long_the_history(db:
     assert await db.one(counted.format("seq_scan", "tables")) == 0
     read = "select sum(idx_tup_read) from pg_stat_user_indexes where relname = 'runs'"
     assert 50 <= await db.one(read) <= 100
+
+
+async def test_checkpoints_stay_until_the_last_attempt_on_their_thread_is_old(
+    db: Any, store: RpcStore, claim: Claimer
+) -> None:
+    workload = await db.insert()
+    (first,) = await claim()
+    await store.fail(first.lease, "429", retry_in_seconds=0, max_attempts=5)
+    await ended(db, workload, days_ago=8, pruned=False)
+    (second,) = await claim()
+    assert second.lease.thread_id == first.lease.thread_id
+    await store.fail(second.lease, "no", retry_in_seconds=None, max_attempts=5)
+    assert await store.prunable_threads(retention_seconds=7 * DAY) == []
+    await ended(db, workload, days_ago=8, pruned=False)
+    assert await store.prunable_threads(retention_seconds=7 * DAY) == [first.lease.thread_id]
