@@ -17,12 +17,12 @@ from graph.services import database_server, store_at
 from graph.settings import Settings
 from persistence.errors import StoreError
 from persistence.migrate import pending
+from persistence.pooler import is_transaction_pooled
 from persistence.store import Store
 from tools.market import SourceNote
 
 State: TypeAlias = Literal["ok", "warning", "failed"]
 
-_TRANSACTION_POOLER_PORT = "6543"
 _LONG_TRANSACTION_SECONDS = 60
 
 
@@ -45,9 +45,11 @@ async def examine(settings: Settings) -> list[Finding]:
 
 
 async def _findings(settings: Settings) -> AsyncIterator[Finding]:
-    yield _address(settings)
+    yield _checkpoints(settings)
     try:
         async with database_server(settings) as url:
+            if not settings.is_embedded and await is_transaction_pooled(url):
+                yield _pooler(settings)
             yield await _migrations(settings, url)
             async with store_at(settings, url, max_connections=2) as store:
                 async for finding in _store(store):
@@ -59,7 +61,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     yield await _model(settings)
 
 
-def _address(settings: Settings) -> Finding:
+def _checkpoints(settings: Settings) -> Finding:
     if settings.database_url is None:
         where = "embedded PostgreSQL on this machine"
         if settings.supabase_url is None:
@@ -72,14 +74,23 @@ def _address(settings: Settings) -> Finding:
         )
     parts = conninfo_to_dict(settings.database_url.get_secret_value())
     where = f"{parts.get('host', 'local socket')}, port {parts.get('port', '5432')}"
-    if parts.get("port") == _TRANSACTION_POOLER_PORT:
-        return Finding(
-            part="checkpoints",
-            state="warning",
-            found=f"{where}: a transaction pooler. It works, but notifications do not pass and migrate cannot lock",
-            fix="prefer the session pooler (port 5432) or the direct connection",
-        )
     return Finding(part="checkpoints", state="ok", found=where)
+
+
+def _pooler(settings: Settings) -> Finding:
+    """Through REST nothing hears notifications anyway."""
+    missing = (
+        "migrate refuses it"
+        if settings.supabase_url is not None
+        else "migrate refuses it, and without notifications a new row waits for the next poll, "
+        f"up to {settings.poll_interval_seconds:g} s (WORKLOAD_POLL_INTERVAL)"
+    )
+    return Finding(
+        part="pooler",
+        state="warning",
+        found=f"DATABASE_URL is a transaction pooler: pollers work through it, but {missing}",
+        fix="prefer the direct connection or a session pooler (on Supabase: the same host with port 5432)",
+    )
 
 
 async def _migrations(settings: Settings, url: str) -> Finding:

@@ -10,7 +10,7 @@ import typer
 
 from graph.commands import backtest, demo, dev, doctor, explain, history, migrate, retry, run, show, status, submit
 from graph.settings import ConfigurationError
-from persistence.errors import AccessDenied, MigrationNeeded, StoreError
+from persistence.errors import AccessDenied, MigrationNeeded, SessionNeeded, StoreError
 from tools.errors import GridwiseError
 
 DONE: Final = 0
@@ -67,7 +67,7 @@ def exit_code(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except (ConfigurationError, MigrationNeeded, AccessDenied) as error:
+    except (ConfigurationError, MigrationNeeded, AccessDenied, SessionNeeded) as error:
         return _explain(error, USAGE)
     except (GridwiseError, StoreError) as error:
         return _explain(error, FAILED)

@@ -32,6 +32,10 @@ class MigrationFailed(StoreError):  # noqa: N818  says what happened
     """A migration could not be applied; the database is as it was before that file."""
 
 
+class SessionNeeded(StoreError):  # noqa: N818  says what happened
+    """The address is a transaction pooler's, which does not keep a session for its client."""
+
+
 class EmbeddedPostgresError(StoreError):
     """The embedded server is not installed or does not start."""
 

@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 import sql
 from persistence.errors import MigrationFailed, StoreError
 from persistence.pool import CONNECT_SECONDS, translate
+from persistence.pooler import is_transaction_pooled, session_needed
 
 Scope: TypeAlias = Literal["all", "checkpoints"]
 Connection: TypeAlias = psycopg.AsyncConnection[dict[str, Any]]
@@ -51,8 +52,10 @@ async def migrate(
 ) -> list[Step]:
     """Apply what is missing or was changed; a file is one transaction, and every file may be run again.
 
-    `extras`: names of files in sql/optional, applied each time. Needs a session (not through a transaction pooler).
-    Raises `MigrationFailed` with the file's name, or another `StoreError`.
+    `extras`: names of files in sql/optional, applied each time.
+
+    Raises `MigrationFailed` with the file's name, `SessionNeeded` where the address is a transaction pooler's, or
+    another `StoreError`.
     """
     steps: list[Step] = []
 
@@ -60,6 +63,8 @@ async def migrate(
         steps.append(step)
         report(step)
 
+    if await is_transaction_pooled(url):
+        raise session_needed(url)
     try:
         async with await _connect(url) as connection:
             await _take_lock(connection)

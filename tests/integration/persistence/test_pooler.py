@@ -1,82 +1,33 @@
-"""Through a transaction pooler, as on Supabase's port 6543: nothing of ours may need a session."""
+"""Through a transaction pooler, as on Supabase's port 6543: nothing of ours may need a session, but `migrate`."""
 
 import asyncio
 import contextlib
-import os
-import pwd
-import shutil
-import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 
+from persistence import pooler
 from persistence.checkpoint import FencedSaver
-from persistence.embedded import Server
+from persistence.errors import SessionNeeded
+from persistence.migrate import migrate, pending
 from persistence.pool import open_pool
+from persistence.pooler import is_transaction_pooled
 from persistence.postgres import open_postgres_store
-from tests.conftest import Cluster, temporary_folder
+from tests.conftest import Cluster
 from tests.graphs import STORED_TYPES, chain, input_for, now, step
+from tests.pgbouncer import pooled
 
 pytestmark = pytest.mark.anyio
-
-PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
-CONFIGURATION = """
-[databases]
-* = host={server} user=postgres
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir = {folder}
-auth_type = any
-pool_mode = transaction
-default_pool_size = 3
-max_client_conn = 200
-logfile = {folder}/log
-pidfile = {folder}/pid
-"""
 
 
 @pytest.fixture
 def pooled_url(cluster: Cluster, database_url: str) -> Iterator[str]:
-    """The test's database through pgbouncer: three server connections for however many clients."""
-    if PGBOUNCER is None:
-        pytest.skip("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
-    database = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
-    with temporary_folder() as folder, pgbouncer(cluster.server, folder) as port:
-        yield f"postgresql://postgres@127.0.0.1:{port}/{database}"
-
-
-@contextlib.contextmanager
-def pgbouncer(server: Server, folder: Path) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    file = folder / "pgbouncer.ini"
-    file.write_text(CONFIGURATION.format(server=server.socket, port=port, folder=folder))
-    account = server.account or pwd.getpwuid(os.geteuid()).pw_name
-    if server.account:
-        shutil.chown(folder, account)
-    process = subprocess.Popen(
-        [str(PGBOUNCER), *(["-u", account] if server.account else []), "-q", str(file)], stderr=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline, (folder / "log").read_text()
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
+    with pooled(cluster, database_url) as url:
+        yield url
 
 
 async def test_pollers_share_few_connections_without_noticing(pooled_url: str, answer: Callable[..., Any]) -> None:
@@ -118,3 +69,47 @@ async def test_waiting_for_work_becomes_the_interval(pooled_url: str) -> None:
         await store.wait_for_work(timeout_seconds=0.2)
         await store.wait_for_work(timeout_seconds=0.2)
         assert time.monotonic() - started >= 0.4
+
+
+class TestDetection:
+    @pytest.fixture(autouse=True)
+    def _patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pooler, "PATIENCE_SECONDS", 1)
+
+    async def test_a_quiet_transaction_pooler_gives_itself_away(self, pooled_url: str) -> None:
+        # which hands the same session out again and again
+        async with await psycopg.AsyncConnection.connect(pooled_url, autocommit=True) as connection:
+            seen = {(await (await connection.execute("select pg_backend_pid()")).fetchone()) for _ in range(20)}
+            assert len(seen) == 1
+        assert await is_transaction_pooled(pooled_url)
+
+    async def test_a_pooler_of_one_session_for_all_gives_itself_away(self, cluster: Cluster, database_url: str) -> None:
+        with pooled(cluster, database_url, size=1) as url:
+            assert await is_transaction_pooled(url)
+
+    async def test_several_who_ask_at_once_hear_only_their_own_word(self, pooled_url: str, database_url: str) -> None:
+        asked = [is_transaction_pooled(url) for url in [pooled_url, database_url] * 3]
+        assert await asyncio.gather(*asked) == [True, False] * 3
+
+    async def test_a_session_pooler_will_do(self, cluster: Cluster, database_url: str) -> None:
+        with pooled(cluster, database_url, mode="session") as url:
+            asked = [is_transaction_pooled(url), migrate(url)]
+            assert (await asyncio.gather(*asked))[0] is False
+
+    async def test_a_session_pooler_without_a_second_place_gets_the_benefit_of_the_doubt(
+        self, cluster: Cluster, database_url: str
+    ) -> None:
+        with pooled(cluster, database_url, mode="session", size=1, wait_seconds=1) as url:
+            assert await migrate(url)
+
+    async def test_migrate_refuses_before_it_changes_anything_and_names_the_way_out(
+        self, cluster: Cluster, empty_database_url: str
+    ) -> None:
+        with pooled(cluster, empty_database_url) as url:
+            port = psycopg.conninfo.conninfo_to_dict(url)["port"]
+            refused = rf"127\.0\.0\.1, port {port}, is a transaction pooler.*direct address or a session pooler's"
+            with pytest.raises(SessionNeeded, match=refused):
+                await migrate(url)
+            missing = await pending(url)
+        assert "0001_tables" in missing
+        assert missing == await pending(empty_database_url)
