@@ -2,12 +2,17 @@
 
 import operator
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from typing import Annotated, Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 
+from graph.run import RunServices
+from persistence.pool import Pool
+from persistence.store import Store
 from persistence.workload import RankedOption, Recommendation
 
 STORED_TYPES = (Recommendation, RankedOption)
@@ -81,3 +86,18 @@ def step(name: str, calls: list[str] | None = None) -> Node:
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def run_services(store: Store, pool: Pool, graph: StateGraph[Any, Any, Any, Any], **changes: Any) -> RunServices:
+    """What the runs of such a graph share; `changes` to its fields. Compiled once, as the product does it."""
+    compiled = graph.compile()
+    services = RunServices(
+        build=lambda saver: compiled.copy({"checkpointer": saver}),
+        input_for=input_for,
+        checkpoints=pool,
+        new_thread=store.new_thread,
+        clock=now,
+        random=Random(1),
+        stored_types=STORED_TYPES,
+    )
+    return replace(services, **changes)

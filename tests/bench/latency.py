@@ -14,13 +14,12 @@ import psycopg
 
 from graph.claim_loop import PollerOptions
 from graph.poller import new_owner, run_poller
-from graph.run import RunServices
 from persistence.pool import open_pool
 from persistence.postgres import open_postgres_store
 from tests.bench.measure import Bench, interleaved, quantile
 from tests.bench.queue_alone import Silent
 from tests.chaos.arena import make_ids, open_arena
-from tests.graphs import STORED_TYPES, chain, input_for, now, recommendation, step
+from tests.graphs import chain, now, recommendation, run_services, step
 
 CLAIMS = 600
 _FINISHED = """
@@ -93,23 +92,13 @@ async def pickup(bench: Bench) -> str:
         arrived.put_nowait(time.perf_counter())
         return {"steps": ["note"]}
 
-    graph = chain(note=note).compile()
     times = []
     async with open_postgres_store(url) as store, open_pool(url, name="checkpoints", max_size=4) as pool:
-        services = RunServices(
-            build=lambda saver: graph.copy({"checkpointer": saver}),
-            input_for=input_for,
-            checkpoints=pool,
-            new_thread=store.new_thread,
-            clock=now,
-            random=Random(1),
-            stored_types=STORED_TYPES,
-        )
         poller = asyncio.create_task(
             run_poller(
                 store=store,
                 open_store=lambda: open_postgres_store(url, max_connections=1),
-                services=services,
+                services=run_services(store, pool, chain(note=note)),
                 options=PollerOptions(owner=new_owner(), poll_interval_seconds=3600),
                 log=Silent(),
             )
@@ -169,7 +158,7 @@ async def cost(bench: Bench) -> str:
     """A workload of eight steps, from insert to answer."""
     count = 200
     url = await bench.database()
-    graph = chain(**{f"step_{number}": step(f"step {number}") for number in range(7)}).compile()
+    graph = chain(**{f"step_{number}": step(f"step {number}") for number in range(7)})
     async with (
         open_postgres_store(url) as store,
         open_pool(url, name="checkpoints", max_size=8) as pool,
@@ -182,15 +171,7 @@ async def cost(bench: Bench) -> str:
         await run_poller(
             store=store,
             open_store=lambda: open_postgres_store(url, max_connections=1),
-            services=RunServices(
-                build=lambda saver: graph.copy({"checkpointer": saver}),
-                input_for=input_for,
-                checkpoints=pool,
-                new_thread=store.new_thread,
-                clock=now,
-                random=Random(1),
-                stored_types=STORED_TYPES,
-            ),
+            services=run_services(store, pool, graph),
             options=PollerOptions(owner=new_owner(), until_empty=True, concurrency=5),
             log=Silent(),
         )

@@ -30,12 +30,11 @@ from graph.claim_loop import PollerOptions
 from graph.heartbeat import Heartbeat, _wait
 from graph.poller import run_poller
 from graph.retry import Backoff
-from graph.run import RunServices
 from persistence.connect import open_store
 from persistence.errors import StoreError
 from persistence.pool import open_pool
 from tests.chaos.mutations import Mutation
-from tests.graphs import STORED_TYPES, State, input_for, recommendation
+from tests.graphs import State, recommendation, run_services
 
 BLOCKS_ONE_IN = 20
 """One workload in so many has a node that blocks the event loop for longer than a lease."""
@@ -150,7 +149,6 @@ async def work(spec: Spec) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _dump_tasks)
     if spec.mutation == "heartbeat on the event loop":
         graph.poller.Heartbeat = LoopHeartbeat  # type: ignore[misc]
-    compiled = build(Calls(spec.calls, spec.owner), spec.lease_seconds).compile()
     connect = partial(open_store, database_url=spec.url, supabase_url=spec.supabase_url, supabase_key=spec.supabase_key)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(connect(max_connections=4))
@@ -158,14 +156,12 @@ async def work(spec: Spec) -> None:
         await run_poller(
             store=store,
             open_store=lambda: connect(max_connections=1),
-            services=RunServices(
-                build=lambda saver: compiled.copy({"checkpointer": saver}),
-                input_for=input_for,
-                checkpoints=pool,
-                new_thread=store.new_thread,
+            services=run_services(
+                store,
+                pool,
+                build(Calls(spec.calls, spec.owner), spec.lease_seconds),
                 clock=lambda: datetime.now(UTC) + timedelta(seconds=spec.skew_seconds),
                 random=random.Random(),
-                stored_types=STORED_TYPES,
             ),
             options=PollerOptions(
                 owner=spec.owner,

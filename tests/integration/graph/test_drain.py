@@ -1,13 +1,11 @@
 """A frontend's thousand rows, malformed ones among them: all are answered, none is lost, the poller goes on."""
 
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from persistence.migrate import migrate
 from tests.integration.graph.command import gridwise
 
 pytestmark = pytest.mark.anyio
@@ -45,10 +43,10 @@ MALFORMED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-async def test_a_thousand_rows_are_drained_and_malformed_ones_explained(cluster: Any, tmp_path: Path) -> None:
-    url = cluster.create()
-    await migrate(url, extras=("sample_assets",))
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+async def test_a_thousand_rows_are_drained_and_malformed_ones_explained(
+    machine: dict[str, Any], open_connection: Any
+) -> None:
+    async with open_connection() as connection:
         for row, _ in MALFORMED:
             await _insert(connection, {"workload_name": "malformed", **row})
         await connection.execute(
@@ -61,10 +59,7 @@ async def test_a_thousand_rows_are_drained_and_malformed_ones_explained(cluster:
             """,
             (ROWS - len(MALFORMED),),
         )
-        answer = await gridwise(
-            "run", "--until-empty", cwd=tmp_path, DATABASE_URL=url, GRIDWISE_SOURCES="recorded",
-            MAX_WORKLOADS_PER_CYCLE="20",
-        )  # fmt: skip
+        answer = await gridwise("run", "--until-empty", MAX_WORKLOADS_PER_CYCLE="20", **machine)
         assert answer.code == 0, answer.err[-4000:]
         found = await connection.execute(
             "select workload_name, status, agent_error, decision_summary from compute_workloads"
@@ -82,7 +77,6 @@ async def test_a_thousand_rows_are_drained_and_malformed_ones_explained(cluster:
         assert not [error for error in errors if "Traceback" in error or "Unexpected" in error]
         left = await (await connection.execute("select count(*) from agent.leases")).fetchone()
         assert left == (0,)
-    cluster.drop(url)
 
 
 async def _insert(connection: psycopg.AsyncConnection[Any], row: dict[str, Any]) -> None:

@@ -4,13 +4,11 @@ import asyncio
 import json
 import signal
 from asyncio.subprocess import DEVNULL
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from persistence.migrate import migrate
 from tests.integration.graph.command import gridwise, start
 
 pytestmark = pytest.mark.anyio
@@ -19,16 +17,8 @@ COUNT = 12
 
 
 @pytest.fixture
-async def machine(cluster: Any, tmp_path: Path) -> Any:
-    url = cluster.create()
-    await migrate(url, extras=("sample_assets",))
-    yield {
-        "cwd": tmp_path,
-        "DATABASE_URL": url,
-        "GRIDWISE_SOURCES": "recorded",
-        "GRIDWISE_LEASE_SECONDS": "3",
-    }
-    cluster.drop(url)
+def machine(machine: dict[str, Any]) -> dict[str, Any]:
+    return {**machine, "GRIDWISE_LEASE_SECONDS": "3"}
 
 
 async def test_a_killed_poller_is_followed_by_one_that_resumes(machine: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from random import Random
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from persistence.errors import InvalidWorkload
 from persistence.pool import Pool, open_pool
 from persistence.rpc import RpcStore
 from persistence.store import Claim
-from tests.graphs import STORED_TYPES, State, chain, input_for, recommendation, step
+from tests.graphs import State, chain, recommendation, run_services, step
 from tools.errors import Infeasible, Relaxation
 
 pytestmark = pytest.mark.anyio
@@ -52,16 +51,7 @@ Run = Callable[..., Any]
 @pytest.fixture
 def services(pool: Pool, store: RpcStore, clock: Clock) -> Callable[[StateGraph[Any, Any, Any, Any]], RunServices]:
     def make(graph: StateGraph[Any, Any, Any, Any]) -> RunServices:
-        return RunServices(
-            build=lambda saver: graph.compile(checkpointer=saver),
-            input_for=input_for,
-            checkpoints=pool,
-            new_thread=store.new_thread,
-            clock=clock,
-            random=Random(1),
-            stored_types=STORED_TYPES,
-            patience_seconds=0.2,
-        )
+        return run_services(store, pool, graph, clock=clock, patience_seconds=0.2)
 
     return make
 

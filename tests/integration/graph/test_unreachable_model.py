@@ -3,13 +3,11 @@
 import asyncio
 import signal
 import socket
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from persistence.migrate import migrate
 from tests.integration.graph.command import start
 
 pytestmark = pytest.mark.anyio
@@ -17,22 +15,18 @@ pytestmark = pytest.mark.anyio
 KEY = "nonsense-key-0123456789"
 
 
-async def test_workloads_fail_visibly_and_the_poller_goes_on(cluster: Any, tmp_path: Path) -> None:
-    url = cluster.create()
-    await migrate(url, extras=("sample_assets",))
+async def test_workloads_fail_visibly_and_the_poller_goes_on(machine: dict[str, Any], open_connection: Any) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
         process = await start(
             "run",
-            cwd=tmp_path,
-            DATABASE_URL=url,
-            GRIDWISE_SOURCES="recorded",
             GEMINI_API_KEY=KEY,
             GEMINI_BASE_URL=f"http://127.0.0.1:{closed.getsockname()[1]}",
             GRIDWISE_MAX_ATTEMPTS="1",
             WORKLOAD_POLL_INTERVAL="0.2",
+            **machine,
         )
-        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        async with open_connection() as connection:
             for name in ("first", "second"):
                 await connection.execute(
                     "insert into compute_workloads (workload_name, required_cpu_cores, estimated_duration_hours)"
@@ -49,7 +43,6 @@ async def test_workloads_fail_visibly_and_the_poller_goes_on(cluster: Any, tmp_p
         out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
     assert KEY not in out.decode() + err.decode()
-    cluster.drop(url)
 
 
 async def _when_terminal(connection: psycopg.AsyncConnection[Any], name: str) -> dict[str, Any]:

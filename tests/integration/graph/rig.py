@@ -1,0 +1,143 @@
+"""A claim loop in this process around a small graph: what its tests set up, wait for and look at."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from langgraph.graph import StateGraph
+
+from graph.cancellation import end
+from graph.claim_loop import ClaimLoop, PollerOptions
+from graph.heartbeat import Heartbeat
+from graph.metrics import Metrics
+from graph.outage import Outage
+from graph.persist import Persistent
+from graph.poller import new_owner
+from persistence.pool import open_pool
+from persistence.postgres import open_postgres_store
+from persistence.rpc import RpcStore
+from tests.graphs import run_services
+
+Graph = StateGraph[Any, Any, Any, Any]
+
+
+class Log:
+    """Collects events; also the waiting point of tests: `await log.seen("Processing")`."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, dict[str, object]]] = []
+        self._arrived = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def bind(self, **values: object) -> "_Bound":
+        return _Bound(self, values)
+
+    def add(self, event: str, **values: object) -> None:
+        self.entries.append((event, values))
+        self._loop.call_soon_threadsafe(self._arrived.set)
+
+    debug = info = warning = error = add
+
+    @property
+    def events(self) -> list[str]:
+        return [event for event, _ in self.entries]
+
+    async def seen(self, part: str, times: int = 1) -> dict[str, object]:
+        async with asyncio.timeout(15):
+            while len(found := [values for event, values in self.entries if part in event]) < times:
+                self._arrived.clear()
+                await self._arrived.wait()
+        return found[times - 1]
+
+
+class _Bound(Log):
+    def __init__(self, parent: Log, values: dict[str, object]) -> None:
+        self._parent, self._values = parent, values
+
+    def bind(self, **values: object) -> "_Bound":
+        return _Bound(self._parent, {**self._values, **values})
+
+    def add(self, event: str, **values: object) -> None:
+        self._parent.add(event, **{**self._values, **values})
+
+    debug = info = warning = error = add
+
+
+class Gate:
+    """A node that says when it was reached and stays until it is let go."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def __call__(self, state: object) -> Mapping[str, Any]:
+        self.reached.set()
+        await self.go_on.wait()
+        return {"steps": ["gate"]}
+
+
+class Rig:
+    """Everything a claim loop needs, around one graph."""
+
+    def __init__(self, url: str, log: Log) -> None:
+        self.url = url
+        self.log = log
+        self.metrics = Metrics()
+
+    @asynccontextmanager
+    async def loop(self, graph: Graph, **options: Any) -> AsyncIterator[ClaimLoop]:
+        """A loop that has yet to be run; `options` are of `PollerOptions`."""
+        settings = {"owner": new_owner(), "lease_seconds": 30, "poll_interval_seconds": 0.2, **options}
+        async with AsyncExitStack() as stack:
+            store = await stack.enter_async_context(open_postgres_store(self.url))
+            pool = await stack.enter_async_context(open_pool(self.url, name="checkpoints", max_size=4))
+            outage = Outage(self.log)
+            loops: list[ClaimLoop] = []
+            heartbeat = Heartbeat(
+                lambda: open_postgres_store(self.url, max_connections=1),
+                lease_seconds=settings["lease_seconds"],
+                on_lost=lambda lease: loops[0].lose(lease),
+                outage=outage,
+                log=self.log,
+            )
+            heartbeat.start()
+            stack.push_async_callback(heartbeat.stop)
+            loops.append(
+                ClaimLoop(
+                    store=store,
+                    services=run_services(store, pool, graph),
+                    heartbeat=heartbeat,
+                    persist=Persistent(outage, Random(1)),
+                    metrics=self.metrics,
+                    options=PollerOptions(**settings),
+                    random=Random(1),
+                    log=self.log,
+                )
+            )
+            yield loops[0]
+
+    @asynccontextmanager
+    async def running(self, graph: Graph, **options: Any) -> AsyncIterator[ClaimLoop]:
+        """A loop at work. Left once it has ended: the body stops it, or it was to run until the queue is empty."""
+        async with self.loop(graph, **options) as loop:
+            run = asyncio.create_task(loop.run())
+            try:
+                yield loop
+                await asyncio.wait_for(run, 30)
+            finally:
+                await end([run])
+
+    async def drain_queue(self, graph: Graph, **options: Any) -> None:
+        async with self.running(graph, until_empty=True, **options):
+            pass
+
+
+async def submit(store: RpcStore, count: int = 1) -> list[UUID]:
+    return await store.submit([{"workload_name": f"workload {number}"} for number in range(count)])
+
+
+async def outcomes(store: RpcStore, workload_id: UUID) -> list[Any]:
+    return [entry["outcome"] for entry in await store.history(workload_id)]

@@ -1,0 +1,69 @@
+"""What the claim loop takes, and when: its places, over a real PostgreSQL and with a small graph."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from persistence.rpc import RpcStore
+from tests.graphs import chain, step
+from tests.integration.graph.rig import Gate, Rig, submit
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_queue_is_drained_and_every_row_answered(rig: Rig, store: RpcStore) -> None:
+    ids = await submit(store, 23)
+    await rig.drain_queue(chain(first=step("first")), concurrency=4)
+    rows = [await store.read(one) for one in ids]
+    assert {row["status"] for row in rows} == {"queued"}
+    assert {row["recommended_region"] for row in rows} == {"North Scotland"}
+    assert rig.log.events.count("Found 4 queued workload(s)") >= 1
+    for one in ids:
+        assert f"Processing workload {one}..." in rig.log.events
+        assert f"Workload {one} updated with agent recommendations" in rig.log.events
+
+
+async def test_log_lines_of_a_run_carry_whose_run_it_is(rig: Rig, store: RpcStore) -> None:
+    (one,) = await submit(store)
+    await rig.drain_queue(chain())
+    values = await rig.log.seen("Processing workload")
+    assert values["workload"] == str(one)
+    assert values["attempt"] == 1
+    assert {"thread", "token"} <= values.keys()
+
+
+async def test_all_places_are_used_and_no_more(rig: Rig, store: RpcStore) -> None:
+    running, most = 0, 0
+    all_places = asyncio.Barrier(3)
+
+    async def count(state: object) -> Mapping[str, Any]:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await all_places.wait()
+        running -= 1
+        return {"steps": ["count"]}
+
+    await submit(store, 18)
+    await rig.drain_queue(chain(count=count), concurrency=3)
+    assert most == 3
+
+
+async def test_a_place_that_becomes_free_is_taken_before_the_others_are_done(rig: Rig, store: RpcStore) -> None:
+    """Not a fixed batch per cycle: one slow workload must not hold up the queue behind it."""
+    gate = Gate()
+    first = True
+
+    async def slow_once(state: object) -> Mapping[str, Any]:
+        nonlocal first
+        if first:
+            first = False
+            await gate(state)
+        return {"steps": ["slow_once"]}
+
+    await submit(store, 10)
+    async with rig.running(chain(slow_once=slow_once), concurrency=2, until_empty=True, poll_interval_seconds=60):
+        await rig.log.seen("updated with agent recommendations", times=9)
+        gate.go_on.set()
