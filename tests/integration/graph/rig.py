@@ -66,6 +66,23 @@ class _Bound(Log):
     debug = info = warning = error = add
 
 
+class Rounds(Random):
+    """A claim loop draws how long it may idle once it has claimed all it wants to: so its rounds can be counted."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self._over = asyncio.Event()
+
+    def uniform(self, a: float, b: float) -> float:
+        self._over.set()
+        return super().uniform(a, b)
+
+    async def over(self) -> None:
+        """The end of a round that is under way or comes next."""
+        self._over.clear()
+        await asyncio.wait_for(self._over.wait(), 15)
+
+
 class Gate:
     """A node that says when it was reached and stays until it is let go."""
 
@@ -86,6 +103,7 @@ class Rig:
         self.url = url
         self.log = log
         self.metrics = Metrics()
+        self.rounds = Rounds()
 
     @asynccontextmanager
     async def loop(self, graph: Graph, **options: Any) -> AsyncIterator[ClaimLoop]:
@@ -113,7 +131,7 @@ class Rig:
                     persist=Persistent(outage, Random(1)),
                     metrics=self.metrics,
                     options=PollerOptions(**settings),
-                    random=Random(1),
+                    random=self.rounds,
                     log=self.log,
                 )
             )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agents.errors import ModelError
 from persistence.rpc import RpcStore
 from tests.graphs import chain, step
 from tests.integration.graph.rig import Gate, Rig, submit
@@ -67,3 +68,65 @@ async def test_a_place_that_becomes_free_is_taken_before_the_others_are_done(rig
     async with rig.running(chain(slow_once=slow_once), concurrency=2, until_empty=True, poll_interval_seconds=60):
         await rig.log.seen("updated with agent recommendations", times=9)
         gate.go_on.set()
+
+
+class LocksItsRow:
+    """A node after which the outcome of its run waits on its way into the table, for the end of a transaction."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.reached: asyncio.Queue[str] = asyncio.Queue()
+
+    async def __call__(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        workload_id = state["row"]["id"]
+        await self._connection.execute("select from compute_workloads where id = %s for update", (workload_id,))
+        self.reached.put_nowait(workload_id)
+        return {"steps": ["locks_its_row"]}
+
+    async def next(self) -> str:
+        return await asyncio.wait_for(self.reached.get(), 15)
+
+
+async def test_a_result_on_its_way_leaves_its_place_to_the_next_run(
+    rig: Rig, store: RpcStore, open_connection: Any
+) -> None:
+    await submit(store, 2)
+    async with open_connection() as connection:
+        lock = LocksItsRow(connection)
+        async with rig.running(chain(lock=lock), concurrency=1, until_empty=True), connection.transaction():
+            first, second = await lock.next(), await lock.next()
+            assert [(await store.read(one))["status"] for one in (first, second)] == ["processing"] * 2
+    assert [(await store.read(one))["status"] for one in (first, second)] == ["queued"] * 2
+
+
+async def test_no_more_outcomes_than_places_are_on_their_way(rig: Rig, store: RpcStore, open_connection: Any) -> None:
+    """A database that takes no outcomes is asked for no more work."""
+    ids = await submit(store, 6)
+    async with open_connection() as connection, open_connection() as onlooker:
+        lock = LocksItsRow(connection)
+
+        async def fail(state: object) -> Mapping[str, Any]:
+            raise ModelError("The key is wrong.", kind="unauthenticated")
+
+        async with (
+            rig.running(chain(lock=lock, fail=fail), concurrency=2, until_empty=True) as loop,
+            connection.transaction(),
+        ):
+            await _are_on_their_way(onlooker, 4)
+            for _ in range(2):  # the first may have begun before the last outcome set out
+                loop.wake()
+                await rig.rounds.over()
+            assert loop.in_flight == 4
+            assert lock.reached.qsize() == 4
+            assert (await store.depth())["pending"] == 2
+    assert {(await store.read(one))["status"] for one in ids} == {"failed"}
+
+
+async def _are_on_their_way(onlooker: Any, outcomes: int) -> None:
+    waiting = (
+        "select count(*) from pg_stat_activity"
+        " where datname = current_database() and wait_event_type = 'Lock' and query like '%fail_workload%'"
+    )
+    async with asyncio.timeout(15):
+        while (await (await onlooker.execute(waiting)).fetchone())[0] < outcomes:
+            pass

@@ -1,6 +1,7 @@
 """The poller process around the claim loop: its banner, its notifications, its metrics, its housekeeping."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,7 +15,7 @@ from persistence.pool import open_pool
 from persistence.postgres import open_postgres_store
 from persistence.rpc import RpcStore
 from tests.graphs import chain, run_services
-from tests.integration.graph.rig import Graph, Log, submit
+from tests.integration.graph.rig import Gate, Graph, Log, submit
 
 pytestmark = pytest.mark.anyio
 
@@ -91,6 +92,28 @@ async def test_metrics_and_health_are_served(database_url: str, log: Log, store:
     assert 'gridwise_queue_depth{state="pending"}' in text
     assert "gridwise_claim_seconds_count" in text
     assert "gridwise_queue_wait_seconds_count 2.0" in text
+
+
+async def test_a_poller_whose_places_are_all_taken_is_healthy_without_claiming(
+    database_url: str, log: Log, store: RpcStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await submit(store)
+    gate = Gate()
+    options = {"concurrency": 1, "poll_interval_seconds": 600}
+    async with (
+        poller(database_url, log, chain(gate=gate), options=options, metrics_port=0),
+        httpx.AsyncClient(base_url=await metrics_address(log)) as client,
+    ):
+        await gate.reached.wait()
+        monkeypatch.setattr("graph.poller.monotonic", lambda: time.monotonic() + 3600)
+        health = await client.get("/healthz")
+        assert (health.status_code, health.json()["status"], health.json()["in_flight"]) == (200, "ok", 1)
+        assert health.json()["last_claim_seconds_ago"] >= 3600
+
+        gate.go_on.set()
+        await log.seen("updated with agent recommendations")
+        health = await client.get("/healthz")
+        assert (health.status_code, health.json()["status"]) == (503, "degraded")
 
 
 async def test_what_nobody_leases_is_adopted_and_old_threads_are_pruned(
