@@ -45,25 +45,11 @@ def best_starts(grid: Grid, starts: Starts, order: Order) -> IntArray:
     if starts.start.shape[1] == 0:
         return np.full(len(grid.row), -1, np.int64)
     best = starts.feasible
-    for key in _keys(grid, starts, order):
+    for key in () if order is Order.SOONEST else grid.keys(order, starts.total / grid.minutes):
         masked = np.where(best, key, np.inf)
         best = best & (masked <= masked.min(axis=1, keepdims=True) + TIE)
     start: IntArray = np.where(best, starts.start, np.iinfo(np.int64).max).min(axis=1)
     return np.where(best.any(axis=1), start, -1)
-
-
-def _keys(grid: Grid, starts: Starts, order: Order) -> tuple[FloatArray, ...]:
-    intensity, renewable, price = starts.total / grid.minutes
-    objective = price + grid.carbon_price_gbp_per_g * intensity
-    if order is Order.SOONEST:
-        return (starts.start.astype(float),)
-    if order is Order.CLEANEST:
-        return intensity, price
-    if order is Order.CHEAPEST:
-        return price, intensity
-    if order is Order.RENEWABLE:
-        return -renewable, objective
-    return objective, price
 
 
 def _kinks(grid: Grid) -> IntArray:

@@ -133,18 +133,25 @@ class Grid:
             caps.append((PRICE, 0.0, rhs if self.priced else -inf))
         return tuple(caps)
 
-    def weights(self, order: Order) -> tuple[FloatArray, FloatArray]:
-        """(R, S) per-minute weights of an order and of its tie-break. SOONEST is a matter of time, not of slots."""
-        intensity, renewable, price = self.values
+    def keys(self, order: Order, figures: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """What an order and its tie-break go by, least first, of figures (3, …) per minute of the job.
+
+        SOONEST goes by time, which figures do not tell: that is the caller's, and these are what BEST goes by.
+        """
+        intensity, renewable, price = figures
+        if order is Order.CLEANEST:
+            return intensity, price
+        if order is Order.CHEAPEST:
+            return price, intensity
         objective = price + self.carbon_price_gbp_per_g * intensity
-        pairs = {
-            Order.BEST: (objective, price),
-            Order.CLEANEST: (intensity, price),
-            Order.CHEAPEST: (price, intensity),
-            Order.RENEWABLE: (-renewable, objective),
-            Order.SOONEST: (np.broadcast_to(np.arange(intensity.shape[1], dtype=float), intensity.shape), objective),
-        }
-        return pairs[order]
+        return (-renewable, objective) if order is Order.RENEWABLE else (objective, price)
+
+    def weights(self, order: Order) -> tuple[FloatArray, FloatArray]:
+        """(R, S) per-minute weights of an order and of its tie-break."""
+        first, second = self.keys(order, self.values)
+        if order is not Order.SOONEST:
+            return first, second
+        return np.broadcast_to(np.arange(first.shape[1], dtype=float), first.shape), first
 
     def sums(self, plans: Sequence[tuple[int, Sequence[tuple[int, int]]]]) -> FloatArray:
         """(3, number of plans): minutes-weighted sums of intensity, renewable share and price.

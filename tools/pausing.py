@@ -316,13 +316,5 @@ def _better(grid: Grid, order: Order, plain: Sequence[Minutes | None], paused: S
 
 
 def _keys(grid: Grid, order: Order, plans: Sequence[tuple[int, Minutes]]) -> tuple[FloatArray, FloatArray]:
-    """(number of plans,) twice: the order's weights per minute of the job, so that overhead counts."""
-    intensity, renewable, price = grid.sums(plans) / grid.minutes
-    objective = price + grid.carbon_price_gbp_per_g * intensity
-    if order is Order.CLEANEST:
-        return intensity, price
-    if order is Order.CHEAPEST:
-        return price, intensity
-    if order is Order.RENEWABLE:
-        return -renewable, objective
-    return objective, price
+    """(number of plans,) twice: per minute of the job and not of the run, so that overhead counts."""
+    return grid.keys(order, grid.sums(plans) / grid.minutes)
