@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 from pydantic import JsonValue
 
-from graph.commands.options import AsJson
+from graph.commands.options import AsJson, WorkloadId
 from graph.console import Output
 from graph.explanation import Explanation, Judged, explain
 from graph.pages.explain_page import COLUMNS, cells, explain_page
@@ -19,7 +19,7 @@ from tools.summary import option_summary
 
 
 def explain_workload(
-    workload_id: Annotated[UUID, typer.Argument(metavar="ID")],
+    workload_id: WorkloadId,
     html: Annotated[Path | None, typer.Option(help="Write a self-contained page with charts to this file.")] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -1,13 +1,12 @@
 """`gridwise history ID`: who worked on a workload, how long, and what each attempt did."""
 
 import asyncio
-from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from graph.attempts import Attempt, attempt_lines, attempts_of
-from graph.commands.options import AsJson
+from graph.commands.options import AsJson, WorkloadId
 from graph.console import Output
 from graph.services import open_database, store_at
 from graph.settings import load_settings
@@ -16,7 +15,7 @@ from persistence.pool import open_pool
 
 
 def history(
-    workload_id: Annotated[UUID, typer.Argument(metavar="ID")],
+    workload_id: WorkloadId,
     as_json: AsJson = False,
 ) -> None:
     """Show the attempts at one workload: who, when, how long, how it ended, which steps it finished. Exit code 1 if

@@ -1,7 +1,9 @@
-"""Options that several commands share."""
+"""Arguments and options that several commands share."""
 
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line, nothing else on standard output.")]
+WorkloadId = Annotated[UUID, typer.Argument(metavar="ID")]

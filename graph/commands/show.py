@@ -1,12 +1,11 @@
 """`gridwise show ID`: one workload, its state and what was recommended."""
 
 import asyncio
-from typing import Annotated
 from uuid import UUID
 
 import typer
 
-from graph.commands.options import AsJson
+from graph.commands.options import AsJson, WorkloadId
 from graph.console import Output
 from graph.presentation import describe
 from graph.services import open_store
@@ -15,7 +14,7 @@ from persistence.store import Row
 
 
 def show(
-    workload_id: Annotated[UUID, typer.Argument(metavar="ID")],
+    workload_id: WorkloadId,
     as_json: AsJson = False,
 ) -> None:
     """Show one workload and its recommendation. Exit code 1 if there is none such, or it failed."""
