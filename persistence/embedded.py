@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 import psycopg
 
+from persistence.account import USERS, check_passage, is_reachable, make_folder, server_account
 from persistence.errors import EmbeddedPostgresError
 
 MAJOR_VERSION = 18
@@ -94,12 +95,12 @@ async def embedded_postgres(
     Raises `EmbeddedPostgresError`, readable, when the extra is not installed or the server does not start.
     """
     place = (folder or default_folder()).expanduser().absolute()
-    await asyncio.to_thread(_make_folder, place)
-    users = os.open(place / "users.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    account = server_account()
+    users = await asyncio.to_thread(_register, place, account)
     try:
         async with _exclusive(place / "start.lock"):
             fcntl.flock(users, fcntl.LOCK_SH)
-            server = await asyncio.to_thread(_locate, place)
+            server = await asyncio.to_thread(_locate, place, account)
             await _start(server, dict(settings or {}))
         try:
             yield server
@@ -167,8 +168,21 @@ async def _ensure_database(server: Server) -> None:
             await connection.execute(f"create database {DATABASE}")
 
 
-def _locate(place: Path) -> Server:
-    account = _server_account() if os.geteuid() == 0 else None
+def _register(place: Path, account: str | None) -> int:
+    """The file that each user of the server keeps a lock on."""
+    try:
+        make_folder(place, account)
+        return os.open(place / USERS, os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        msg = (
+            f"The folder {place} cannot hold the embedded PostgreSQL's data: {error.strerror}"
+            f"{f' ({error.filename})' if error.filename else ''}. "
+            "Choose a folder of your own (GRIDWISE_DATA_DIR), or set DATABASE_URL."
+        )
+        raise EmbeddedPostgresError(msg) from error
+
+
+def _locate(place: Path, account: str | None) -> Server:
     data = place / f"postgres-{MAJOR_VERSION}"
     data.mkdir(mode=0o700, exist_ok=True)
     socket = data
@@ -177,26 +191,10 @@ def _locate(place: Path) -> Server:
         socket = Path(tempfile.gettempdir()) / f"gridwise-{digest}"
         socket.mkdir(mode=0o700, exist_ok=True)
     if account:
-        _check_passage(place, account)
+        check_passage(socket.parent, account, goal=socket)
         for owned in {data, socket}:
             shutil.chown(owned, account)
     return Server(binaries=_binaries(place, account), data=data, socket=socket, account=account)
-
-
-def _check_passage(place: Path, account: str) -> None:
-    for parent in (place, *place.resolve().parents):
-        if not parent.stat().st_mode & 0o001:
-            msg = (
-                f"PostgreSQL does not run as root, and the account {account!r} may not pass {parent} "
-                "to reach its data. Choose a folder elsewhere, or set DATABASE_URL."
-            )
-            raise EmbeddedPostgresError(msg)
-
-
-def _make_folder(place: Path) -> None:
-    place.mkdir(parents=True, exist_ok=True)
-    if os.geteuid() == 0:
-        place.chmod(place.stat().st_mode | 0o011)
 
 
 def _binaries(place: Path, account: str | None) -> Path:
@@ -208,7 +206,7 @@ def _binaries(place: Path, account: str | None) -> Path:
         )
         raise EmbeddedPostgresError(msg)
     installed = Path(spec.submodule_search_locations[0]) / f"pginstall{MAJOR_VERSION}"
-    if account is None or _reachable(installed):
+    if account is None or is_reachable(installed):
         return installed / "bin"
     return _copied(installed, place) / "bin"
 
@@ -227,19 +225,3 @@ def _copied(installed: Path, place: Path) -> Path:
             path.chmod(path.stat().st_mode | (0o055 if runs else 0o044))
         partial.rename(copy)
     return copy / installed.parent.name / installed.name
-
-
-def _reachable(folder: Path) -> bool:
-    """Whether any account may enter the folder and run what is in it."""
-    parents = [folder, *folder.resolve().parents]
-    return all(parent.stat().st_mode & 0o001 for parent in parents) and all(
-        path.stat().st_mode & 0o005 == 0o005 for path in (folder / "bin").iterdir()
-    )
-
-
-def _server_account() -> str:
-    for name in ("postgres", "nobody"):
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(name).pw_name
-    msg = "PostgreSQL does not run as root and this machine has no account 'nobody'; set DATABASE_URL instead."
-    raise EmbeddedPostgresError(msg)

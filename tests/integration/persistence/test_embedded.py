@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pwd
 import shutil
 import signal
 import stat
@@ -14,10 +15,12 @@ import psycopg
 import pytest
 
 from persistence import embedded
+from persistence.account import server_account
 from persistence.embedded import Server, embedded_postgres
 from persistence.errors import EmbeddedPostgresError
 
 pytestmark = pytest.mark.anyio
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another account")
 
 USER = """
 import asyncio, sys
@@ -132,22 +135,67 @@ async def test_only_its_own_account_may_read_the_data(folder: Path) -> None:
         assert stat.S_IMODE(server.data.stat().st_mode) == 0o700
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another account")
+@needs_root
 async def test_root_gets_a_copy_of_binaries_that_the_other_account_cannot_reach(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "_reachable", lambda _: False)
+    monkeypatch.setattr(embedded, "is_reachable", lambda _: False)
     async with embedded_postgres(folder) as server:
         assert folder in server.binaries.parents
         assert await is_running(server)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another account")
-async def test_root_is_told_when_the_folder_cannot_be_reached(folder: Path) -> None:
+@needs_root
+@pytest.mark.parametrize("place", ["closed/data", "closed/new/data", "closed/link", "link/data", "closed"])
+async def test_root_is_told_which_folder_the_account_may_not_enter(folder: Path, place: str) -> None:
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
-    with pytest.raises(EmbeddedPostgresError, match=f"may not pass {closed} to reach its data"):
-        async with embedded_postgres(closed / "data"):
+    (folder / "open").mkdir(mode=0o755)
+    (closed / "link").symlink_to(folder / "open")
+    (folder / "link").symlink_to(closed)
+    told = rf"may not enter {closed} and so cannot use {folder / place}\..*\(chmod o\+x {closed}\)"
+    with pytest.raises(EmbeddedPostgresError, match=told):
+        async with embedded_postgres(folder / place):
+            pass
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+    assert [one.name for one in closed.iterdir()] == ["link"]
+    assert not any((folder / "open").iterdir())
+
+
+@needs_root
+async def test_folders_that_we_make_are_open_whatever_the_umask(folder: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        async with embedded_postgres(folder / "new" / "data") as server:
+            assert await is_running(server)
+    finally:
+        os.umask(before)
+
+
+@needs_root
+async def test_an_empty_folder_of_root_alone_is_opened_for_the_account(folder: Path) -> None:
+    data = folder / "data"
+    data.mkdir(mode=0o700)
+    for _ in range(2):
+        async with embedded_postgres(data) as server:
+            assert await is_running(server)
+
+
+@needs_root
+async def test_access_by_group_is_enough(folder: Path) -> None:
+    account = server_account()
+    assert account
+    shared = folder / "shared"
+    shared.mkdir()
+    shutil.chown(shared, "root", pwd.getpwnam(account).pw_gid)
+    shared.chmod(0o750)
+    async with embedded_postgres(shared / "data") as server:
+        assert await is_running(server)
+
+
+async def test_a_folder_that_cannot_be_made_is_named_with_the_reason() -> None:
+    with pytest.raises(EmbeddedPostgresError, match=r"The folder /proc/gridwise cannot hold .*: No such file"):
+        async with embedded_postgres(Path("/proc/gridwise")):
             pass
 
 
