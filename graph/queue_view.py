@@ -62,4 +62,8 @@ def _rows(status: Row, key: str) -> list[Mapping[str, Any]]:
 
 
 def _when(timestamp: object) -> str:
-    return f"{local(str(timestamp)):%a %d %b %H:%M:%S}"
+    """What a user put there may be missing, or no time that a calendar has; then as it stands."""
+    try:
+        return f"{local(str(timestamp)):%a %d %b %H:%M:%S}"
+    except ValueError:
+        return "an unknown time" if timestamp is None else str(timestamp)

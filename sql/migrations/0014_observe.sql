@@ -12,8 +12,10 @@ as $$
             select count(*) from public.compute_workloads as w
             where w.status = 'pending' or (w.status = 'queued' and w.agent_status = 'pending')
         ),
+        -- a user may have put an infinite time there, which before PostgreSQL 17 cannot be subtracted
         'oldest_pending_seconds', (
-            select extract(epoch from now() - min(w.submitted_at)) from public.compute_workloads as w
+            select extract(epoch from now() - min(w.submitted_at) filter (where isfinite(w.submitted_at)))
+            from public.compute_workloads as w
             where w.status = 'pending' or (w.status = 'queued' and w.agent_status = 'pending')
         ),
         'in_flight', (select count(*) from agent.leases as l where l.owner is not null),

@@ -1,5 +1,6 @@
 """Submit, read, catalogue, commitments, requeue, status, history, pruning."""
 
+import math
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 import sql
+from graph.queue_view import status_lines
 from persistence.errors import MigrationNeeded
 from persistence.rpc import RpcStore
 from persistence.store import Claim
@@ -205,6 +207,21 @@ async def test_the_status_tells_what_is_going_on(db: Any, store: RpcStore, claim
     assert {key: status[key] for key in ("pending", "in_flight")} == {
         key: depth[key] for key in ("pending", "in_flight")
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("infinity", "since infinity"), ("-infinity", "since -infinity"), (None, "since an unknown time"),
+        ("4713-01-01 00:00+00 BC", "since 4713-01-01"), ("294276-01-01 00:00+00", "since 294276-01-01"),
+    ],
+)  # fmt: skip
+async def test_no_submission_time_hinders_the_status(db: Any, store: RpcStore, value: str | None, shown: str) -> None:
+    await db.insert(submitted_at=value)
+    status: Any = await store.status()
+    assert status["pending"] == 1
+    assert status["oldest_pending_seconds"] is None or math.isfinite(status["oldest_pending_seconds"])
+    assert any(shown in line for line in status_lines(status))
 
 
 async def test_the_status_shows_a_snapshot_that_somebody_holds_open(
