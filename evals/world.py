@@ -58,8 +58,9 @@ class EvalPlaces:
         )
         return named if self.sites is None else named[-self.sites :]
 
-    def reserve(self, workload_id: UUID, commitments: Sequence[Commitment]) -> None:
+    async def reserve(self, workload_id: UUID, commitments: Sequence[Commitment]) -> bool:
         """A case has one workload: nobody else decides meanwhile."""
+        return True
 
     async def commitments(self, start: datetime, end: datetime, *, besides: UUID) -> tuple[Commitment, ...]:
         return tuple(item for item in self.taken if item.start < end and item.end > start)

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from agents.state import AgentsState, ComputeAnalysis, EnergyAnalysis, RankedChoice
 from persistence.workload import RankedOption, Recommendation
-from tools.blind import run_blind
+from tools.blind import BlindPlacement
 from tools.candidates import option_by_id
 from tools.confidence import confidence
 from tools.errors import NoDataError
@@ -60,9 +60,8 @@ def recommend(state: AgentsState) -> Recommendation:
     )
 
 
-def recommend_blind(problem: Problem, market: Market) -> Recommendation:
-    """Run now where the owner would have, without a figure, and with the reason. Raises `Infeasible`."""
-    placed = run_blind(problem, market)
+def recommend_blind(problem: Problem, market: Market, placed: BlindPlacement) -> Recommendation:
+    """Run now where the owner would have, without a figure, and with the reason."""
     where = f"{placed.asset.name} ({region_name(placed.asset.region)})"
     summary = (
         f"Run now at {where}, from {placed.start:%Y-%m-%d %H:%M}Z: there are no carbon-intensity figures to choose by "

@@ -1,5 +1,6 @@
 """The two nodes that no model has a part in: the facts at the start, the recommendation at the end."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Literal, NotRequired, TypedDict
 
@@ -9,15 +10,18 @@ from agents.request import request_text
 from agents.state import AgentsState
 from agents.tighten import tighten
 from graph.conclude import recommend, recommend_blind
-from graph.places import Places
+from graph.places import Places, PowerTaken
 from graph.state import GraphInput, GraphOutput, State
 from persistence.workload import Recommendation, Workload, parse_workload
-from tools.blind import is_blind
+from tools.blind import is_blind, run_blind
 from tools.candidates import option_by_id
 from tools.capacity import commitments_of
 from tools.market import Market, MarketSource
 from tools.placement import Problem
 from tools.search import optimum
+
+TRIES = 20
+"""Plans that other processes may be quicker than; each of them then has got what it wanted."""
 
 
 class Prepared(TypedDict):
@@ -31,28 +35,36 @@ class Prepared(TypedDict):
 
 
 class Prepare:
-    """Check the row, take the market's snapshot, set the problem."""
+    """Check the row, take the market's snapshot, set the problem, reserve the power of what will probably be chosen."""
 
     def __init__(self, source: MarketSource, places: Places) -> None:
         self._source = source
         self._places = places
+        self._one_at_a_time = asyncio.Lock()
+        """Runs of one process would only snatch the power from each other."""
 
     async def __call__(self, state: GraphInput) -> Prepared:
-        """Raises `InvalidWorkload` or `Infeasible` before a model is asked, where no wish in the text can help."""
+        """Raises `InvalidWorkload` or `Infeasible` before a model is asked, where no wish in the text can help;
+        `PowerTaken` where other processes are quicker, time and again."""
         workload = parse_workload(state["row"])
         clock = state["clock"] or datetime.now(UTC)
         market = await self._source.market(clock)
         assets = await self._places.assets()
-        promised = await self._places.commitments(market.start, market.end, besides=workload.id)
-        # nothing is awaited from here to the reservation: the next run to get here has to see it
-        problem = problem_from(workload, assets=assets, commitments=promised, now=clock)
-        prepared: Prepared = {"workload": workload, "clock": clock, "problem": problem, "market": market}
-        if is_blind(market):
-            said, _ = tighten(problem, read_wishes(request_text(workload), clock))
-            return {**prepared, "recommendation": recommend_blind(said, market)}
-        best = optimum(_most_favourable(problem, workload), market)
-        self._places.reserve(workload.id, commitments_of(problem, best))
-        return prepared
+        async with self._one_at_a_time:
+            for _ in range(TRIES):
+                promised = await self._places.commitments(market.start, market.end, besides=workload.id)
+                problem = problem_from(workload, assets=assets, commitments=promised, now=clock)
+                prepared: Prepared = {"workload": workload, "clock": clock, "problem": problem, "market": market}
+                if is_blind(market):
+                    problem, _ = tighten(problem, read_wishes(request_text(workload), clock))
+                    placed = run_blind(problem, market)
+                    prepared["recommendation"] = recommend_blind(problem, market, placed)
+                    wanted = commitments_of(problem, placed)
+                else:
+                    wanted = commitments_of(problem, optimum(_most_favourable(problem, workload), market))
+                if await self._places.reserve(workload.id, wanted):
+                    return prepared
+        raise PowerTaken
 
 
 def after_prepare(state: State) -> Literal["compute", "__end__"]:
@@ -68,7 +80,7 @@ def _most_favourable(problem: Problem, workload: Workload) -> Problem:
 
 
 class Conclude:
-    """Turn the decision's ids into the recommendation."""
+    """Turn the decision's ids into the recommendation, and make sure of the power that it takes."""
 
     def __init__(self, places: Places) -> None:
         self._places = places
@@ -76,5 +88,6 @@ class Conclude:
     async def __call__(self, state: AgentsState) -> GraphOutput:
         problem, market = state["problem"], state["market"]
         winner = option_by_id(problem, market, state["decision"].choices[0].option_id)
-        self._places.reserve(state["workload"].id, commitments_of(problem, winner))
+        if not await self._places.reserve(state["workload"].id, commitments_of(problem, winner)):
+            raise PowerTaken
         return {"recommendation": recommend(state)}

@@ -11,13 +11,12 @@ import structlog
 
 from graph.presentation import mapping
 from persistence.store import Row, Store
+from tools.errors import GridwiseError
 from tools.placement import Asset, Commitment
 
 DEFAULT_PUE = 1.5
 """Of an asset that states none; global average of Uptime Institute's surveys of 2020 to 2023, 1.55 to 1.58."""
 CATALOGUE_SECONDS = 60.0
-RESERVATION_SECONDS = 120.0
-"""Longer than a run normally takes from its first step to the write of its result."""
 
 
 class Places(Protocol):
@@ -26,19 +25,30 @@ class Places(Protocol):
     async def assets(self) -> tuple[Asset, ...]: ...
 
     async def commitments(self, start: datetime, end: datetime, *, besides: UUID) -> tuple[Commitment, ...]:
-        """What is promised between two times to workloads other than `besides`."""
+        """What is promised between two times to workloads other than `besides`, or reserved for them."""
         ...
 
-    def reserve(self, workload_id: UUID, commitments: Sequence[Commitment]) -> None:
-        """What this workload will probably be given, or has been: runs that decide meanwhile have to know."""
+    async def reserve(self, workload_id: UUID, commitments: Sequence[Commitment]) -> bool:
+        """What this workload will probably be given, or has been, for runs that decide meanwhile to see.
+
+        False where others have taken the power since `commitments` was asked.
+        """
         ...
+
+
+class PowerTaken(GridwiseError):  # noqa: N818  what happened, not a fault
+    """Others were promised the power of the chosen site and time while this run decided. It has to be planned anew."""
+
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Other workloads were promised the power of the chosen site and time meanwhile, several times."
+        )
 
 
 class StorePlaces:
-    """The store's catalogue, read at most once a minute, and its commitments, always fresh.
-
-    Reservations are this process's own, and hold until the store shows the workload's promise or they expire.
-    """
+    """The store's catalogue, read at most once a minute, and its commitments, always fresh."""
 
     def __init__(self, store: Store, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
@@ -47,7 +57,6 @@ class StorePlaces:
         self._assets: tuple[Asset, ...] = ()
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
         self._read_at: float | None = None
-        self._reserved: dict[UUID, tuple[float, tuple[Commitment, ...]]] = {}
 
     async def assets(self) -> tuple[Asset, ...]:
         async with self._lock:
@@ -66,19 +75,10 @@ class StorePlaces:
 
     async def commitments(self, start: datetime, end: datetime, *, besides: UUID) -> tuple[Commitment, ...]:
         rows = await self._store.commitments(start, end)
-        written = {UUID(str(row["workload_id"])) for row in rows}
-        self._reserved = {
-            workload_id: (expires_at, commitments)
-            for workload_id, (expires_at, commitments) in self._reserved.items()
-            if workload_id not in written and expires_at > self._clock()
-        }
-        return (
-            *(Commitment.model_validate(row) for row in rows if row["workload_id"] != str(besides)),
-            *(one for workload_id, (_, held) in self._reserved.items() if workload_id != besides for one in held),
-        )
+        return tuple(Commitment.model_validate(row) for row in rows if row["workload_id"] != str(besides))
 
-    def reserve(self, workload_id: UUID, commitments: Sequence[Commitment]) -> None:
-        self._reserved[workload_id] = (self._clock() + RESERVATION_SECONDS, tuple(commitments))
+    async def reserve(self, workload_id: UUID, commitments: Sequence[Commitment]) -> bool:
+        return await self._store.reserve(workload_id, [one.model_dump(mode="json") for one in commitments])
 
 
 def asset_from(row: Row) -> Asset | None:

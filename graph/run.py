@@ -20,6 +20,7 @@ from langgraph.runtime import RunControl
 from pydantic import JsonValue
 
 from graph.outcome import Begun, Drained, Failed, Lost, Outcome, Recommended, Report, Retry
+from graph.places import PowerTaken
 from graph.retry import Backoff
 from persistence.checkpoint import FencedSaver
 from persistence.errors import InvalidWorkload, LeaseLost, StoreError
@@ -102,21 +103,23 @@ class _Run:
                 return classify(error)
 
     async def _attempt(self) -> Outcome:
-        """At most two threads: a plan that is too late is made anew, once."""
-        values, is_first_thread = await self._to_end(), True
-        while "recommendation" not in values:
-            if not is_first_thread or self.begun == "started":
-                return Failed(error="Internal error: the run ended without a recommendation.")
-            values, is_first_thread = await self._on_new_thread(), False
+        """At most two threads: a plan that is too late, or whose power others have taken, is made anew, once."""
+        values: Mapping[str, Any] = {}
+        must_plan_anew = False
+        try:
+            values = await self._to_end()
+        except PowerTaken:
+            must_plan_anew = True
+        if must_plan_anew or ("recommendation" not in values and self.begun != "started"):
+            self.lease = await self._services.new_thread(self.lease)
+            values = await self._to_end()
+        if "recommendation" not in values:
+            return Failed(error="Internal error: the run ended without a recommendation.")
         recommendation = values["recommendation"]
         if not isinstance(recommendation, Recommendation):
             msg = f"the state's recommendation is a {type(recommendation).__name__}"
             raise TypeError(msg)
         return Recommended(recommendation=recommendation)
-
-    async def _on_new_thread(self) -> Mapping[str, Any]:
-        self.lease = await self._services.new_thread(self.lease)
-        return await self._to_end()
 
     async def _to_end(self) -> Mapping[str, Any]:
         """The final state of the lease's thread; empty if that thread cannot or must not be continued."""

@@ -155,6 +155,10 @@ class RpcStore:
         arguments: dict[str, JsonValue] = {"p_start": start.isoformat(), "p_end": end.isoformat()}
         return _rows(await self.call("power_commitments", arguments))
 
+    async def reserve(self, workload_id: UUID, windows: Sequence[Row]) -> bool:
+        items: list[JsonValue] = [dict(window) for window in windows]
+        return await self.call("reserve_power", {"p_workload": str(workload_id), "p_items": items}) is True
+
     async def status(self) -> Row:
         return cast("Row", await self.call("queue_status", {}))
 

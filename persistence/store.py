@@ -91,9 +91,16 @@ class Store(Protocol):
         ...
 
     async def commitments(self, start: datetime, end: datetime) -> list[Row]:
-        """Windows promised to placed workloads: `workload_id, asset_id, start, end, power_kw`, one per stretch.
+        """Windows promised or reserved: `workload_id, asset_id, start, end, power_kw`, one per stretch.
 
-        Known of rows whose `metadata.provenance` has `power_kw` (and, if paused, `segments: [{start, end}]`).
+        Promised: rows whose `metadata.provenance` has `power_kw` (and, if paused, `segments: [{start, end}]`).
+        """
+        ...
+
+    async def reserve(self, workload_id: UUID, windows: Sequence[Row]) -> bool:
+        """`asset_id, start, end, power_kw` per window, kept with the workload's lease in place of what it had.
+
+        False, and nothing changed, where others have been promised too much of a site's rated power meanwhile.
         """
         ...
 

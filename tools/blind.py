@@ -8,7 +8,7 @@ import numpy as np
 from tools.errors import Infeasible
 from tools.grid import Grid, Order
 from tools.market import FloatArray, Market
-from tools.placement import Asset, Problem, Value
+from tools.placement import Asset, Problem, Segment, Value
 from tools.search import best_plans
 
 FIGURE_LIMITS: tuple[tuple[str, str], ...] = (
@@ -29,6 +29,10 @@ class BlindPlacement(Value):
     end: datetime
     why: str
     """The fault of the source, in words."""
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        return (Segment(start=self.start, end=self.end),)
 
 
 def is_blind(market: Market) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from uuid import UUID
 
+from tools.blind import BlindPlacement
 from tools.grid import asset_power_kw, stretches_above
 from tools.placement import Commitment, Option, Problem
 
@@ -26,15 +27,15 @@ def binding_commitments(commitments: Iterable[Commitment], free_kw: Mapping[UUID
     )
 
 
-def commitments_of(problem: Problem, option: Option) -> tuple[Commitment, ...]:
+def commitments_of(problem: Problem, placement: Option | BlindPlacement) -> tuple[Commitment, ...]:
     """The power that a placement takes: one commitment per stretch; none on an asset without an id."""
-    asset = option.asset
+    asset = placement.asset
     if asset.asset_id is None:
         return ()
     power_kw = asset_power_kw(problem, asset)
     return tuple(
         Commitment(asset_id=asset.asset_id, start=part.start, end=part.end, power_kw=power_kw)
-        for part in option.segments
+        for part in placement.segments
     )
 
 

@@ -70,38 +70,6 @@ as $$
     where a.is_active is not false
 $$;
 
--- Power promised to placed workloads that overlaps [p_start, p_end): one entry per stretch of a paused run.
-create or replace function public.power_commitments(p_start timestamptz, p_end timestamptz)
-returns jsonb
-language sql
-stable
-set search_path = ''
-as $$
-    select coalesce(jsonb_agg(jsonb_build_object(
-        'workload_id', w.id, 'asset_id', w.recommended_asset_id, 'start', s.starts, 'end', s.ends,
-        'power_kw', (w.metadata #>> '{provenance,power_kw}')::numeric
-    ) order by s.starts, w.id), '[]')
-    from public.compute_workloads as w
-    cross join lateral (
-        select (g.value ->> 'start')::timestamptz as starts, (g.value ->> 'end')::timestamptz as ends
-        from jsonb_array_elements(
-            case jsonb_typeof(w.metadata #> '{provenance,segments}')
-                when 'array' then w.metadata #> '{provenance,segments}'
-                else jsonb_build_array(jsonb_build_object(
-                    'start', w.recommended_time_window_start, 'end', w.recommended_time_window_end
-                ))
-            end
-        ) as g
-    ) as s
-    where w.recommended_asset_id is not null
-    and w.recommended_time_window_end > p_start
-    and w.recommended_time_window_start < p_end
-    and w.agent_status = 'completed'
-    and w.status in ('queued', 'scheduled', 'running')
-    and jsonb_typeof(w.metadata #> '{provenance,power_kw}') = 'number'
-    and s.starts < p_end and s.ends > p_start
-$$;
-
 -- `gridwise retry`. A failed workload resumes on its last thread, or (fresh) is submitted again; one that waits for
 -- its next attempt is due at once; one that somebody works on is left alone. Returns the ids it took.
 create or replace function public.requeue_workloads(p_ids uuid[], p_fresh boolean)
@@ -170,7 +138,6 @@ select agent.only_service_role(array[
     'public.submit_workloads(jsonb)',
     'public.read_workload(uuid)',
     'public.compute_catalogue()',
-    'public.power_commitments(timestamptz, timestamptz)',
     'public.requeue_workloads(uuid[], boolean)'
 ]);
 

@@ -1,5 +1,6 @@
-"""Fifty identical workloads that are decided at the same time: no site is promised more power than it has."""
+"""Identical workloads that are decided at the same time: no site is promised more power than it has."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ having sum(q.power_kw) > a.rated_power_kw
 
 
 async def test_no_site_is_promised_more_power_than_it_has(cluster: Any, tmp_path: Path) -> None:
+    """Two processes with twelve runs each, so that the promises of either are news to the other."""
     url = cluster.create()
     await migrate(url, extras=("sample_assets",))
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
@@ -34,21 +36,29 @@ async def test_no_site_is_promised_more_power_than_it_has(cluster: Any, tmp_path
             """
             insert into compute_workloads (workload_name, required_gpu_mins, required_cpu_cores,
                 estimated_energy_kwh, estimated_duration_hours, is_deferrable, deferral_window_mins)
-            select 'twin ' || n, 240, 8, 14, 2, true, 1200 from generate_series(1, 50) as n
+            select 'twin ' || n, 240, 8, 14, 2, true, 1200 from generate_series(1, 60) as n
             """
         )
-        answer = await gridwise(
-            "run", "--until-empty", cwd=tmp_path, DATABASE_URL=url, GRIDWISE_SOURCES="recorded",
-            MAX_WORKLOADS_PER_CYCLE="20",
+        answers = await asyncio.gather(
+            *(
+                gridwise(
+                    "run", "--until-empty", cwd=tmp_path, DATABASE_URL=url, GRIDWISE_SOURCES="recorded",
+                    MAX_WORKLOADS_PER_CYCLE="12",
+                )
+                for _ in range(2)
+            )
         )  # fmt: skip
-        assert answer.code == 0, answer.err[-4000:]
+        for answer in answers:
+            assert answer.code == 0, answer.err[-4000:]
         placed = await connection.execute(
             "select count(*), count(distinct (recommended_asset_id, recommended_time_window_start))"
             " from compute_workloads where status = 'queued'"
         )
         total, slots = await placed.fetchone() or (0, 0)
-        assert total == 50
+        assert total == 60
         assert slots > 5
+        workers = await connection.execute("select count(distinct owner) from agent.runs where outcome = 'queued'")
+        assert await workers.fetchone() == (2,)
         overloads = await (await connection.execute(OVERLOADS.encode())).fetchall()
         assert overloads == []
     cluster.drop(url)

@@ -1,0 +1,139 @@
+"""The power of a site is promised once, whoever asks, however many at the same time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from persistence.rpc import RpcStore
+from persistence.store import Claim, Row
+
+pytestmark = pytest.mark.anyio
+
+Claimer = Callable[..., Awaitable[list[Claim]]]
+NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
+
+
+async def site(db: Any, rated_power_kw: float | None = 10) -> UUID:
+    return await db.one(
+        f"insert into compute_assets (asset_name, rated_power_kw) values ('a', {rated_power_kw or 'null'}) returning id"
+    )
+
+
+def window(asset: UUID, start: float, end: float, power_kw: float) -> Row:
+    """Hours after noon."""
+    starts, ends = (NOON + timedelta(hours=hours) for hours in (start, end))
+    return {"asset_id": str(asset), "start": starts.isoformat(), "end": ends.isoformat(), "power_kw": power_kw}
+
+
+async def seen(store: RpcStore) -> set[tuple[str, float]]:
+    rows = await store.commitments(NOON - timedelta(days=1), NOON + timedelta(days=1))
+    return {(str(row["workload_id"]), row["power_kw"]) for row in rows}
+
+
+@pytest.fixture
+async def two(db: Any, claim: Claimer) -> tuple[UUID, UUID]:
+    await db.insert()
+    await db.insert()
+    first, second = await claim(limit=2)
+    return first.lease.workload_id, second.lease.workload_id
+
+
+async def test_a_reservation_is_seen_and_replaced(db: Any, store: RpcStore, two: tuple[UUID, UUID]) -> None:
+    asset, (mine, _) = await site(db), two
+    assert await store.reserve(mine, [window(asset, 0, 1, 4), window(asset, 3, 4, 4)])
+    assert await seen(store) == {(str(mine), 4)}
+    assert len(await store.commitments(NOON + timedelta(hours=1), NOON + timedelta(hours=9))) == 1
+    assert await store.reserve(mine, [window(asset, 0, 1, 7)])
+    assert await seen(store) == {(str(mine), 7)}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "power_kw", "fits"),
+    [
+        (0, 2, 4, True),
+        (0, 2, 4.1, False),
+        (2, 3, 10, True),
+        (-1, 0, 10, True),
+        (1.5, 5, 4.1, False),
+        (-1, 0.5, 4.1, False),
+        (-1, 5, 4.1, False),
+    ],
+)
+async def test_what_does_not_fit_beside_others_is_refused(
+    db: Any, store: RpcStore, two: tuple[UUID, UUID], start: float, end: float, power_kw: float, fits: bool
+) -> None:
+    asset, (mine, other) = await site(db), two
+    assert await store.reserve(other, [window(asset, 0, 2, 6)])
+    assert await store.reserve(mine, [window(asset, start, end, power_kw)]) is fits
+    assert await seen(store) == {(str(other), 6)} | ({(str(mine), power_kw)} if fits else set())
+
+
+async def test_the_peak_counts_wherever_within_the_window_it_is(db: Any, store: RpcStore, claim: Claimer) -> None:
+    asset = await site(db)
+    for _ in range(4):
+        await db.insert()
+    one, two, three, mine = [claimed.lease.workload_id for claimed in await claim(limit=4)]
+    assert await store.reserve(one, [window(asset, 0, 2, 3)])
+    assert await store.reserve(two, [window(asset, 1, 3, 3)])
+    assert await store.reserve(three, [window(asset, 2, 4, 4)])
+    assert await store.reserve(mine, [window(asset, 0, 1, 7)])
+    assert not await store.reserve(mine, [window(asset, 0, 4, 4)])
+    assert not await store.reserve(mine, [window(asset, 0, 0.5, 7), window(asset, 2.5, 3.5, 3.5)])
+    assert await store.reserve(mine, [window(asset, 0, 4, 3)])
+
+
+async def test_written_promises_count_and_a_refusal_changes_nothing(
+    db: Any, store: RpcStore, two: tuple[UUID, UUID]
+) -> None:
+    asset, (mine, _) = await site(db), two
+    await db.insert(
+        status="queued", agent_status="completed", recommended_asset_id=asset,
+        recommended_time_window_start=NOON, recommended_time_window_end=NOON + timedelta(hours=2),
+        metadata='{"provenance": {"power_kw": 8}}',
+    )  # fmt: skip
+    assert await store.reserve(mine, [window(asset, 2, 3, 5)])
+    before = await seen(store)
+    assert not await store.reserve(mine, [window(asset, 1, 3, 5)])
+    assert await seen(store) == before
+
+
+async def test_sites_without_a_rating_hold_any_amount(db: Any, store: RpcStore, two: tuple[UUID, UUID]) -> None:
+    asset = await site(db, None)
+    assert [await store.reserve(one, [window(asset, 0, 1, 1e6)]) for one in two] == [True, True]
+
+
+async def test_whoever_has_no_lease_reserves_nothing(db: Any, store: RpcStore) -> None:
+    asset = await site(db)
+    assert await store.reserve(uuid4(), [window(asset, 0, 1, 4)])
+    assert not await store.reserve(uuid4(), [window(asset, 0, 1, 11)])
+    assert await store.reserve(uuid4(), [])
+    assert await seen(store) == set()
+
+
+async def test_a_reservation_goes_with_its_lease(db: Any, store: RpcStore, claim: Claimer) -> None:
+    asset = await site(db)
+    await db.insert()
+    (claimed,) = await claim()
+    assert await store.reserve(claimed.lease.workload_id, [window(asset, 0, 1, 4)])
+    assert await store.release([claimed.lease]) == 1
+    assert await seen(store) == {(str(claimed.lease.workload_id), 4)}
+    (again,) = await claim()
+    assert await store.fail(again.lease, "no", retry_in_seconds=None, max_attempts=5) == "failed"
+    assert await seen(store) == set()
+
+
+async def test_of_many_at_the_same_time_as_many_as_fit_get_it(db: Any, store: RpcStore, claim: Claimer) -> None:
+    asset, elsewhere = await site(db), await site(db)
+    for _ in range(24):
+        await db.insert()
+    ids = [claimed.lease.workload_id for claimed in await claim(limit=24)]
+    answers = await asyncio.gather(
+        *(store.reserve(one, [window(asset, 0, 1, 3), window(elsewhere, 2, 3, 1)]) for one in ids[::2]),
+        *(store.reserve(one, [window(elsewhere, 2, 3, 1), window(asset, 0, 1, 3)]) for one in ids[1::2]),
+    )
+    assert sum(answers) == 3
+    assert len(await seen(store)) == 3 * 2
