@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 
 import sql
 from persistence import embedded
+from persistence.account import server_account
 from persistence.errors import MigrationFailed
 from persistence.migrate import CHECKPOINT_STEP, Step, migrate, pending, printed
 from persistence.postgres import open_postgres_store
@@ -235,7 +236,7 @@ async def test_other_supported_versions_of_postgres_work(major: str, answer: Cal
     if binaries is None or not (binaries / "initdb").exists():
         pytest.skip(f"PostgreSQL {major} is not installed here")
     folder = Path(tempfile.mkdtemp(prefix="gridwise-version-"))
-    account = embedded._server_account() if pwd.getpwuid(0).pw_uid == folder.stat().st_uid else None
+    account = server_account() if pwd.getpwuid(0).pw_uid == folder.stat().st_uid else None
     if account:
         shutil.chown(folder, account)
     server = embedded.Server(binaries=binaries, data=folder, socket=folder, account=account)
