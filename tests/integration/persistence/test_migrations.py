@@ -218,6 +218,18 @@ async def test_every_function_has_a_fixed_search_path_and_is_no_security_definer
         assert 'search_path=""' in (function["proconfig"] or []), function["name"]
 
 
+async def test_whatever_disables_a_plan_node_also_disables_compilation(database_url: str) -> None:
+    """Before PostgreSQL 18 a disabled node, in a function called from there as well, costs enough to be compiled for."""
+    found = await rows(
+        database_url,
+        "select p.oid::regprocedure::text as name, p.proconfig from pg_proc p "
+        "where exists (select from unnest(p.proconfig) as s where s like 'enable%=off')",
+    )
+    assert {"claim_workloads", "complete_workloads"} <= {function["name"].split("(")[0] for function in found}
+    for function in found:
+        assert "jit=off" in function["proconfig"], function["name"]
+
+
 def versions() -> dict[str, Path]:
     """Other majors than the embedded one: the wheel's older binaries, and what the system has."""
     found = {}
