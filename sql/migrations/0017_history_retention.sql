@@ -9,6 +9,7 @@ language plpgsql
 set search_path = ''
 set enable_seqscan = off  -- from the old end of runs_ended_idx, however long the history and old its statistics
 set enable_sort = off
+set jit = off
 as $$
 declare
     n integer;
