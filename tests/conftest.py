@@ -18,6 +18,7 @@ import pytest
 
 from persistence.embedded import Server, embedded_postgres
 from persistence.migrate import migrate
+from persistence.pool import Pool, open_pool
 from persistence.postgres import open_postgres_store
 from persistence.rpc import RpcStore
 from persistence.workload import RankedOption, Recommendation
@@ -150,6 +151,13 @@ def empty_database_url(cluster: Cluster) -> Iterator[str]:
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[RpcStore]:
     async with open_postgres_store(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    """For checkpoints."""
+    async with open_pool(database_url, name="checkpoints", max_size=4) as opened:
         yield opened
 
 

@@ -1,13 +1,10 @@
 """Identical workloads that are decided at the same time: no site is promised more power than it has."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
-from persistence.migrate import migrate
 from tests.integration.graph.command import gridwise
 
 pytestmark = pytest.mark.anyio
@@ -27,11 +24,9 @@ having sum(q.power_kw) > a.rated_power_kw
 """
 
 
-async def test_no_site_is_promised_more_power_than_it_has(cluster: Any, tmp_path: Path) -> None:
+async def test_no_site_is_promised_more_power_than_it_has(machine: dict[str, Any], open_connection: Any) -> None:
     """Two processes with twelve runs each, so that the promises of either are news to the other."""
-    url = cluster.create()
-    await migrate(url, extras=("sample_assets",))
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+    async with open_connection() as connection:
         await connection.execute(
             """
             insert into compute_workloads (workload_name, required_gpu_mins, required_cpu_cores,
@@ -39,15 +34,8 @@ async def test_no_site_is_promised_more_power_than_it_has(cluster: Any, tmp_path
             select 'twin ' || n, 240, 8, 14, 2, true, 1200 from generate_series(1, 60) as n
             """
         )
-        answers = await asyncio.gather(
-            *(
-                gridwise(
-                    "run", "--until-empty", cwd=tmp_path, DATABASE_URL=url, GRIDWISE_SOURCES="recorded",
-                    MAX_WORKLOADS_PER_CYCLE="12",
-                )
-                for _ in range(2)
-            )
-        )  # fmt: skip
+        pollers = (gridwise("run", "--until-empty", MAX_WORKLOADS_PER_CYCLE="12", **machine) for _ in range(2))
+        answers = await asyncio.gather(*pollers)
         for answer in answers:
             assert answer.code == 0, answer.err[-4000:]
         placed = await connection.execute(
@@ -61,4 +49,3 @@ async def test_no_site_is_promised_more_power_than_it_has(cluster: Any, tmp_path
         assert await workers.fetchone() == (2,)
         overloads = await (await connection.execute(OVERLOADS.encode())).fetchall()
         assert overloads == []
-    cluster.drop(url)

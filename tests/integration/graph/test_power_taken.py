@@ -1,6 +1,6 @@
 """Power that others are promised while a run decides: the run is planned anew, and never promises it twice."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -16,7 +16,7 @@ from graph.outcome import Recommended, Report, Retry
 from graph.places import StorePlaces
 from graph.run import RunServices, run_workload
 from graph.state import STORED_TYPES
-from persistence.pool import Pool, open_pool
+from persistence.pool import Pool
 from persistence.rpc import RpcStore
 from persistence.store import Claim
 from tools.placement import Commitment
@@ -45,12 +45,6 @@ class Rival(StorePlaces):
             windows = [one.model_dump(mode="json") for one in self._got]
             assert await self._rival_store.reserve(self._workload_id, windows)
         return await super().reserve(workload_id, commitments)
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    async with open_pool(database_url, name="checkpoints", max_size=4) as opened:
-        yield opened
 
 
 @pytest.fixture

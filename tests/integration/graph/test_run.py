@@ -1,7 +1,7 @@
 """One durable run: what it does follows from the checkpoint alone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from graph.outcome import Drained, Failed, Lost, Recommended, Report, Retry
 from graph.run import RunServices, run_workload
 from persistence.checkpoint import FencedSaver
 from persistence.errors import InvalidWorkload
-from persistence.pool import Pool, open_pool
+from persistence.pool import Pool
 from persistence.rpc import RpcStore
 from persistence.store import Claim
 from tests.graphs import State, chain, recommendation, run_services, step
@@ -37,12 +37,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    async with open_pool(database_url, name="checkpoints", max_size=4) as opened:
-        yield opened
 
 
 Run = Callable[..., Any]

@@ -1,7 +1,6 @@
 """The fenced saver against a real PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,12 +13,6 @@ from persistence.workload import Recommendation
 from tests.graphs import STORED_TYPES, chain, input_for, now, step
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
-    async with open_pool(database_url, name="checkpoints", max_size=4) as opened:
-        yield opened
 
 
 def saver(pool: Pool, thread: UUID, token: int) -> FencedSaver:
