@@ -30,10 +30,12 @@ class Attempt:
     steps: tuple[str, ...]
     resumed: bool
     """An earlier attempt had finished steps of the same thread; its last, unfinished step was run again here."""
+    read_back: bool
+    """An earlier attempt had finished all steps; only the result was left to be written."""
 
     def record(self) -> Row:
         steps: list[JsonValue] = list(self.steps)
-        return {**self.entry, "steps": steps, "resumed": self.resumed}
+        return {**self.entry, "steps": steps, "resumed": self.resumed, "read_back": self.read_back}
 
 
 def attempts_of(entries: Sequence[Row], steps: Sequence[Step]) -> list[Attempt]:
@@ -48,6 +50,7 @@ def attempts_of(entries: Sequence[Row], steps: Sequence[Step]) -> list[Attempt]:
                 entry=entry,
                 steps=tuple(node for step in mine for node in step.nodes),
                 resumed=bool(mine) and here[0].token != token,
+                read_back=bool(here) and not mine and entry["outcome"] == "queued",
             )
         )
     return attempts
@@ -68,6 +71,8 @@ def attempt_lines(attempts: Sequence[Attempt]) -> list[str]:
             lines.append(f"  why: {entry['error']}")
         if attempt.resumed:
             lines.append(f"  resumed at {attempt.steps[0]}")
+        if attempt.read_back:
+            lines.append("  every step had finished: only the result was left to write")
         if attempt.steps:
             lines.append(f"  finished {', '.join(attempt.steps)}")
     return lines

@@ -38,9 +38,14 @@ def window(row: Row) -> str:
 
 def saving(row: Row) -> str:
     """Against running now, as the row's provenance has it: share of the carbon, %."""
-    savings = mapping(mapping(mapping(row.get("metadata")).get("provenance")).get("savings"))
-    share = savings.get("carbon_pct")
+    share = _savings(row).get("carbon_pct")
     return "" if share is None else f"{share:.0f} %"
+
+
+def against_now(carbon_pct: float | None, cost_pct: float | None) -> str:
+    """Shares that are saved against running now, in words; empty where neither is known."""
+    known = ((share, what) for share, what in ((carbon_pct, "carbon"), (cost_pct, "cost")) if share is not None)
+    return ", ".join(f"{abs(share):.0f} % {'less' if share >= 0 else 'more'} {what}" for share, what in known)
 
 
 def describe(row: Row) -> list[str]:
@@ -79,8 +84,13 @@ def _figures_line(row: Row) -> str:
 
 
 def _savings_line(row: Row) -> list[str]:
-    text = saving(row)
-    return [f"saving against running now: {text} of the carbon"] if text else []
+    savings = _savings(row)
+    words = against_now(savings.get("carbon_pct"), savings.get("cost_pct"))
+    return [f"against running now: {words}"] if words else []
+
+
+def _savings(row: Row) -> Mapping[str, Any]:
+    return mapping(mapping(mapping(row.get("metadata")).get("provenance")).get("savings"))
 
 
 def local(timestamp: str) -> datetime:

@@ -9,7 +9,7 @@ import numpy as np
 from graph.explanation import Explanation, Judged
 from graph.pages.charts import HATCHINGS, Band, Line, Mark, line_chart
 from graph.pages.layout import facts, page, table
-from graph.presentation import LONDON, mapping
+from graph.presentation import LONDON, against_now, mapping
 from tools.market import SLOT, FloatArray, Market, SourceNote
 from tools.placement import Option, Problem
 from tools.regions import region_name
@@ -68,9 +68,8 @@ def _verdict(explained: Explanation) -> str:
     if winner is not None:
         pairs.insert(3, ("when", _window(winner.option)))
         if winner.savings is not None:
-            saved = winner.savings
-            words = f"{_pct(saved.carbon_pct)} of the carbon, {_pct(saved.cost_pct)} of the cost saved"
-            pairs.append(("against running now", words))
+            words = against_now(winner.savings.carbon_pct, winner.savings.cost_pct)
+            pairs.append(("against running now", words or "unknown"))
     return (f"<p>{escape(summary)}</p>" if summary else "") + facts(pairs)
 
 
