@@ -29,7 +29,11 @@ class Metrics:
         self.oldest_pending = Gauge(
             "gridwise_oldest_pending_seconds", "Age of the oldest waiting workload.", registry=self.registry
         )
-        self.in_flight = Gauge("gridwise_runs_in_flight", "Runs of this poller.", registry=self.registry)
+        self.in_flight = Gauge(
+            "gridwise_runs_in_flight",
+            "Workloads leased by this poller: runs, and results on their way.",
+            registry=self.registry,
+        )
         self.claim_latency = Histogram(
             "gridwise_claim_seconds", "Duration of a claim call.", buckets=_CALL_SECONDS, registry=self.registry
         )

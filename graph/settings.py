@@ -19,7 +19,7 @@ _FIXES = {
     "GRIDWISE_MODEL": "one of auto, gemini, offline; gemini needs GEMINI_API_KEY",
     "GRIDWISE_SOURCES": "live or recorded",
     "WORKLOAD_POLL_INTERVAL": "seconds between polls, 0.1 to 3600",
-    "MAX_WORKLOADS_PER_CYCLE": "workloads in flight per poller, 1 to 500",
+    "MAX_WORKLOADS_PER_CYCLE": "runs at a time of one poller, 1 to 500",
     "GRIDWISE_LEASE_SECONDS": "whole seconds, 3 to 3600",
     "GRIDWISE_MAX_ATTEMPTS": "a whole number, 1 to 100",
     "GRIDWISE_HISTORY_DAYS": "days, 1 to 36500",
