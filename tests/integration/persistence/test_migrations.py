@@ -219,7 +219,7 @@ async def test_every_function_has_a_fixed_search_path_and_is_no_security_definer
 
 
 async def test_whatever_disables_a_plan_node_also_disables_compilation(database_url: str) -> None:
-    """Before PostgreSQL 18 a disabled node, in a function called from there as well, costs enough to be compiled for."""
+    """Before PostgreSQL 18 a disabled node, also in a function called from there, costs enough to be compiled for."""
     found = await rows(
         database_url,
         "select p.oid::regprocedure::text as name, p.proconfig from pg_proc p "
