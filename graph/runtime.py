@@ -21,7 +21,7 @@ from tools.market import MarketSource
 from tools.recorded import RecordedSource
 
 _SPARE_CONNECTIONS: Final = 2
-"""Beside one per run in flight: housekeeping and status."""
+"""Beside one per run: for claims, a group of results, housekeeping, none of which takes long."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
