@@ -2,15 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from langchain_core.messages import AnyMessage, ToolMessage
 from pydantic import JsonValue
 
 from agents.reading.amounts import Quantity, find_amounts
+from agents.reading.changes import Measure
 from agents.reading.places import regions_named
 from agents.reading.times import find_times
 from persistence.workload import Workload
@@ -36,6 +37,37 @@ _SUFFIXES: tuple[tuple[str, Quantity, float], ...] = (
     (r"^confidence$", "pct", 100.0),
 )
 _PLACE_KEYS = frozenset({"region", "asset", "preferred"})
+_SAVED: dict[str, tuple[Measure, Quantity]] = {
+    "carbon_g": ("carbon", "g"),
+    "carbon_pct": ("carbon", "pct"),
+    "cost_gbp": ("cost", "gbp"),
+    "cost_pct": ("cost", "pct"),
+    "objective_pct": ("objective", "pct"),
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """How one option's figure differs from another's."""
+
+    measure: Measure
+    quantity: Quantity
+    """Unit of `by`; "pct" also for a share of the other's figure, "times" for a multiple of it."""
+    by: float
+    """Mine minus its, so that less is negative; a multiple is mine over its."""
+    of: str | None
+    """An option's id, "now" for running now; None: any option."""
+    than: str | None
+    """None: no option, such as the clock, a deadline or a threshold."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """By what a text can name an option."""
+
+    asset: str
+    region: int
+    times: frozenset[datetime]
 
 
 @dataclass
@@ -44,8 +76,12 @@ class Facts:
 
     now: datetime
     numbers: dict[Quantity | None, set[float]] = field(default_factory=dict)
-    ratios: set[float] = field(default_factory=set)
-    """How many times one option's figure is another's."""
+    """Levels: what something is, not by how much it differs."""
+    changes: set[Change] = field(default_factory=set)
+    sides: dict[str, Side] = field(default_factory=dict)
+    """The options that are compared, by id."""
+    about: frozenset[str] = frozenset()
+    """Ids of the options that a sentence speaks of where it names none; "now" too where that is the same."""
     instants: set[datetime] = field(default_factory=set)
     regions: set[int] = field(default_factory=set)
     words: set[str] = field(default_factory=set)
@@ -77,7 +113,10 @@ class Facts:
         """A tool's answer: units are told by the keys, as in `intensity_g_per_kwh`."""
         if isinstance(value, dict):
             for key, child in value.items():
-                self._add_member(key, child, quantity, scale)
+                if key == "saved" and isinstance(child, dict):
+                    self._add_saved(child, str(value.get("id", "")) or None)
+                else:
+                    self._add_member(key, child, quantity, scale)
         elif isinstance(value, list):
             for child in value:
                 self.add_json(child, quantity, scale)
@@ -102,6 +141,12 @@ class Facts:
                 self.add_number(value)
             self.add_json(value, *(_unit(key) or (quantity, scale)))
 
+    def _add_saved(self, saved: Mapping[str, JsonValue], of: str | None) -> None:
+        for key, (measure, quantity) in _SAVED.items():
+            value = saved.get(key)
+            if isinstance(value, int | float):
+                self.changes.add(Change(measure, quantity, -value, of, "now"))
+
     def add_option(self, option: Option) -> None:
         """Everything that may be said of one placement."""
         self.add_json(option_summary(option))
@@ -110,23 +155,33 @@ class Facts:
         self.regions.update(regions_named(option.asset.name))
         for segment in option.segments:
             self.instants.update({segment.start, segment.end})
-        for minutes in (option.end - option.start, option.start - self.now, option.end - self.now):
-            self.add_number(minutes.total_seconds() / 60, "minutes")
-        self.add_number(sum((s.end - s.start).total_seconds() / 60 for s in option.segments), "minutes")
+        self.add_number(_minutes(option.end - option.start), "minutes")
+        self.add_delay("start", option.start - self.now, option.option_id, None)
+        self.add_delay("end", option.end - self.now, option.option_id, None)
+        self.add_number(sum(_minutes(s.end - s.start) for s in option.segments), "minutes")
         self.add_json({"energy_kwh": option.energy_kwh, "carbon_g": option.carbon_g, "cost_gbp": option.cost_gbp})
 
+    def add_delay(self, measure: Measure, delay: timedelta, of: str | None, than: str | None) -> None:
+        self.changes.add(Change(measure, "minutes", _minutes(delay), of, than))
+
     def add_comparisons(self, options: Sequence[Option]) -> None:
-        """Differences and ratios of every pair's carbon, intensity, cost, renewable share and start."""
+        """Differences and multiples of every pair's carbon, intensity, cost, renewable share and energy, and times."""
         for one in options:
+            ends = frozenset(at for segment in one.segments for at in (segment.start, segment.end))
+            self.sides[one.option_id] = Side(one.asset.name, one.asset.region, ends)
             for other in options:
-                if one is other:
-                    continue
-                for mine, its, quantity in _pairs(one, other):
-                    self.add_number(mine - its, quantity)
-                    if its:
-                        self.add_number(100 * (mine - its) / its, "pct")
-                        self.ratios.add(abs(mine / its))
-                self.add_number((one.start - other.start).total_seconds() / 60, "minutes")
+                if one is not other:
+                    self._compare(one, other)
+
+    def _compare(self, one: Option, other: Option) -> None:
+        of, than = one.option_id, other.option_id
+        for measure, quantity, mine, its in _pairs(one, other):
+            self.changes.add(Change(measure, quantity, mine - its, of, than))
+            if its:
+                self.changes.add(Change(measure, "pct", 100 * (mine - its) / abs(its), of, than))
+                self.changes.add(Change(measure, "times", mine / its, of, than))
+        self.add_delay("start", one.start - other.start, of, than)
+        self.add_delay("end", one.end - other.end, of, than)
 
     def merged(self, other: "Facts") -> "Facts":
         """Both together."""
@@ -134,7 +189,9 @@ class Facts:
         return Facts(
             now=self.now,
             numbers={key: self.numbers.get(key, set()) | other.numbers.get(key, set()) for key in keys},
-            ratios=self.ratios | other.ratios,
+            changes=self.changes | other.changes,
+            sides=self.sides | other.sides,
+            about=self.about or other.about,
             instants=self.instants | other.instants,
             regions=self.regions | other.regions,
             words=self.words | other.words,
@@ -165,7 +222,7 @@ def request_facts(workload: Workload, problem: Problem, confirmed: Iterable[str]
     job = problem.job
     facts.add_json(_plain(job.model_dump()))
     facts.add_json(_plain({key: value for key, value in _limits(problem.limits).items() if value is not None}))
-    facts.add_number(100 * problem.min_saving, "pct")
+    facts.changes.add(Change("objective", "pct", -100 * problem.min_saving, None, None))
     facts.add_number(problem.carbon_price_gbp_per_tonne, "gbp_per_tonne")
     for region in problem.limits.required_regions or ():
         facts.add_region(region)
@@ -210,13 +267,14 @@ def _plain(values: Mapping[str, object]) -> dict[str, JsonValue]:
     return plain
 
 
-def _pairs(one: Option, other: Option) -> list[tuple[float, float, Quantity]]:
-    pairs: list[tuple[float, float, Quantity]] = [
-        (one.intensity_g_per_kwh, other.intensity_g_per_kwh, "g_per_kwh"),
-        (one.carbon_g, other.carbon_g, "g"),
-        (one.renewable_pct, other.renewable_pct, "pct"),
-        (one.energy_kwh, other.energy_kwh, "kwh"),
-    ]
+def _pairs(one: Option, other: Option) -> Iterator[tuple[Measure, Quantity, float, float]]:
+    yield "intensity", "g_per_kwh", one.intensity_g_per_kwh, other.intensity_g_per_kwh
+    yield "carbon", "g", one.carbon_g, other.carbon_g
+    yield "renewable", "pct", one.renewable_pct, other.renewable_pct
+    yield "energy", "kwh", one.energy_kwh, other.energy_kwh
     if one.cost_gbp is not None and other.cost_gbp is not None:
-        pairs.append((one.cost_gbp, other.cost_gbp, "gbp"))
-    return pairs
+        yield "cost", "gbp", one.cost_gbp, other.cost_gbp
+
+
+def _minutes(span: timedelta) -> float:
+    return span.total_seconds() / 60

@@ -1,18 +1,20 @@
 """The grounding check: every figure, time, place and name in a stored sentence must be one that code knows.
 
 Rounding is understood (a figure is compared at the precision it is written with), units are (2.4 kg is 2,400 g), and
-so are "about", ranges, dates in UK time or labelled UTC, and comparisons ("twice as clean", "a third less").
+so are "about", ranges, dates in UK time or labelled UTC, and comparisons ("twice as clean", "a third less"). These must
+have the direction that the options have, and be said of what differs.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
+from dataclasses import dataclass, replace
 
 from agents.facts import Facts
 from agents.reading.amounts import Amount, find_amounts
+from agents.reading.changes import Claim, find_claims
 from agents.reading.places import find_places
-from agents.reading.times import MONTHS, UK, WEEKDAYS, TimeParts, find_parts, find_spans
+from agents.reading.times import COUNTING, MONTHS, WEEKDAYS, find_parts, find_spans, tells
+from agents.sides import Sides, find_mentions, sides, spoken_of
 
 MAX_TEXT_CHARS = 1_500
 REPEATED_WORDS = 7
@@ -43,6 +45,7 @@ _RATIO_WORDS: dict[str, float] = {
     "a quarter": 1 / 4,
     "three quarters": 3 / 4,
     "tenfold": 10,
+    **{f"{word} times": float(number) for number, word in enumerate(COUNTING[1:], 2)},
 }
 _RATIO = re.compile(
     r"\b(?:" + "|".join(re.escape(w) for w in sorted(_RATIO_WORDS, key=len, reverse=True)) + r")\b(?![\s-]?hour)",
@@ -50,7 +53,8 @@ _RATIO = re.compile(
 )
 _COMPARING = re.compile(
     r"\b(?:than|compar\w+|versus|vs|against|instead|whereas|while|unlike|relative\s+to|difference|other|next|alternative|runner|saves?|saving"
-    r"|running\s+now|run\s+now|now)\b",
+    r"|running\s+now|run\s+now|now|less|lower|fewer|more|higher|extra|cheaper|dearer|costlier|pricier|cleaner|greener|dirtier"
+    r"|below|above|earlier|later)\b",
     re.IGNORECASE,
 )
 _FORBIDDEN = re.compile(r"https?://|www\.|[<>{}`\x00-\x08\x0b-\x1f\x7f]|\b[0-9a-f]{8}-[0-9a-f]{4}-", re.IGNORECASE)
@@ -63,6 +67,11 @@ _PLAIN_NAMES = frozenset(
     gpu gpus great britain i it january july june kwh march may ml monday mwh national neso november octopus october
     ok pareto pue ram saturday september sunday the thursday tuesday uk united kingdom utc vat wednesday""".split()  # noqa: SIM905
 )
+_OPENERS = frozenset(
+    """although as at because besides both by choosing compared for from if in like moving near only out rather running
+    since starting than though unlike using versus waiting whereas while with""".split()  # noqa: SIM905
+)
+"""Words before a name that are no part of it."""
 _ELSEWHERE = frozenset(
     """america amsterdam australia austria belfast belgium berlin brazil brussels canada chile china copenhagen denmark
     dublin europe finland france frankfurt germany greenland guernsey hamburg helsinki iceland india ireland italy
@@ -105,20 +114,28 @@ def ungrounded(
         return (Ungrounded(text[:40] + "…", f"is longer than {MAX_TEXT_CHARS} characters"),)
     found = [Ungrounded(match[0], "is not allowed in a text") for match in _FORBIDDEN.finditer(text)]
     found += [Ungrounded(span, "repeats the instructions") for span in repeated(text, instructions)]
+    carried: frozenset[str] = frozenset()
     for sentence in _SENTENCE.split(text):
         known = _attributed(sentence, facts, by_region) if by_region else facts
         if others is not None and _COMPARING.search(sentence):
             known = known.merged(others)
+        if known.about:
+            known = replace(known, about=known.about | carried)
+            carried = spoken_of(find_mentions(sentence, known), known)
         for check in _CHECKS:
             found += check(sentence, known)
     return tuple(dict.fromkeys(found))
 
 
 def _attributed(sentence: str, facts: Facts, by_region: Mapping[int, Facts]) -> Facts:
+    """With the facts of the regions that are named, else the first region's, which a sentence may always speak of."""
+    first = next(iter(by_region))
     named = {region for _, regions in find_places(sentence) for region in regions} & by_region.keys()
-    for region in named or {next(iter(by_region))}:
+    about = facts.about | by_region[first].about
+    for region in named or {first}:
         facts = facts.merged(by_region[region])
-    return facts
+        about |= by_region[region].about
+    return replace(facts, about=about)
 
 
 def first_place(text: str) -> tuple[str, frozenset[int]] | None:
@@ -139,9 +156,7 @@ def _runs(text: str) -> dict[str, None]:
 
 def _times(sentence: str, facts: Facts) -> Iterator[Ungrounded]:
     for match, parts in find_parts(sentence, facts.now):
-        if not any(_is_told(parts, instant.astimezone(_zone(parts))) for instant in facts.instants) and not _is_word(
-            match[0]
-        ):
+        if not any(tells(parts, instant) for instant in facts.instants) and not _is_word(match[0]):
             yield Ungrounded(match[0].strip(" ."), "is not a time of these options or of the request")
 
 
@@ -149,62 +164,122 @@ def _is_word(text: str) -> bool:
     return text.strip().lower() in {"may", "march", "sun", "sat", "wed", "mar"}
 
 
-def _zone(parts: TimeParts) -> tzinfo:
-    word = (parts.zone or "").lower()
-    if word == "bst":
-        return timezone(timedelta(hours=1))
-    return UTC if word in {"z", "utc", "gmt"} else UK
-
-
-def _is_told(parts: TimeParts, local: datetime) -> bool:
-    if parts.is_end_of_day:
-        return bool(local.time() == time(0) and (parts.day is None or local.date() == parts.day + timedelta(days=1)))
-    at = parts.clock is None or (local.hour, local.minute) == (parts.clock.hour, parts.clock.minute)
-    return at and (parts.day is None or local.date() == parts.day)
-
-
 def _figures(sentence: str, facts: Facts) -> Iterator[Ungrounded]:
-    taken = [match.span() for match, _ in find_parts(sentence, facts.now)]
-    for amount in find_amounts(sentence):
-        if any(start < amount.end and amount.start < end for start, end in taken):
-            continue
-        if not _is_known(amount, bool(_ABOUT.search(sentence[: amount.start])), facts):
+    for amount in _amounts(sentence, facts):
+        if not _is_known(amount, sentence, facts):
             yield Ungrounded(amount.text.strip(), "is not a figure of these options, the request or a tool result")
 
 
-def _is_known(amount: Amount, is_about: bool, facts: Facts) -> bool:
+def _amounts(sentence: str, facts: Facts) -> list[Amount]:
+    """Those that are no part of a date or time."""
+    taken = [match.span() for match, _ in find_parts(sentence, facts.now)]
+    return [
+        amount
+        for amount in find_amounts(sentence)
+        if not any(start < amount.end and amount.start < end for start, end in taken)
+    ]
+
+
+def _is_known(amount: Amount, sentence: str, facts: Facts) -> bool:
+    """Whether something has that figure, whatever that is, or differs by it, in whichever direction."""
     if amount.quantity == "times":
-        return _is_ratio(amount.value, facts)
-    value = abs(amount.value)
+        pool = {change.by for change in facts.changes if change.quantity == "times"}
+        pool |= {1 / multiple for multiple in pool if multiple}
+        pool |= {abs(1 - multiple) for multiple in pool}
+        return any(_is_multiple(amount.value, multiple) for multiple in pool)
+    differences = {abs(change.by) for change in facts.changes if change.quantity == amount.quantity}
+    return _is_level(amount, sentence, facts) or any(
+        _is_near(abs(amount.value), known, amount, sentence) for known in differences
+    )
+
+
+def _is_level(amount: Amount, sentence: str, facts: Facts) -> bool:
+    pool = set(facts.numbers.get(amount.quantity, ()))
     if amount.quantity is None:
         pool = {number for numbers in facts.numbers.values() for number in numbers}
         pool |= {minutes / 60 for minutes in facts.numbers.get("minutes", ())}
         pool |= _COUNTS | {float(instant.year) for instant in facts.instants}
-    else:
-        pool = facts.numbers.get(amount.quantity, set())
+    return any(_is_near(abs(amount.value), known, amount, sentence) for known in pool)
+
+
+def _is_near(value: float, known: float, amount: Amount, sentence: str) -> bool:
     slack = 0.5 * amount.resolution * (1 + 1e-9)
-    return any(abs(value - known) <= max(slack, _ABOUT_SHARE * known if is_about else 0.0) for known in pool)
+    is_about = bool(_ABOUT.search(sentence[: amount.start]))
+    return abs(value - known) <= max(slack, _ABOUT_SHARE * abs(known) if is_about else 0.0)
+
+
+def _is_multiple(value: float, known: float) -> bool:
+    return abs(value - known) <= _RATIO_SHARE * known
 
 
 def _spans(sentence: str, facts: Facts) -> Iterator[Ungrounded]:
-    for match, span in find_spans(sentence):
-        if match["number"][0].isdigit() or match["number"].lower() in {"a", "an"}:
-            continue
-        minutes = span.total_seconds() / 60
-        if not any(abs(minutes - known) <= 0.5 for known in facts.numbers.get("minutes", ())):
-            yield Ungrounded(match[0], "is not a duration of these options or of the request")
+    for amount in _spelled_spans(sentence):
+        if not _is_known(amount, sentence, facts):
+            yield Ungrounded(amount.text, "is not a duration of these options or of the request")
+
+
+def _spelled_spans(sentence: str) -> list[Amount]:
+    """ "Seven hours", which no digit tells."""
+    return [
+        Amount(match[0], match.start(), match.end(), span.total_seconds() / 60, "minutes", 1.0)
+        for match, span in find_spans(sentence)
+        if not match["number"][0].isdigit() and match["number"].lower() not in {"a", "an"}
+    ]
 
 
 def _ratios(sentence: str, facts: Facts) -> Iterator[Ungrounded]:
-    for match in _RATIO.finditer(sentence):
-        if not _is_ratio(_RATIO_WORDS[match[0].lower()], facts):
-            yield Ungrounded(match[0], "is not how these options compare")
+    for amount in _spelled_multiples(sentence):
+        if not _is_known(amount, sentence, facts):
+            yield Ungrounded(amount.text, "is not how these options compare")
 
 
-def _is_ratio(value: float, facts: Facts) -> bool:
-    pool = facts.ratios | {1 / ratio for ratio in facts.ratios if ratio}
-    pool |= {abs(1 - ratio) for ratio in facts.ratios}
-    return any(abs(value - ratio) <= _RATIO_SHARE * ratio for ratio in pool)
+def _spelled_multiples(sentence: str) -> list[Amount]:
+    return [
+        Amount(match[0], match.start(), match.end(), _RATIO_WORDS[match[0].lower()], "times", 1.0)
+        for match in _RATIO.finditer(sentence)
+    ]
+
+
+def _directions(sentence: str, facts: Facts) -> Iterator[Ungrounded]:
+    """Differences that exist, but not in the direction or of the thing that is said."""
+    mentions = find_mentions(sentence, facts)
+    amounts = [*_amounts(sentence, facts), *_spelled_spans(sentence), *_spelled_multiples(sentence)]
+    for claim in find_claims(sentence, sorted(amounts, key=lambda amount: amount.start)):
+        compared = sides(mentions, claim.start, facts.about)
+        if claim.figure is None:
+            if _contradicts(claim, compared, facts):
+                yield Ungrounded(claim.word, "is the wrong way round: these options differ in the other direction")
+        elif _is_known(claim.figure, sentence, facts) and not _holds(claim, claim.figure, compared, sentence, facts):
+            span = claim.figure.text.strip()
+            yield Ungrounded(span, f"is no difference of these options in that direction and of that ({claim.word!r})")
+
+
+def _holds(claim: Claim, figure: Amount, compared: Sides, sentence: str, facts: Facts) -> bool:
+    if not claim.is_firm and _is_level(figure, sentence, facts):
+        return True
+    known = [change for change in facts.changes if change.quantity == figure.quantity and compared.fits(change)]
+    return any(
+        _is_multiple(claim.target(sign), change.by)
+        if figure.quantity == "times"
+        else _is_near(claim.target(sign), change.by, figure, sentence)
+        for measure, sign in claim.meanings
+        for change in known
+        if measure in {None, change.measure}
+    )
+
+
+def _contradicts(claim: Claim, compared: Sides, facts: Facts) -> bool:
+    """Without a figure: in a text about an option, both sides are told, and their difference is never that way."""
+    if not facts.about or compared.of is None or compared.than is None:
+        return False
+    known = [
+        change.by * sign
+        for change in facts.changes
+        if change.quantity != "times" and None not in {change.of, change.than} and compared.fits(change)
+        for measure, sign in claim.meanings
+        if measure == change.measure
+    ]
+    return bool(known) and max(known) <= 0
 
 
 def _places(sentence: str, facts: Facts) -> Iterator[Ungrounded]:
@@ -220,7 +295,8 @@ def _names(sentence: str, facts: Facts) -> Iterator[Ungrounded]:
         word = match[0].lower()
         if any(start <= match.start() < end for start, end in places) or word in facts.words:
             continue
-        is_opening = _OPENING.search(sentence[: match.start()]) and not _NAME.match(sentence[match.end() :].lstrip())
+        is_alone = word in _OPENERS or not _NAME.match(sentence[match.end() :].lstrip())
+        is_opening = is_alone and _OPENING.search(sentence[: match.start()])
         if word in _ELSEWHERE or (word not in _PLAIN_NAMES and word not in calendar and not is_opening):
             yield Ungrounded(match[0], "is a name that nothing here has")
 
@@ -236,6 +312,7 @@ _CHECKS: tuple[Callable[[str, Facts], Iterator[Ungrounded]], ...] = (
     _figures,
     _spans,
     _ratios,
+    _directions,
     _places,
     _names,
     _ids,

@@ -103,15 +103,16 @@ def _conclude(answer: HeadAnswer, state: LoopState, model: str, is_last: bool) -
     compared = comparison_answer(state["problem"], state["market"], [option.option_id for option in options])
     told = placements(compared["options"] if isinstance(compared, dict) else [])
     base, own = _facts(state, pool, options, compared)
+    others = _others(base, own, pool, options)
     answers = {choice.option_id: choice for choice in answer.choices}
     faults = _rank_faults(ids, pool)
     choices: list[RankedChoice] = []
     for placement in told:
         choice = answers.get(placement.option_id)
-        spans = _spans(choice.reasoning, base, own, placement.option_id) if choice else ()
+        spans = _spans(choice.reasoning, base.merged(own[placement.option_id]), others) if choice else ()
         faults += [f"reasoning of {placement.option_id}: {span}" for span in spans]
         choices.append(_ranked(choice if not spans else None, placement, told))
-    spans = _summary_spans(answer.decision_summary, base, own, options)
+    spans = _summary_spans(answer.decision_summary, base, own, others, options)
     faults += [f"decision_summary: {span}" for span in spans]
     if faults and not is_last:
         raise InvalidAnswerError(faults)
@@ -163,26 +164,39 @@ def _facts(
     entries = compared["options"] if isinstance(compared, dict) else []
     own: dict[str, Facts] = {}
     for option, entry in zip(options, entries if isinstance(entries, list) else [], strict=True):
-        facts = own[option.option_id] = Facts(now=problem.now)
+        about = {option.option_id, *(["now"] if pool.is_now(option) else [])}
+        facts = own[option.option_id] = Facts(now=problem.now, about=frozenset(about))
         facts.add_option(option)
         facts.add_json(entry)
         facts.add_comparisons([option, pool.now] if pool.now is not None else options)
-        for limit, reached in ((limits.latest_finish, option.end), (limits.latest_start, option.start)):
-            if limit is not None:
-                facts.add_number((limit - reached).total_seconds() / 60, "minutes")
+        if limits.latest_finish is not None:
+            facts.add_delay("end", option.end - limits.latest_finish, option.option_id, None)
+        if limits.latest_start is not None:
+            facts.add_delay("start", option.start - limits.latest_start, option.option_id, None)
     if pool.now is not None:
         own["now"] = Facts(now=problem.now)
         own["now"].add_option(pool.now)
     return base, own
 
 
-def _summary_spans(text: str, base: Facts, own: dict[str, Facts], options: Sequence[Option]) -> tuple[Ungrounded, ...]:
+def _others(base: Facts, own: dict[str, Facts], pool: Pool, options: Sequence[Option]) -> Facts:
+    """What a sentence that compares may say besides."""
+    others = base
+    for facts in own.values():
+        others = others.merged(facts)
+    others.add_comparisons([*options, *([pool.now] if pool.now is not None else [])])
+    return others
+
+
+def _summary_spans(
+    text: str, base: Facts, own: dict[str, Facts], others: Facts, options: Sequence[Option]
+) -> tuple[Ungrounded, ...]:
     """The first place is where it runs; figures beside a place are that place's, and else the winner's."""
     by_region: dict[int, Facts] = {}
     for option in options:
         region, facts = option.asset.region, own[option.option_id]
         by_region[region] = by_region[region].merged(facts) if region in by_region else facts
-    spans = ungrounded(text, base, _all(base, own), by_region=by_region, instructions=PROMPT)
+    spans = ungrounded(text, base, others, by_region=by_region, instructions=PROMPT)
     first = first_place(text)
     if first is not None and options[0].asset.region not in first[1]:
         where = region_name(options[0].asset.region)
@@ -190,11 +204,5 @@ def _summary_spans(text: str, base: Facts, own: dict[str, Facts], options: Seque
     return spans
 
 
-def _spans(text: str, base: Facts, own: dict[str, Facts], option_id: str) -> tuple[Ungrounded, ...]:
-    return ungrounded(text, base.merged(own[option_id]), _all(base, own), instructions=PROMPT)
-
-
-def _all(base: Facts, own: dict[str, Facts]) -> Facts:
-    for facts in own.values():
-        base = base.merged(facts)
-    return base
+def _spans(text: str, facts: Facts, others: Facts) -> tuple[Ungrounded, ...]:
+    return ungrounded(text, facts, others, instructions=PROMPT)

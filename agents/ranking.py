@@ -21,7 +21,7 @@ class Pool:
         self._min_saving = problem.min_saving
         known = (*energy_candidates(problem, market), *compute_candidates(problem, market))
         by_id = {option.option_id: option for option in known}
-        ids = [*option_ids, *(option.option_id for option in known if self._is_now(option))]
+        ids = [*option_ids, *(option.option_id for option in known if self.is_now(option))]
         self.by_id = {option_id: by_id[option_id] for option_id in dict.fromkeys(ids)}
         self.options = tuple(self.by_id.values())
 
@@ -29,7 +29,7 @@ class Pool:
     def winner(self) -> Option:
         """The exact optimum; running now where that is feasible and the optimum does not save enough to shift."""
         best = min(self.options, key=lambda option: option.objective_gbp)
-        current = next((option for option in self.options if self._is_now(option)), None)
+        current = next((option for option in self.options if self.is_now(option)), None)
         if self.now is None or current is None or worth_shifting(best, self.now, self._min_saving):
             return best
         return current
@@ -37,8 +37,8 @@ class Pool:
     def is_worse(self, option: Option) -> bool:
         """Whether the option must not stand first, being worse than the winner by more than arithmetic noise."""
         winner = self.winner
-        if self._is_now(winner):
-            return not self._is_now(option)
+        if self.is_now(winner):
+            return not self.is_now(option)
         return option.objective_gbp - winner.objective_gbp > NOISE_GBP
 
     def settled(self, chosen: Sequence[str]) -> list[Option]:
@@ -56,7 +56,8 @@ class Pool:
                 settled.append(option)
         return [settled[0], *sorted(settled[1:], key=lambda option: option.objective_gbp)]
 
-    def _is_now(self, option: Option) -> bool:
+    def is_now(self, option: Option) -> bool:
+        """Whether the option is the same as running now."""
         return self.now is not None and option.asset == self.now.asset and option.segments == self.now.segments
 
 

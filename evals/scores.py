@@ -316,4 +316,5 @@ def _known(outcome: Outcome) -> Facts:
         facts.add_region(asset.region)
         facts.add_name(asset.name)
     facts.add_json({"age_hours": (market.carbon.age_seconds or 0) / 3600, "coverage_pct": 100 * market.carbon.coverage})
+    facts.sides.clear()  # of whom a sentence speaks is the agents' reading; here the options of any pair will do
     return facts

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -43,8 +43,8 @@ _POINT = re.compile(
     + rf"|(?:\b(?:{_DAY})\b)".replace("(?P<", "(?P<c_"),
     re.IGNORECASE,
 )
-_COUNTING = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-_NUMBER_WORDS = {word: number for number, word in enumerate(_COUNTING, 1)} | {
+COUNTING = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_NUMBER_WORDS = {word: number for number, word in enumerate(COUNTING, 1)} | {
     "an": 1,
     "a": 1,
     "half an": 0.5,
@@ -85,6 +85,17 @@ def find_parts(text: str, now: datetime) -> Iterator[tuple[re.Match[str], TimePa
         parts = read_parts(match, now)
         if parts is not None:
             yield match, parts
+
+
+def tells(parts: TimeParts, instant: datetime) -> bool:
+    """Whether the expression can mean that instant. UK time where it names no zone."""
+    word = (parts.zone or "").lower()
+    zone: tzinfo = timezone(timedelta(hours=1)) if word == "bst" else UTC if word in {"z", "utc", "gmt"} else UK
+    local = instant.astimezone(zone)
+    if parts.is_end_of_day:
+        return bool(local.time() == time(0) and (parts.day is None or local.date() == parts.day + timedelta(days=1)))
+    at = parts.clock is None or (local.hour, local.minute) == (parts.clock.hour, parts.clock.minute)
+    return at and (parts.day is None or local.date() == parts.day)
 
 
 def find_spans(text: str) -> Iterator[tuple[re.Match[str], timedelta]]:

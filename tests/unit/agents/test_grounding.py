@@ -22,7 +22,7 @@ def option(name: str, region: int, hour: int, **figures: float) -> Option:
         "objective_gbp": 4.6,
     }
     return Option(
-        option_id="e1",
+        option_id=f"e{region}",
         source="energy",
         asset=Asset(asset_id=None, name=name, region=region, pue=1.2),
         segments=(Segment(start=start, end=end),),
@@ -30,6 +30,7 @@ def option(name: str, region: int, hour: int, **figures: float) -> Option:
     )
 
 
+# Their ids are e2 and e13.
 ONE = option("Sample DC Edinburgh", 2, 1)
 OTHER = option(
     "Sample DC London Docklands",
@@ -70,7 +71,7 @@ def facts() -> Facts:
         "Compared with running now it is twice as cheap.",
         "Two hours at Sample DC Edinburgh in South Scotland.",
         "This is the first of 3 options.",
-        "Option e1 is the cleanest that NESO and Octopus figures show for Great Britain.",
+        "Option e2 is the cleanest that NESO and Octopus figures show for Great Britain.",
         "Carbon stays low because wind and hydro are strong.",
         "",
     ],
