@@ -8,6 +8,7 @@ import pytest
 
 from agents import compute, confirm, energy, grounding, head, loop, ranking, replies, tighten
 from agents.reading.wishes import Wish
+from agents.sides import Sides
 from evals.misbehaviour import MISBEHAVIOUR
 from evals.suites import Result, live
 from tools.placement import Problem
@@ -108,6 +109,15 @@ MUTATIONS = (
     Mutation("times", _without_check("_times"), "invented date", "grounding"),
     Mutation("places", _without_check("_places"), "invented region", "grounding"),
     Mutation("names", _without_check("_names"), "invented asset", "grounding"),
+    Mutation("directions", _without_check("_directions"), "saving the wrong way round, stubborn", "own words"),
+    Mutation("directions without figures", _without_check("_directions"), "dearer without a figure", "own words"),
+    Mutation("what differs", _without_check("_directions"), "saving of another thing", "own words"),
+    Mutation(
+        "who is compared",
+        _patch(grounding, "sides", lambda *_: Sides(None, None)),
+        "running now called cleaner",
+        "own words",
+    ),
     Mutation("own figures only", _patch(head, "_spans", _nothing), "another option's figures", "own words"),
     Mutation("where it runs", _patch(head, "first_place", lambda _text: None), "winner in another place", "own words"),
     Mutation(
