@@ -166,6 +166,8 @@ class ClaimLoop:
         self._log.info(f"Found {len(claims)} queued workload(s)")
         for claim in claims:
             self._begin(claim)
+        if self._has_more and self.free:  # runs have ended while this claim was under way
+            self._nudge.set()
 
     async def _claim_once(self, limit: int) -> list[Claim]:
         options = self._options

@@ -135,7 +135,9 @@ async def takeover(bench: Bench) -> str:
 
 
 async def _one_takeover(folder: Path, lease: int, seed: int) -> list[float]:
-    async with open_arena(folder, pollers=2, lease_seconds=lease, max_attempts=5, mutation=None) as arena:
+    async with open_arena(
+        folder, pollers=2, lease_seconds=lease, max_attempts=5, mutation=None, supabase=False
+    ) as arena:
         first, second = arena.seats
         first.pid = await arena.start_poller(first, poll_interval_seconds=10)
         await arena.insert(make_ids(Random(seed), 4))

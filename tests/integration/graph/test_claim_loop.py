@@ -70,6 +70,40 @@ async def test_a_place_that_becomes_free_is_taken_before_the_others_are_done(rig
         gate.go_on.set()
 
 
+async def test_a_place_that_becomes_free_during_a_claim_is_taken_at_once(
+    rig: Rig, store: RpcStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody nudges a loop that is claiming: it has to see for itself that there is more room by then."""
+    original, gate, has_ended = RpcStore.claim, Gate(), asyncio.Event()
+    calls = turns = 0
+
+    async def claim(self: RpcStore, **arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        claims = await original(self, **arguments)
+        if calls == 2:  # for the place of the first run; the second run ends before the reply arrives
+            gate.go_on.set()
+            await asyncio.wait_for(has_ended.wait(), 15)
+        return claims
+
+    async def work(state: object) -> Mapping[str, Any]:
+        nonlocal turns
+        turns += 1
+        if turns == 2:
+            await gate(state)
+            asyncio.get_running_loop().call_later(0.1, has_ended.set)
+        elif turns > 2:
+            await third_and_fourth.wait()
+        return {"steps": ["work"]}
+
+    third_and_fourth = asyncio.Barrier(2)
+    monkeypatch.setattr(RpcStore, "claim", claim)
+    await submit(store, 4)
+    async with rig.running(chain(work=work), concurrency=2, poll_interval_seconds=3600) as loop:
+        await rig.log.seen("updated with agent recommendations", times=4)
+        loop.stop()
+
+
 class LocksItsRow:
     """A node after which the outcome of its run waits on its way into the table, for the end of a transaction."""
 
