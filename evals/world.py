@@ -58,7 +58,7 @@ class EvalPlaces:
         )
         return named if self.sites is None else named[-self.sites :]
 
-    async def reserve(self, workload_id: UUID, commitments: Sequence[Commitment]) -> bool:
+    async def reserve(self, workload_id: UUID, commitments: Sequence[Commitment], *, token: int | None) -> bool:
         """A case has one workload: nobody else decides meanwhile."""
         return True
 

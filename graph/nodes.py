@@ -4,6 +4,8 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Literal, NotRequired, TypedDict
 
+from langchain_core.runnables import RunnableConfig
+
 from agents.brief import problem_from
 from agents.reading.wishes import read_wishes
 from agents.request import request_text
@@ -43,7 +45,7 @@ class Prepare:
         self._one_at_a_time = asyncio.Lock()
         """Runs of one process would only snatch the power from each other."""
 
-    async def __call__(self, state: GraphInput) -> Prepared:
+    async def __call__(self, state: GraphInput, config: RunnableConfig) -> Prepared:
         """Raises `InvalidWorkload` or `Infeasible` before a model is asked, where no wish in the text can help;
         `PowerTaken` where other processes are quicker, time and again."""
         workload = parse_workload(state["row"])
@@ -62,9 +64,15 @@ class Prepare:
                     wanted = commitments_of(problem, placed)
                 else:
                     wanted = commitments_of(problem, optimum(_most_favourable(problem, workload), market))
-                if await self._places.reserve(workload.id, wanted):
+                if await self._places.reserve(workload.id, wanted, token=_token(config)):
                     return prepared
         raise PowerTaken
+
+
+def _token(config: RunnableConfig) -> int | None:
+    """Of the lease under which the run goes; the development server has none."""
+    token = config.get("metadata", {}).get("token")
+    return token if isinstance(token, int) else None
 
 
 def after_prepare(state: State) -> Literal["compute", "__end__"]:
@@ -85,9 +93,10 @@ class Conclude:
     def __init__(self, places: Places) -> None:
         self._places = places
 
-    async def __call__(self, state: AgentsState) -> GraphOutput:
+    async def __call__(self, state: AgentsState, config: RunnableConfig) -> GraphOutput:
         problem, market = state["problem"], state["market"]
         winner = option_by_id(problem, market, state["decision"].choices[0].option_id)
-        if not await self._places.reserve(state["workload"].id, commitments_of(problem, winner)):
+        wanted = commitments_of(problem, winner)
+        if not await self._places.reserve(state["workload"].id, wanted, token=_token(config)):
             raise PowerTaken
         return {"recommendation": recommend(state)}

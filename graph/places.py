@@ -28,10 +28,11 @@ class Places(Protocol):
         """What is promised between two times to workloads other than `besides`, or reserved for them."""
         ...
 
-    async def reserve(self, workload_id: UUID, commitments: Sequence[Commitment]) -> bool:
+    async def reserve(self, workload_id: UUID, commitments: Sequence[Commitment], *, token: int | None) -> bool:
         """What this workload will probably be given, or has been, for runs that decide meanwhile to see.
 
-        False where others have taken the power since `commitments` was asked.
+        `token`: of the run's lease; None, and nothing is kept, where it has none. False where others have taken the
+        power since `commitments` was asked. Raises `LeaseLost`.
         """
         ...
 
@@ -77,8 +78,9 @@ class StorePlaces:
         rows = await self._store.commitments(start, end)
         return tuple(Commitment.model_validate(row) for row in rows if row["workload_id"] != str(besides))
 
-    async def reserve(self, workload_id: UUID, commitments: Sequence[Commitment]) -> bool:
-        return await self._store.reserve(workload_id, [one.model_dump(mode="json") for one in commitments])
+    async def reserve(self, workload_id: UUID, commitments: Sequence[Commitment], *, token: int | None) -> bool:
+        windows = [one.model_dump(mode="json") for one in commitments]
+        return await self._store.reserve(workload_id, windows, token=token)
 
 
 def asset_from(row: Row) -> Asset | None:

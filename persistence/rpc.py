@@ -118,8 +118,7 @@ class RpcStore:
     async def new_thread(self, lease: Lease) -> Lease:
         thread = await self.call("start_new_thread", {"p_id": str(lease.workload_id), "p_token": lease.token})
         if thread is None:
-            msg = f"The lease of workload {lease.workload_id} (token {lease.token}) is held by somebody else now."
-            raise LeaseLost(msg)
+            raise _lost(lease.workload_id, lease.token)
         return Lease(
             workload_id=lease.workload_id,
             thread_id=UUID(str(thread)),
@@ -155,9 +154,12 @@ class RpcStore:
         arguments: dict[str, JsonValue] = {"p_start": start.isoformat(), "p_end": end.isoformat()}
         return _rows(await self.call("power_commitments", arguments))
 
-    async def reserve(self, workload_id: UUID, windows: Sequence[Row]) -> bool:
+    async def reserve(self, workload_id: UUID, windows: Sequence[Row], *, token: int | None) -> bool:
         items: list[JsonValue] = [dict(window) for window in windows]
-        return await self.call("reserve_power", {"p_workload": str(workload_id), "p_items": items}) is True
+        answer = await self.call("reserve_power", {"p_workload": str(workload_id), "p_token": token, "p_items": items})
+        if answer == "lost":
+            raise _lost(workload_id, token)
+        return answer == "reserved"
 
     async def status(self) -> Row:
         return cast("Row", await self.call("queue_status", {}))
@@ -204,6 +206,10 @@ def _mended(value: JsonValue) -> JsonValue:
     if isinstance(value, list):
         return [_mended(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _lost(workload_id: UUID, token: int | None) -> LeaseLost:
+    return LeaseLost(f"The lease of workload {workload_id} (token {token}) is held by somebody else now.")
 
 
 def _worth_sending_again(error: BaseException) -> bool:

@@ -97,10 +97,11 @@ class Store(Protocol):
         """
         ...
 
-    async def reserve(self, workload_id: UUID, windows: Sequence[Row]) -> bool:
-        """`asset_id, start, end, power_kw` per window, kept with the workload's lease in place of what it had.
+    async def reserve(self, workload_id: UUID, windows: Sequence[Row], *, token: int | None) -> bool:
+        """`asset_id, start, end, power_kw` per window, kept with the lease that has this token in place of what it had.
 
-        False, and nothing changed, where others have been promised too much of a site's rated power meanwhile.
+        False, and nothing changed, where others have been promised too much of a site's rated power meanwhile. Raises
+        `LeaseLost`. Without a token only the answer counts.
         """
         ...
 

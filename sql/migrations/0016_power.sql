@@ -51,10 +51,10 @@ as $$
     from agent.power_promises(p_start, p_end) as p
 $$;
 
--- p_items: [{asset_id, start, end, power_kw}], in place of what this workload had reserved. False: by now so much is
--- promised to others that it would not fit; then nothing changes. One caller at a time per site. Without a lease (the
--- graph runs under `langgraph dev`) it only says whether it would fit.
-create or replace function public.reserve_power(p_workload uuid, p_items jsonb)
+-- p_items: [{asset_id, start, end, power_kw}], in place of what this lease had reserved. Returns reserved; taken: by now
+-- so much is promised to others that it would not fit, and nothing changes; lost: the lease is somebody else's. One
+-- caller at a time per site. Without a token (the graph runs under `langgraph dev`) it only says whether it would fit.
+create or replace function public.reserve_power(p_workload uuid, p_token bigint, p_items jsonb)
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -89,17 +89,23 @@ begin
             where o.asset_id = m.asset_id and o.starts <= t.at and o.ends > t.at
         ) > a.rated_power_kw + 0.001  -- promises are written with four decimals
     ) then
-        return to_jsonb(false);
+        return to_jsonb('taken'::text);
     end if;
-    update agent.leases as l set reserved = p_items where l.workload_id = p_workload;
-    return to_jsonb(true);
+    if p_token is not null then
+        update agent.leases as l set reserved = p_items
+        where l.workload_id = p_workload and l.token = p_token and l.owner is not null;
+        if not found then
+            return to_jsonb('lost'::text);
+        end if;
+    end if;
+    return to_jsonb('reserved'::text);
 end
 $$;
 
 select agent.only_service_role(array[
     'agent.power_promises(timestamptz, timestamptz)',
     'public.power_commitments(timestamptz, timestamptz)',
-    'public.reserve_power(uuid, jsonb)'
+    'public.reserve_power(uuid, bigint, jsonb)'
 ]);
 
 notify pgrst, 'reload schema';

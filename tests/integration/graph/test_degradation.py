@@ -25,7 +25,7 @@ class FourteenSites(Places):
     async def assets(self):
         return tuple(asset_of(region, name=f"site {region}", cpu_cores=64, memory_gb=256) for region in REGION_IDS)
 
-    async def reserve(self, workload_id, commitments):
+    async def reserve(self, workload_id, commitments, *, token):
         return True
 
     async def commitments(self, start, end, *, besides):

@@ -32,19 +32,19 @@ SOUTH_WALES = 7
 class Rival(StorePlaces):
     """Before each reservation that is numbered in `at`, another workload gets the power of its windows."""
 
-    def __init__(self, store: RpcStore, workload_id: UUID, *, at: Sequence[int]) -> None:
+    def __init__(self, store: RpcStore, claim: Claim, *, at: Sequence[int]) -> None:
         super().__init__(store)
-        self._rival_store, self._workload_id, self._at = store, workload_id, at
+        self._rival_store, self._lease, self._at = store, claim.lease, at
         self.wanted: list[tuple[Commitment, ...]] = []
         self._got: list[Commitment] = []
 
-    async def reserve(self, workload_id: UUID, commitments: Sequence[Commitment]) -> bool:
+    async def reserve(self, workload_id: UUID, commitments: Sequence[Commitment], *, token: int | None) -> bool:
         self.wanted.append(tuple(commitments))
         if len(self.wanted) in self._at:
             self._got += [one.model_copy(update={"power_kw": RATED_KW}) for one in commitments]
             windows = [one.model_dump(mode="json") for one in self._got]
-            assert await self._rival_store.reserve(self._workload_id, windows)
-        return await super().reserve(workload_id, commitments)
+            assert await self._rival_store.reserve(self._lease.workload_id, windows, token=self._lease.token)
+        return await super().reserve(workload_id, commitments, token=token)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ async def test_a_plan_that_others_were_quicker_with_is_made_again_before_a_model
     claims: tuple[Claim, Claim], store: RpcStore, pool: Pool
 ) -> None:
     mine, rival = claims
-    places = Rival(store, rival.lease.workload_id, at=[1, 2])
+    places = Rival(store, rival, at=[1, 2])
     report = await run(mine, places, store, pool)
     assert isinstance(report.outcome, Recommended)
     assert report.lease.thread_id == mine.lease.thread_id
@@ -106,7 +106,7 @@ async def test_a_result_whose_power_is_gone_is_planned_anew_on_a_new_thread(
     claims: tuple[Claim, Claim], store: RpcStore, pool: Pool
 ) -> None:
     mine, rival = claims
-    places = Rival(store, rival.lease.workload_id, at=[2])
+    places = Rival(store, rival, at=[2])
     report = await run(mine, places, store, pool)
     assert isinstance(report.outcome, Recommended)
     assert report.lease.thread_id != mine.lease.thread_id
@@ -120,7 +120,7 @@ async def test_one_that_is_beaten_again_is_tried_later(
     claims: tuple[Claim, Claim], store: RpcStore, pool: Pool
 ) -> None:
     mine, rival = claims
-    report = await run(mine, Rival(store, rival.lease.workload_id, at=[2, 4]), store, pool)
+    report = await run(mine, Rival(store, rival, at=[2, 4]), store, pool)
     assert isinstance(report.outcome, Retry)
     assert "power of the chosen site" in report.outcome.error
 
@@ -132,5 +132,6 @@ async def test_what_is_reserved_cannot_be_taken(claims: tuple[Claim, Claim], sto
     assert isinstance(report.outcome, Recommended)
     (option, *_) = report.outcome.recommendation.options
     window = {"asset_id": str(option.asset_id), "start": option.start.isoformat(), "end": option.end.isoformat()}
-    assert not await store.reserve(rival.lease.workload_id, [{**window, "power_kw": RATED_KW - 1}])
-    assert await store.reserve(rival.lease.workload_id, [{**window, "power_kw": 1}])
+    for power_kw, fits in ((RATED_KW - 1, False), (1, True)):
+        windows = [{**window, "power_kw": power_kw}]
+        assert await store.reserve(rival.lease.workload_id, windows, token=rival.lease.token) is fits

@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from persistence.errors import LeaseLost
 from persistence.rpc import RpcStore
-from persistence.store import Claim, Row
+from persistence.store import Claim, Lease, Row
 
 pytestmark = pytest.mark.anyio
 
@@ -29,26 +30,33 @@ def window(asset: UUID, start: float, end: float, power_kw: float) -> Row:
     return {"asset_id": str(asset), "start": starts.isoformat(), "end": ends.isoformat(), "power_kw": power_kw}
 
 
+async def leases(db: Any, claim: Claimer, count: int) -> list[Lease]:
+    for _ in range(count):
+        await db.insert()
+    return [claimed.lease for claimed in await claim(limit=count)]
+
+
+async def reserve(store: RpcStore, lease: Lease, *windows: Row) -> bool:
+    return await store.reserve(lease.workload_id, windows, token=lease.token)
+
+
 async def seen(store: RpcStore) -> set[tuple[str, float]]:
     rows = await store.commitments(NOON - timedelta(days=1), NOON + timedelta(days=1))
     return {(str(row["workload_id"]), row["power_kw"]) for row in rows}
 
 
 @pytest.fixture
-async def two(db: Any, claim: Claimer) -> tuple[UUID, UUID]:
-    await db.insert()
-    await db.insert()
-    first, second = await claim(limit=2)
-    return first.lease.workload_id, second.lease.workload_id
+async def two(db: Any, claim: Claimer) -> list[Lease]:
+    return await leases(db, claim, 2)
 
 
-async def test_a_reservation_is_seen_and_replaced(db: Any, store: RpcStore, two: tuple[UUID, UUID]) -> None:
+async def test_a_reservation_is_seen_and_replaced(db: Any, store: RpcStore, two: list[Lease]) -> None:
     asset, (mine, _) = await site(db), two
-    assert await store.reserve(mine, [window(asset, 0, 1, 4), window(asset, 3, 4, 4)])
-    assert await seen(store) == {(str(mine), 4)}
+    assert await reserve(store, mine, window(asset, 0, 1, 4), window(asset, 3, 4, 4))
+    assert await seen(store) == {(str(mine.workload_id), 4)}
     assert len(await store.commitments(NOON + timedelta(hours=1), NOON + timedelta(hours=9))) == 1
-    assert await store.reserve(mine, [window(asset, 0, 1, 7)])
-    assert await seen(store) == {(str(mine), 7)}
+    assert await reserve(store, mine, window(asset, 0, 1, 7))
+    assert await seen(store) == {(str(mine.workload_id), 7)}
 
 
 @pytest.mark.parametrize(
@@ -64,63 +72,69 @@ async def test_a_reservation_is_seen_and_replaced(db: Any, store: RpcStore, two:
     ],
 )
 async def test_what_does_not_fit_beside_others_is_refused(
-    db: Any, store: RpcStore, two: tuple[UUID, UUID], start: float, end: float, power_kw: float, fits: bool
+    db: Any, store: RpcStore, two: list[Lease], start: float, end: float, power_kw: float, fits: bool
 ) -> None:
     asset, (mine, other) = await site(db), two
-    assert await store.reserve(other, [window(asset, 0, 2, 6)])
-    assert await store.reserve(mine, [window(asset, start, end, power_kw)]) is fits
-    assert await seen(store) == {(str(other), 6)} | ({(str(mine), power_kw)} if fits else set())
+    assert await reserve(store, other, window(asset, 0, 2, 6))
+    assert await reserve(store, mine, window(asset, start, end, power_kw)) is fits
+    assert await seen(store) == {(str(other.workload_id), 6)} | ({(str(mine.workload_id), power_kw)} if fits else set())
 
 
 async def test_the_peak_counts_wherever_within_the_window_it_is(db: Any, store: RpcStore, claim: Claimer) -> None:
     asset = await site(db)
-    for _ in range(4):
-        await db.insert()
-    one, two, three, mine = [claimed.lease.workload_id for claimed in await claim(limit=4)]
-    assert await store.reserve(one, [window(asset, 0, 2, 3)])
-    assert await store.reserve(two, [window(asset, 1, 3, 3)])
-    assert await store.reserve(three, [window(asset, 2, 4, 4)])
-    assert await store.reserve(mine, [window(asset, 0, 1, 7)])
-    assert not await store.reserve(mine, [window(asset, 0, 4, 4)])
-    assert not await store.reserve(mine, [window(asset, 0, 0.5, 7), window(asset, 2.5, 3.5, 3.5)])
-    assert await store.reserve(mine, [window(asset, 0, 4, 3)])
+    one, two, three, mine = await leases(db, claim, 4)
+    assert await reserve(store, one, window(asset, 0, 2, 3))
+    assert await reserve(store, two, window(asset, 1, 3, 3))
+    assert await reserve(store, three, window(asset, 2, 4, 4))
+    assert await reserve(store, mine, window(asset, 0, 1, 7))
+    assert not await reserve(store, mine, window(asset, 0, 4, 4))
+    assert not await reserve(store, mine, window(asset, 0, 0.5, 7), window(asset, 2.5, 3.5, 3.5))
+    assert await reserve(store, mine, window(asset, 0, 4, 3))
 
 
-async def test_written_promises_count_and_a_refusal_changes_nothing(
-    db: Any, store: RpcStore, two: tuple[UUID, UUID]
-) -> None:
+async def test_written_promises_count_and_a_refusal_changes_nothing(db: Any, store: RpcStore, two: list[Lease]) -> None:
     asset, (mine, _) = await site(db), two
     await db.insert(
         status="queued", agent_status="completed", recommended_asset_id=asset,
         recommended_time_window_start=NOON, recommended_time_window_end=NOON + timedelta(hours=2),
         metadata='{"provenance": {"power_kw": 8}}',
     )  # fmt: skip
-    assert await store.reserve(mine, [window(asset, 2, 3, 5)])
+    assert await reserve(store, mine, window(asset, 2, 3, 5))
     before = await seen(store)
-    assert not await store.reserve(mine, [window(asset, 1, 3, 5)])
+    assert not await reserve(store, mine, window(asset, 1, 3, 5))
     assert await seen(store) == before
 
 
-async def test_sites_without_a_rating_hold_any_amount(db: Any, store: RpcStore, two: tuple[UUID, UUID]) -> None:
+async def test_sites_without_a_rating_hold_any_amount(db: Any, store: RpcStore, two: list[Lease]) -> None:
     asset = await site(db, None)
-    assert [await store.reserve(one, [window(asset, 0, 1, 1e6)]) for one in two] == [True, True]
+    assert [await reserve(store, one, window(asset, 0, 1, 1e6)) for one in two] == [True, True]
 
 
-async def test_whoever_has_no_lease_reserves_nothing(db: Any, store: RpcStore) -> None:
+async def test_without_a_token_it_only_says_whether_it_would_fit(db: Any, store: RpcStore, two: list[Lease]) -> None:
     asset = await site(db)
-    assert await store.reserve(uuid4(), [window(asset, 0, 1, 4)])
-    assert not await store.reserve(uuid4(), [window(asset, 0, 1, 11)])
-    assert await store.reserve(uuid4(), [])
+    assert await store.reserve(two[0].workload_id, [window(asset, 0, 1, 4)], token=None)
+    assert not await store.reserve(two[0].workload_id, [window(asset, 0, 1, 11)], token=None)
+    assert await store.reserve(uuid4(), [], token=None)
     assert await seen(store) == set()
+
+
+async def test_a_lost_lease_reserves_nothing(db: Any, store: RpcStore, claim: Claimer) -> None:
+    asset = await site(db)
+    (former,) = await leases(db, claim, 1)
+    await db.run_out(former.workload_id)
+    (claimed,) = await claim(owner="next")
+    assert await reserve(store, claimed.lease, window(asset, 0, 1, 4))
+    with pytest.raises(LeaseLost):
+        await reserve(store, former, window(asset, 2, 3, 5))
+    assert await seen(store) == {(str(former.workload_id), 4)}
 
 
 async def test_a_reservation_goes_with_its_lease(db: Any, store: RpcStore, claim: Claimer) -> None:
     asset = await site(db)
-    await db.insert()
-    (claimed,) = await claim()
-    assert await store.reserve(claimed.lease.workload_id, [window(asset, 0, 1, 4)])
-    assert await store.release([claimed.lease]) == 1
-    assert await seen(store) == {(str(claimed.lease.workload_id), 4)}
+    (first,) = await leases(db, claim, 1)
+    assert await reserve(store, first, window(asset, 0, 1, 4))
+    assert await store.release([first]) == 1
+    assert await seen(store) == {(str(first.workload_id), 4)}
     (again,) = await claim()
     assert await store.fail(again.lease, "no", retry_in_seconds=None, max_attempts=5) == "failed"
     assert await seen(store) == set()
@@ -128,12 +142,10 @@ async def test_a_reservation_goes_with_its_lease(db: Any, store: RpcStore, claim
 
 async def test_of_many_at_the_same_time_as_many_as_fit_get_it(db: Any, store: RpcStore, claim: Claimer) -> None:
     asset, elsewhere = await site(db), await site(db)
-    for _ in range(24):
-        await db.insert()
-    ids = [claimed.lease.workload_id for claimed in await claim(limit=24)]
+    held = await leases(db, claim, 24)
     answers = await asyncio.gather(
-        *(store.reserve(one, [window(asset, 0, 1, 3), window(elsewhere, 2, 3, 1)]) for one in ids[::2]),
-        *(store.reserve(one, [window(elsewhere, 2, 3, 1), window(asset, 0, 1, 3)]) for one in ids[1::2]),
+        *(reserve(store, one, window(asset, 0, 1, 3), window(elsewhere, 2, 3, 1)) for one in held[::2]),
+        *(reserve(store, one, window(elsewhere, 2, 3, 1), window(asset, 0, 1, 3)) for one in held[1::2]),
     )
     assert sum(answers) == 3
     assert len(await seen(store)) == 3 * 2
