@@ -260,20 +260,6 @@ begin
 end
 $$;
 
--- A run that must be planned anew gets a new thread under the same lease. Null: the lease is lost.
-create or replace function public.start_new_thread(p_id uuid, p_token bigint)
-returns jsonb
-language sql
-set search_path = ''
-as $$
-    with renewed as (
-        update agent.leases as l set thread_id = gen_random_uuid()
-        where l.workload_id = p_id and l.token = p_token and l.owner is not null
-        returning l.thread_id
-    )
-    select to_jsonb((select r.thread_id from renewed as r))
-$$;
-
 -- `processing` rows without a lease (an older worker, a manual edit) get one that is due.
 create or replace function public.adopt_orphans(p_grace_seconds double precision)
 returns jsonb
@@ -309,7 +295,6 @@ select agent.only_service_role(array[
     'public.complete_workloads(jsonb)',
     'public.fail_workload(uuid, bigint, text, double precision, integer, jsonb)',
     'public.release_workloads(uuid[], bigint[])',
-    'public.start_new_thread(uuid, bigint)',
     'public.adopt_orphans(double precision)'
 ]);
 

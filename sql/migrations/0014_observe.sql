@@ -1,4 +1,4 @@
--- What is going on, what happened to a workload, and the threads whose checkpoints may go.
+-- What is going on, and what happened to a workload.
 
 -- Cheap: for a metrics endpoint that is asked every few seconds. Indexes only.
 create or replace function public.queue_depth()
@@ -123,51 +123,10 @@ as $$
     ) as x
 $$;
 
--- Threads whose last attempt ended before the retention time and that no lease will resume; then: they are gone.
-create or replace function public.prunable_threads(p_retention_seconds double precision, p_limit integer)
-returns jsonb
-language sql
-stable
-set search_path = ''
-as $$
-    select coalesce(jsonb_agg(distinct x.thread_id), '[]')
-    from (
-        select r.thread_id from agent.runs as r
-        where not r.checkpoints_pruned
-        and r.ended_at < now() - make_interval(secs => p_retention_seconds)
-        and not exists (
-            select from agent.leases as l where l.workload_id = r.workload_id and l.thread_id = r.thread_id
-        )
-        and not exists (
-            select from agent.runs as n
-            where n.workload_id = r.workload_id and n.thread_id = r.thread_id
-            and n.ended_at >= now() - make_interval(secs => p_retention_seconds)
-        )
-        order by r.ended_at limit p_limit
-    ) as x
-$$;
-
-create or replace function public.mark_threads_pruned(p_threads uuid[], p_retention_seconds double precision)
-returns jsonb
-language sql
-set search_path = ''
-as $$
-    with marked as (
-        update agent.runs as r set checkpoints_pruned = true
-        where not r.checkpoints_pruned
-        and r.ended_at < now() - make_interval(secs => p_retention_seconds)
-        and r.thread_id = any(p_threads)
-        returning 1
-    )
-    select to_jsonb(count(*)) from marked
-$$;
-
 select agent.only_service_role(array[
     'public.queue_depth()',
     'public.queue_status()',
-    'public.workload_history(uuid)',
-    'public.prunable_threads(double precision, integer)',
-    'public.mark_threads_pruned(uuid[], double precision)'
+    'public.workload_history(uuid)'
 ]);
 
 insert into agent.migrations (name) values ('0014_observe') on conflict (name) do nothing;

@@ -172,6 +172,19 @@ async def test_a_pruned_thread_is_not_resumed(db: Any, store: RpcStore, claim: C
     assert again.lease.thread_id != lease.thread_id
 
 
+async def test_a_thread_that_was_left_for_a_new_one_is_prunable_too(db: Any, store: RpcStore, claim: Claimer) -> None:
+    await db.insert()
+    (claimed,) = await claim()
+    left = claimed.lease.thread_id
+    renewed = await store.new_thread(claimed.lease)
+    assert await store.prunable_threads(retention_seconds=3600) == []
+    assert await store.prunable_threads(retention_seconds=0) == [left]
+    await store.mark_pruned([left, renewed.thread_id], retention_seconds=0)
+    assert await store.prunable_threads(retention_seconds=0) == []
+    assert await store.fail(renewed, "no", retry_in_seconds=None, max_attempts=5) == "failed"
+    assert await store.prunable_threads(retention_seconds=0) == [renewed.thread_id]
+
+
 async def test_a_thread_that_a_lease_will_resume_is_not_prunable(db: Any, store: RpcStore, claim: Claimer) -> None:
     await db.insert()
     (claimed,) = await claim()
