@@ -147,7 +147,7 @@ def _table(found: Rounds) -> str:
     heads = "".join(f" c = {c} |" for c in CONCURRENCIES)
     lines = [
         "Jobs per second, claimed and completed; jobs do nothing. One process each; c = jobs at a time, and batch.",
-        "gridwise and pgqueuer claim on while the last results are being written (2 c jobs at most), the others do not.",
+        "gridwise and pgqueuer claim on while results are being written (at most 2 c jobs), the others do not.",
         "",
         f"| | fenced |{heads}",
         "|---|---|" + "---|" * len(CONCURRENCIES),
