@@ -68,8 +68,8 @@ _PLAIN_NAMES = frozenset(
     ok pareto pue ram saturday september sunday the thursday tuesday uk united kingdom utc vat wednesday""".split()  # noqa: SIM905
 )
 _OPENERS = frozenset(
-    """although as at because besides both by choosing compared for from if in like moving near only out rather running
-    since starting than though unlike using versus waiting whereas while with""".split()  # noqa: SIM905
+    """against although as at because besides both by choosing compared even for from if in like moving near only out
+    rather running since starting than though unlike using versus waiting whereas while with""".split()  # noqa: SIM905
 )
 """Words before a name that are no part of it."""
 _ELSEWHERE = frozenset(

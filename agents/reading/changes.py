@@ -85,7 +85,7 @@ _DIRECTIONS: tuple[tuple[Kind, Meanings, str], ...] = (
     ("verb", _LESS, "save saves cutting reduce reduces reducing reduced lowers lowered lowering trim trims trimming"),
     ("verb", _LESS, "shaves decreases decreased decreasing"),
     ("verb", _MORE, "increased increasing raise raises raised raising add adds adding"),
-    ("move", _LESS, "drops dropped dropping falls fallen fell falling declines declined declining down"),
+    ("move", _LESS, "drops dropped dropping falls fallen fell falling declines declined declining shrinks shrank down"),
     ("move", _MORE, "risen rose rising climbs climbed climbing grows grew growing up"),
     ("degree", _CHEAPER, "cheap cheaply economical affordable effective"),
     ("degree", _DEARER, "expensive costly dear"),
@@ -111,11 +111,8 @@ _OTHERS: tuple[tuple[Kind, str], ...] = (
     ("by", "by"),
     ("be", "is are was were be been"),
     ("not", "no not never without neither nor hardly negative cannot"),
-    (
-        "fill",
-        "the it its our your you a an another some total overall net estimated expected further additional share run",
-    ),
-    ("fill", "only just about around roughly approximately approx nearly almost circa even well over will would"),
+    ("fill", "the it its our your you a an another some total overall net estimated expected further additional share"),
+    ("fill", "run only just about around roughly approximately approx nearly almost circa even well over will would"),
 )
 _VOCABULARY: dict[str, _Token] = {
     **{word: _Token(kind, word, 0) for kind, words in _OTHERS for word in words.split()},
@@ -158,7 +155,7 @@ def find_claims(sentence: str, figures: Sequence[Amount]) -> Iterator[Claim]:
         if place is not None:
             used.add(place)
             claim = _bound(tokens, at, place)
-        elif figure.quantity == "times" or (figure.quantity == "pct" and _is_signed(sentence, figure)):
+        elif _is_multiple(tokens, at) or (figure.quantity == "pct" and _is_signed(sentence, figure)):
             claim = Claim(figure.start, figure.text.strip(), _about(tokens, at, at, _MORE), figure)
         elif last is not None and _goes_on(tokens, at):
             signs: Meanings = frozenset((None, sign) for _, sign in last.meanings)
@@ -330,6 +327,11 @@ def _goes_on(tokens: Sequence[_Token], at: int) -> bool:
         if token.kind not in _BETWEEN:
             return False
     return False
+
+
+def _is_multiple(tokens: Sequence[_Token], at: int) -> bool:
+    """ "Half the cost"; but "by three quarters" after a verb that is not known has no direction."""
+    return _quantity(tokens[at]) == "times" and not (at and tokens[at - 1].kind == "by")
 
 
 def _is_signed(sentence: str, figure: Amount) -> bool:

@@ -217,6 +217,10 @@ def summary_faults(text: str) -> tuple[object, ...]:
         "It is no cheaper than running now.",
         "It uses 81.3 % renewable power, more than the 60 % of London.",
         "Up to 75 % less carbon than running now, over 2 hours.",
+        "The bill goes up by £0.20, while the footprint shrinks by three quarters.",
+        "The footprint contracts by three quarters against running now.",
+        "Even London would save 40 % of the carbon against running now.",
+        "Against running now, South Scotland saves 75 % of the carbon.",
         "Running now would cost £0.20 less; waiting is 75 % cleaner than running now.",
     ],
 )
@@ -243,6 +247,7 @@ def test_what_is_true_may_be_said_in_many_ways(text: str) -> None:
         "South Scotland is dearer than London.",
         "London is cleaner than South Scotland.",
         "Running now is dirtier and dearer.",
+        "The footprint grows by three quarters against running now.",
     ],
 )
 def test_what_is_false_may_not(text: str) -> None:
