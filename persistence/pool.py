@@ -20,6 +20,7 @@ Pool = AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]]
 CONNECT_SECONDS: Final = 10
 _LONGEST_INTEGER: Final = 400
 """Digits; Python refuses to parse 4,300 and more, and a user may have put that into `metadata`."""
+_SHOWN_BYTES: Final = 120
 _MISSING: Final = ("42883", "42P01", "42703", "3F000")
 _DENIED: Final = ("28000", "28P01", "42501")
 _REFUSED_LOGIN: Final = re.compile(
@@ -96,13 +97,35 @@ async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
 
 
 def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - the signature psycopg asks for
-    """JSON whose integers may be longer than Python accepts; those become infinite floats."""
-    return json.loads(text, parse_int=_bounded_integer)
+    """JSON whose integers may be longer than Python accepts; those become infinite floats.
+
+    Raises `StoreError`, never to be tried again, for what PostgreSQL accepts and Python's parser does not.
+    """
+    try:
+        return json.loads(text, parse_int=_bounded_integer)
+    except (RecursionError, ValueError) as error:
+        raise unreadable(text, error) from error
 
 
 def dump_json(value: Any) -> bytes:  # noqa: ANN401 - what parse_json returned
-    """The inverse of `parse_json`, infinite floats included."""
-    return json.dumps(value).encode()
+    """The inverse of `parse_json`, infinite floats included; raises as it does."""
+    try:
+        return json.dumps(value).encode()
+    except RecursionError as error:
+        raise unreadable(b"", error) from error
+
+
+def unreadable(text: str | bytes, error: Exception) -> StoreError:
+    """For an answer that cannot be parsed: its beginning, which in a row's JSON is the row's id, tells which it is."""
+    beginning = (
+        bytes(text[:_SHOWN_BYTES]).decode(errors="replace") if not isinstance(text, str) else text[:_SHOWN_BYTES]
+    )
+    why = "is nested too deeply to be read" if isinstance(error, RecursionError) else f"is no valid JSON ({error})"
+    shown = f" The answer begins: {beginning}" if beginning else ""
+    return StoreError(
+        f"An answer of the database {why}. Look in SQL for a JSON value (a row's or a site's metadata) that is nested"
+        f" hundreds of levels deep, and make it flat.{shown}"
+    )
 
 
 def _bounded_integer(digits: str) -> int | float:

@@ -29,10 +29,18 @@ class Lease:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """A lease and the row it is for, as JSON (timestamps as ISO strings, numerics as numbers), without the answer."""
+    """A lease and what a run needs of the row it is for."""
 
     lease: Lease
     row: Row
+    """The columns that `persistence.workload.parse_workload` reads, as JSON (timestamps as ISO strings, numerics as
+    numbers), `agent_started_at`, and of `metadata` its `user_request` alone.
+
+    Whatever users or operators put into the row, it is bounded and flat, so that it cannot hinder those it is claimed
+    with: a list or an object inside `user_request` is empty, a text is cut at 100,000 characters, a larger
+    `user_request` arrives as that much text, and `metadata` that is no object as an empty list. All of these, where
+    they matter, `parse_workload` refuses in words. The whole row is what `Store.read` returns.
+    """
 
 
 class Store(Protocol):

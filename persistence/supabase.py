@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from supabase import AsyncClient, AsyncClientOptions, AsyncSupabaseException
 
 from persistence.errors import AccessDenied, MigrationNeeded, StoreError
-from persistence.pool import dump_json, is_transient, parse_json
+from persistence.pool import dump_json, is_transient, parse_json, unreadable
 from persistence.rpc import RpcStore
 
 CONNECT_SECONDS: Final = 5.0
@@ -51,6 +51,9 @@ class SupabaseTransport:
     async def call(self, function: str, arguments: Mapping[str, JsonValue]) -> JsonValue:
         try:
             reply = await self._client.rpc(function, dict(arguments)).execute()
+        except RecursionError as error:
+            named = next((f"{function} for {value}" for name, value in arguments.items() if name == "p_id"), function)
+            raise unreadable(named, error) from error
         except httpx.TimeoutException as error:
             msg = f"Supabase at {self.name} did not answer in time."
             raise StoreError(msg, retryable=True) from error
@@ -128,7 +131,7 @@ def _details(response: httpx.Response) -> Mapping[str, Any]:
     """The error object; empty for a gateway's HTML page."""
     try:
         found = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -191,8 +191,50 @@ begin
 end
 $$;
 
--- Leases with their rows, as claim_workloads returns them, in any order: without the columns of the answer, which are
--- null, and more than half of the bytes.
+-- Of a user's metadata, what a run reads: {user_request}, bounded and one level deep. The users' JSON may be larger than
+-- a poller has memory for and deeper than a parser goes, and it arrives in one answer with the rows of others. What is
+-- emptied or cut here is refused in words by persistence/workload.py, as the whole of it would be.
+create or replace function agent.request_of(metadata jsonb)
+returns jsonb
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+    request jsonb;
+begin
+    if metadata is null or jsonb_typeof(metadata) = 'null' then
+        return null;
+    elsif jsonb_typeof(metadata) <> 'object' then
+        return '[]';
+    end if;
+    request := metadata -> 'user_request';
+    case jsonb_typeof(request)
+        when 'object' then
+            if jsonb_path_exists(request, '$.* ? (@.type() == "object" || @.type() == "array")') then
+                select jsonb_object_agg(e.key, case jsonb_typeof(e.value)
+                    when 'object' then '{}'::jsonb when 'array' then '[]'::jsonb else e.value
+                end) into request
+                from jsonb_each(request) as e;
+            end if;
+            if length(request::text) > 100000 then
+                request := to_jsonb(left(request::text, 100000));
+            end if;
+        when 'string' then
+            if length(request #>> '{}') > 100000 then
+                request := to_jsonb(left(request #>> '{}', 100000));
+            end if;
+        when 'array' then
+            request := '[]';
+        else
+            null;
+    end case;
+    return jsonb_build_object('user_request', request);
+end
+$$;
+
+-- Leases with their rows, as claim_workloads returns them, in any order: the columns that a run reads and no others,
+-- since an operator may have added some of their own, of any type and size.
 create or replace function agent.claims(ids uuid[])
 returns jsonb
 language sql
@@ -202,18 +244,19 @@ as $$
     select coalesce(jsonb_agg(jsonb_build_object(
         'workload_id', l.workload_id, 'thread_id', l.thread_id, 'token', l.token, 'owner', l.owner,
         'attempt', l.attempt, 'until', l.until,
-        'row', to_jsonb(w) - array[
-            'decision_summary', 'recommended_region', 'recommended_region_id', 'recommended_grid_zone_id',
-            'recommended_asset_id', 'recommended_carbon_intensity', 'recommended_renewable_mix',
-            'recommended_cost_gbp', 'recommended_time_window_start', 'recommended_time_window_end',
-            'recommendation_source', 'recommendation_rank', 'recommendation_confidence',
-            'recommended_2_region', 'recommended_2_region_id', 'recommended_2_grid_zone_id',
-            'recommended_2_asset_id', 'recommended_2_carbon_intensity', 'recommended_2_renewable_mix',
-            'recommended_2_cost_gbp', 'recommended_2_reason',
-            'recommended_3_region', 'recommended_3_region_id', 'recommended_3_grid_zone_id',
-            'recommended_3_asset_id', 'recommended_3_carbon_intensity', 'recommended_3_renewable_mix',
-            'recommended_3_cost_gbp', 'recommended_3_reason'
-        ] || jsonb_build_object('submitted_at', coalesce(w.submitted_at, w.agent_started_at))
+        'row', jsonb_build_object(
+            'id', w.id, 'workload_name', left(w.workload_name, 100000),
+            'workload_type', left(w.workload_type, 100000), 'urgency', left(w.urgency, 100000),
+            'priority', w.priority, 'host_dc', left(w.host_dc, 100000), 'required_gpu_mins', w.required_gpu_mins,
+            'required_cpu_cores', w.required_cpu_cores, 'required_memory_gb', w.required_memory_gb,
+            'estimated_energy_kwh', w.estimated_energy_kwh, 'estimated_duration_hours', w.estimated_duration_hours,
+            'carbon_cap_gco2', w.carbon_cap_gco2, 'max_carbon_intensity_gco2_kwh', w.max_carbon_intensity_gco2_kwh,
+            'min_renewable_pct', w.min_renewable_pct, 'max_price_gbp', w.max_price_gbp,
+            'is_deferrable', w.is_deferrable, 'deferral_window_mins', w.deferral_window_mins,
+            'earliest_start', w.earliest_start, 'deadline', w.deadline, 'latest_completion', w.latest_completion,
+            'agent_started_at', w.agent_started_at, 'submitted_at', coalesce(w.submitted_at, w.agent_started_at),
+            'metadata', agent.request_of(w.metadata)
+        )
     )), '[]')
     from agent.leases as l
     inner join public.compute_workloads as w on w.id = l.workload_id
@@ -262,6 +305,7 @@ $$;
 select agent.only_service_role(array[
     'public.claim_workloads(text, integer, double precision, integer, uuid, boolean)',
     'agent.claims(uuid[])',
+    'agent.request_of(jsonb)',
     'agent.gave_up(integer, text)',
     'agent.merged(jsonb, jsonb)',
     'agent.without_answer(jsonb)'

@@ -120,6 +120,23 @@ async def test_an_integer_that_python_refuses_does_not_hinder_other_rows(project
     assert {one.row["workload_name"] for one in claims} == {"huge", "fine"}
 
 
+async def test_json_deeper_than_python_reads_hinders_no_claim_and_is_told_in_words(
+    project: Project, store: RpcStore
+) -> None:
+    (deep,) = await rows(
+        project,
+        "insert into compute_workloads (workload_name, metadata) values ('deep', "
+        "('{\"user_request\": ' || repeat('[', 1500) || repeat(']', 1500) || '}')::jsonb) returning id",
+    )
+    await store.submit([{"workload_name": "fine"}])
+    claims = await store.claim(owner="a", limit=5, lease_seconds=60, max_attempts=5)
+    assert {one.row["workload_name"] for one in claims} == {"deep", "fine"}
+    with pytest.raises(StoreError, match="nested too deeply") as caught:
+        await store.read(deep["id"])
+    assert not caught.value.retryable
+    assert str(deep["id"]) in str(caught.value)
+
+
 async def test_the_factory_picks_the_transport_by_what_is_configured(project: Project) -> None:
     async with open_store(
         database_url="postgresql://elsewhere/db", supabase_url=project.url, supabase_key=project.service_key

@@ -1,13 +1,16 @@
 """Which rows are claimed, by whom, and that nobody else gets them."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from persistence.errors import InvalidWorkload, StoreError
 from persistence.rpc import RpcStore
 from persistence.store import Claim
+from persistence.workload import Workload, parse_workload
 
 pytestmark = pytest.mark.anyio
 
@@ -196,11 +199,73 @@ async def test_a_null_submission_time_is_filled_with_the_first_claim(db: Any, cl
 async def test_an_integer_that_python_refuses_does_not_hinder_other_rows(db: Any, claim: Claimer) -> None:
     await db.run(
         "insert into compute_workloads (workload_name, metadata) values ('huge', "
-        "('{\"n\": ' || repeat('9', 5000) || '}')::jsonb), ('fine', '{}')"
+        "('{\"user_request\": {\"n\": ' || repeat('9', 5000) || '}}')::jsonb), ('fine', '{}')"
     )
-    rows = {one.row["workload_name"]: one.row for one in await claim()}
-    assert rows["huge"]["metadata"] == {"n": float("inf")}
+    rows: dict[object, Any] = {one.row["workload_name"]: one.row for one in await claim()}
+    assert rows["huge"]["metadata"] == {"user_request": {"n": float("inf")}}
     assert "fine" in rows
+
+
+async def test_a_claim_carries_every_column_that_a_workload_is_read_from(db: Any, claim: Claimer) -> None:
+    await db.insert()
+    (claimed,) = await claim()
+    read = {*Workload.model_fields, "deadline", "latest_completion", "metadata"} - {"finish_by", "request_text"}
+    assert read <= set(claimed.row)
+
+
+@pytest.mark.parametrize("place", ["metadata", "request", "field", "column"])
+async def test_json_deeper_than_python_reads_does_not_hinder_other_rows(db: Any, claim: Claimer, place: str) -> None:
+    deep = "[" * 3000 + "]" * 3000
+    holders = {
+        "metadata": deep,
+        "request": f'{{"user_request": {deep}}}',
+        "field": f'{{"user_request": {{"n": {deep}}}}}',
+    }
+    await db.run("alter table compute_workloads add column extra jsonb")
+    await db.insert(workload_name="deep", metadata=holders.get(place), extra=deep if place == "column" else None)
+    await db.insert(workload_name="fine")
+    rows: dict[object, Any] = {one.row["workload_name"]: one.row for one in await claim()}
+    assert set(rows) == {"deep", "fine"}
+    if place in ("metadata", "request"):
+        with pytest.raises(InvalidWorkload, match=r"must be a JSON object|must be an object or text"):
+            parse_workload(rows["deep"])
+    else:
+        assert parse_workload(rows["deep"]).request_text is None
+
+
+@pytest.mark.parametrize(
+    ("request_as_json", "words"),
+    [
+        ('"only text"', None),
+        ('{"note": "n", "required_cpu_cores": 4}', None),
+        ("7", "must be an object or text"),
+        ("[1]", "must be an object or text"),
+        ('{"required_cpu_cores": [[1]]}', "required_cpu_cores: must be a number, but is a list"),
+        ('"' + "x" * 10_001 + '"', "is 10,001 characters long; at most 10,000"),
+        ('"' + "x" * 3_000_000 + '"', "is 100,000 characters long; at most 10,000"),
+        ('{"note": "' + "x" * 3_000_000 + '"}', "is 100,000 characters long; at most 10,000"),
+    ],
+    ids=["text", "form", "number", "list", "list in a field", "long text", "huge text", "huge form"],
+)
+async def test_a_request_arrives_as_it_was_or_is_refused_in_words(
+    db: Any, claim: Claimer, request_as_json: str, words: str | None
+) -> None:
+    await db.insert(metadata=f'{{"theirs": {{"a": 1}}, "user_request": {request_as_json}}}')
+    (claimed,) = await claim()
+    if words is None:
+        assert claimed.row["metadata"] == {"user_request": json.loads(request_as_json)}
+        parse_workload(claimed.row)
+    else:
+        with pytest.raises(InvalidWorkload, match=words):
+            parse_workload(claimed.row)
+
+
+async def test_a_whole_row_that_cannot_be_read_is_named_in_a_typed_error(db: Any, store: RpcStore) -> None:
+    workload = await db.insert(metadata="[" * 3000 + "]" * 3000)
+    with pytest.raises(StoreError, match="nested too deeply") as caught:
+        await store.read(workload)
+    assert not caught.value.retryable
+    assert str(workload) in str(caught.value)
 
 
 @pytest.mark.parametrize(("limit", "lease_seconds", "max_attempts"), [(0, 60, 5), (5000, 60, 5), (1, 0, 5), (1, 60, 0)])
