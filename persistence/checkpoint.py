@@ -4,9 +4,8 @@ LangGraph has no lock on a thread: two processes that run the same thread fork i
 the holder's token and is refused by the database once a newer token has opened the thread, in the same round trip.
 """
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,6 +39,8 @@ ThreadState: TypeAlias = Literal["new", "known"]
 T = TypeVar("T")
 
 SCHEMA = "agent_checkpoints"
+MANY_THREADS_SECONDS = 30.0
+"""For one call about hundreds of threads."""
 _TABLES = re.compile(r"\b(checkpoint_migrations|checkpoint_blobs|checkpoint_writes|checkpoints)\b")
 
 
@@ -113,7 +114,8 @@ class FencedSaver(PooledSaver):
     """The saver of one run: writes only while `token` is the newest that has opened `thread_id`.
 
     Call `open` once, before the thread is read. A call that fails because the database went away is sent again for
-    `patience_seconds`: each is idempotent, and what a finished step wrote must not be lost to a restart.
+    `patience_seconds`: each is idempotent, and what a finished step wrote must not be lost to a restart. No call takes
+    longer than that and twice `call_seconds`, after which a connection is given up as dead.
     """
 
     def __init__(
@@ -220,7 +222,7 @@ class FencedSaver(PooledSaver):
 
         return await self._patiently(once)
 
-    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def _patiently(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
         try:
             return await self._in_time(call)
         except StoreError as error:
@@ -233,13 +235,12 @@ class FencedSaver(PooledSaver):
             reraise=True,
         ):
             with attempt:
-                await self._pool.check()  # rather than meet the dead connections one by one
                 return await self._in_time(call)
         raise AssertionError  # AsyncRetrying either returns or raises
 
-    async def _in_time(self, call: Callable[[], Awaitable[T]]) -> T:
-        async with _translated(), asyncio.timeout(self._call_seconds):
-            return await call()
+    async def _in_time(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        async with _translated():
+            return await self._pool.within(self._call_seconds, call())
 
 
 _SCALARS = (str, int, float, bool)
@@ -258,11 +259,16 @@ class Step:
 
 async def thread_steps(pool: Pool, thread_ids: Sequence[UUID]) -> list[Step]:
     """What was done in these threads, in order; nothing of threads that were pruned."""
-    async with _translated(), pool.connection() as connection:
-        cursor = await connection.execute(
-            "select * from agent_checkpoints.thread_steps(%s)", ([str(thread) for thread in thread_ids],)
-        )
-        return [_step(row) for row in await cursor.fetchall()]
+
+    async def read() -> list[Step]:
+        async with pool.connection() as connection:
+            cursor = await connection.execute(
+                "select * from agent_checkpoints.thread_steps(%s)", ([str(thread) for thread in thread_ids],)
+            )
+            return [_step(row) for row in await cursor.fetchall()]
+
+    async with _translated():
+        return await pool.within(MANY_THREADS_SECONDS, read())
 
 
 def _step(row: DictRow) -> Step:
@@ -277,5 +283,10 @@ def _step(row: DictRow) -> Step:
 
 async def delete_threads(pool: Pool, thread_ids: Sequence[UUID]) -> None:
     """Delete all checkpoints of finished threads."""
-    async with _translated(), pool.connection() as connection:
-        await connection.execute("select agent_checkpoints.delete_threads(%s)", ([str(i) for i in thread_ids],))
+
+    async def delete() -> None:
+        async with pool.connection() as connection:
+            await connection.execute("select agent_checkpoints.delete_threads(%s)", ([str(i) for i in thread_ids],))
+
+    async with _translated():
+        await pool.within(MANY_THREADS_SECONDS, delete())

@@ -1,23 +1,33 @@
 """Connections to PostgreSQL, set up the one way that also works behind a transaction pooler."""
 
+import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from persistence.errors import AccessDenied, MigrationNeeded, StoreError
 
-# "Any" is psycopg's own row type for dict_row
-Pool = AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]]
+T = TypeVar("T")
 
 CONNECT_SECONDS: Final = 10
+KEEPALIVE: Final = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""For libpq, in seconds, and milliseconds for the last: a peer that vanished is found out within half a minute even by
+a connection that only listens. Without effect on a Unix socket."""
+_AGAIN_SECONDS: Final = 0.3
+_CLOSE_SECONDS: Final = 2
 _LONGEST_INTEGER: Final = 400
 """Digits; Python refuses to parse 4,300 and more, and a user may have put that into `metadata`."""
 _SHOWN_BYTES: Final = 120
@@ -29,6 +39,77 @@ _REFUSED_LOGIN: Final = re.compile(
 _TRANSIENT: Final = ("08", "40", "53", "55P03", "57", "25006")
 
 
+class Pool(AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]]):
+    """A pool whose callers get an answer, an error or their cancellation in time, whatever became of the network."""
+
+    _renewed_at = 0.0
+    _endings: set[asyncio.Task[None]]
+
+    async def within(self, seconds: float, call: Coroutine[Any, Any, T]) -> T:
+        """The result of `call`, which takes its connections from this pool. `TimeoutError` after `seconds`.
+
+        The call runs as a task of its own: psycopg and its pool hold a cancellation up for ten seconds, or swallow it,
+        where a link is half-open, and our caller shall not wait for that. After a failure of the link no connection
+        opened earlier is handed out again, since those that idle may have died with it and would not say so.
+        """
+        started = asyncio.get_running_loop().time()
+        task = asyncio.create_task(call)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=seconds)
+        finally:
+            if not task.done():
+                self._let_go(task)
+            elif not task.cancelled():
+                task.exception()  # seen, even if we are cancelled
+        if not done:
+            await self._renew(started)
+            raise TimeoutError
+        try:
+            return task.result()
+        except psycopg.OperationalError as error:
+            if _is_of_the_link(error):
+                await self._renew(started)
+            raise
+
+    async def close(self, timeout: float = _CLOSE_SECONDS) -> None:
+        if endings := getattr(self, "_endings", None):
+            await asyncio.wait(endings, timeout=timeout)
+        await super().close(timeout)
+
+    async def _renew(self, failed_since: float) -> None:
+        """Once for all calls that failed together: what a later call uses has been opened since."""
+        if failed_since > self._renewed_at and not self.closed:
+            self._renewed_at = asyncio.get_running_loop().time()
+            await self.drain()
+
+    def _let_go(self, task: asyncio.Task[Any]) -> None:
+        self._endings = getattr(self, "_endings", set())
+        ending = asyncio.create_task(_end(task))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+
+
+async def _end(task: asyncio.Task[Any]) -> None:
+    """The first cancellation makes psycopg ask the server to stop, the second makes it close the connection."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=_AGAIN_SECONDS)
+    if not task.cancelled():
+        task.exception()  # seen: nobody else asks
+
+
+def _is_of_the_link(error: psycopg.OperationalError) -> bool:
+    return not isinstance(error, PoolTimeout) and (error.sqlstate is None or error.sqlstate.startswith(("08", "57P")))
+
+
+def link_options(url: str) -> dict[str, int]:
+    """What every connection is opened with; an address that says otherwise has its way."""
+    said = conninfo_to_dict(url)
+    return {
+        name: value for name, value in {"connect_timeout": CONNECT_SECONDS, **KEEPALIVE}.items() if name not in said
+    }
+
+
 @asynccontextmanager
 async def open_pool(
     url: str, *, name: str, max_size: int, min_size: int = 1, check: bool = False, timeout_seconds: float = 30
@@ -38,14 +119,14 @@ async def open_pool(
     `check` tests each connection when it is handed out (a round trip): for callers that cannot repeat a statement.
     The pool opens even when the server is away, so that a poller survives being started first.
     """
-    pool: Pool = AsyncConnectionPool(
+    pool = Pool(
         url,
         kwargs={
             "autocommit": True,
             "row_factory": dict_row,
             "prepare_threshold": None,
-            "connect_timeout": CONNECT_SECONDS,
             "application_name": f"gridwise {name}",
+            **link_options(url),
         },
         min_size=min_size,
         max_size=max_size,
@@ -60,7 +141,7 @@ async def open_pool(
     try:
         yield pool
     finally:
-        await pool.close(timeout=5)
+        await pool.close()
 
 
 def server_name(url: str) -> str:
@@ -104,7 +185,7 @@ def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - the signature psycop
     try:
         return json.loads(text, parse_int=_bounded_integer)
     except (RecursionError, ValueError) as error:
-        raise unreadable(text, error) from error
+        raise unreadable(error, text) from error
 
 
 def dump_json(value: Any) -> bytes:  # noqa: ANN401 - what parse_json returned
@@ -112,10 +193,10 @@ def dump_json(value: Any) -> bytes:  # noqa: ANN401 - what parse_json returned
     try:
         return json.dumps(value).encode()
     except RecursionError as error:
-        raise unreadable(b"", error) from error
+        raise unreadable(error) from error
 
 
-def unreadable(text: str | bytes, error: Exception) -> StoreError:
+def unreadable(error: Exception, text: str | bytes = "") -> StoreError:
     """For an answer that cannot be parsed: its beginning, which in a row's JSON is the row's id, tells which it is."""
     beginning = (
         bytes(text[:_SHOWN_BYTES]).decode(errors="replace") if not isinstance(text, str) else text[:_SHOWN_BYTES]

@@ -12,8 +12,8 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import PoolTimeout
 from pydantic import JsonValue
 
-from persistence.errors import Unreachable
-from persistence.pool import CONNECT_SECONDS, Pool, open_pool, server_name, translate
+from persistence.errors import StoreError, Unreachable
+from persistence.pool import CONNECT_SECONDS, Pool, link_options, open_pool, server_name, translate
 from persistence.rpc import RpcStore
 
 CHANNEL: Final = "compute_workloads"
@@ -22,6 +22,10 @@ JSON_PARAMETERS: Final = frozenset({"p_items", "p_rows", "p_details", "p_payload
 """Parameters of the functions in sql/migrations that are jsonb."""
 WAIT_SECONDS: Final = 5.0
 """For a connection; then the call fails as unreachable and the caller decides how long to go on."""
+CALL_SECONDS: Final = 10.0
+"""For the whole of one call, above what Supabase lets a statement take (8 s). A store sends a call at most
+`persistence.rpc.SENDS` times, so that none of its methods takes longer than about half a minute."""
+LISTEN_SECONDS: Final = 5.0
 
 
 @asynccontextmanager
@@ -48,36 +52,42 @@ class PostgresTransport:
         query = _query(function, tuple(arguments))
         values = {name: _adapted(name, value) for name, value in arguments.items()}
         try:
-            async with self._pool.connection() as connection:
-                row = await (await connection.execute(query, values)).fetchone()
+            row = await self._pool.within(CALL_SECONDS, self._row(query, values))
         except PoolTimeout as error:
             msg = f"The database {self.name} does not answer, or all {self._pool.max_size} connections are busy."
             raise Unreachable(msg) from error
+        except TimeoutError as error:
+            msg = f"The database {self.name} did not answer {function} within {CALL_SECONDS:g} s."
+            raise StoreError(msg, retryable=True) from error
         except psycopg.Error as error:
             raise translate(error) from error
         return None if row is None else row["answer"]
 
-    async def recover(self) -> None:
-        """After a restart all pooled connections are dead: find out at once rather than one by one."""
-        await self._pool.check()
+    async def _row(self, query: bytes, values: Mapping[str, object]) -> dict[str, Any] | None:
+        async with self._pool.connection() as connection:
+            return await (await connection.execute(query, values)).fetchone()
 
     async def wait_for_work(self, *, timeout_seconds: float) -> None:
         """Behind a transaction pooler LISTEN hears nothing; then this is the timeout."""
         started = asyncio.get_running_loop().time()
         try:
-            listener = await self._listening()
+            listener = await self._hearing()
             async for _ in listener.notifies(timeout=timeout_seconds, stop_after=1):
                 pass
-        except psycopg.Error:
+        except (psycopg.Error, TimeoutError):
             await self._stop_listening()
             await asyncio.sleep(max(0.0, timeout_seconds - (asyncio.get_running_loop().time() - started)))
 
-    async def _listening(self) -> psycopg.AsyncConnection[Any]:
-        if self._listener is None or self._listener.closed:
-            self._listener = await psycopg.AsyncConnection.connect(
-                self._url, autocommit=True, connect_timeout=CONNECT_SECONDS, application_name="gridwise listener"
-            )
-            await self._listener.execute(sql.SQL("listen {}").format(sql.Identifier(CHANNEL)))
+    async def _hearing(self) -> psycopg.AsyncConnection[Any]:
+        """A listener that has just answered: one that was cut off would be waited on in vain, for ever."""
+        listener, self._listener = self._listener, None
+        try:
+            if listener is not None:
+                self._listener = await self._pool.within(LISTEN_SECONDS, _answering(listener))
+        except (psycopg.Error, TimeoutError):
+            pass  # it has been closed, or is being
+        if self._listener is None:
+            self._listener = await self._pool.within(CONNECT_SECONDS + LISTEN_SECONDS, _listening(self._url))
         return self._listener
 
     async def _stop_listening(self) -> None:
@@ -87,6 +97,22 @@ class PostgresTransport:
 
     async def aclose(self) -> None:
         await self._stop_listening()
+
+
+async def _listening(url: str) -> psycopg.AsyncConnection[Any]:
+    options: dict[str, Any] = {"application_name": "gridwise listener", **link_options(url)}
+    listener = await psycopg.AsyncConnection.connect(url, autocommit=True, **options)
+    return await _answering(listener, sql.SQL("listen {}").format(sql.Identifier(CHANNEL)).as_bytes())
+
+
+async def _answering(connection: psycopg.AsyncConnection[Any], to: bytes = b"") -> psycopg.AsyncConnection[Any]:
+    """The connection, once it has answered; closed where it does not."""
+    try:
+        await connection.execute(to)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
 
 
 @cache

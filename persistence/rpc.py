@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol, cast
 from uuid import UUID, uuid4
 
 from pydantic import JsonValue
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from persistence.errors import LeaseLost, StoreError, Unreachable
 from persistence.store import Claim, FailOutcome, Lease, Row
@@ -24,17 +24,14 @@ _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 class Transport(Protocol):
-    """Calls one SQL function, by name and named arguments, and returns its JSON. Raises `StoreError`."""
+    """Calls one SQL function, by name and named arguments, and returns its JSON. Raises `StoreError`, before long even
+    where nobody answers."""
 
     name: str
 
     async def call(self, function: str, arguments: Mapping[str, JsonValue]) -> JsonValue: ...
 
     async def wait_for_work(self, *, timeout_seconds: float) -> None: ...
-
-    async def recover(self) -> None:
-        """Before a call is sent again: drop what broke."""
-        ...
 
     async def aclose(self) -> None: ...
 
@@ -52,16 +49,12 @@ class RpcStore:
             retry=retry_if_exception(_worth_sending_again),
             stop=stop_after_attempt(SENDS),
             wait=wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE_SECONDS),
-            before_sleep=self._recover,
             reraise=True,
         ):
             with attempt:
                 resend = attempt.retry_state.attempt_number > 1 and "p_resend" in arguments
                 return await self._transport.call(function, {**arguments, "p_resend": True} if resend else arguments)
         raise AssertionError  # AsyncRetrying either returns or raises
-
-    async def _recover(self, _state: RetryCallState) -> None:
-        await self._transport.recover()
 
     async def claim(self, *, owner: str, limit: int, lease_seconds: float, max_attempts: int) -> list[Claim]:
         found = await self.call(

@@ -53,7 +53,7 @@ class SupabaseTransport:
             reply = await self._client.rpc(function, dict(arguments)).execute()
         except RecursionError as error:
             named = next((f"{function} for {value}" for name, value in arguments.items() if name == "p_id"), function)
-            raise unreadable(named, error) from error
+            raise unreadable(error, named) from error
         except httpx.TimeoutException as error:
             msg = f"Supabase at {self.name} did not answer in time."
             raise StoreError(msg, retryable=True) from error
@@ -65,9 +65,6 @@ class SupabaseTransport:
     async def wait_for_work(self, *, timeout_seconds: float) -> None:
         """REST cannot wake anybody: this is the interval."""
         await asyncio.sleep(timeout_seconds)
-
-    async def recover(self) -> None:
-        """httpx discards a connection that failed by itself."""
 
     async def aclose(self) -> None:
         """The HTTP client is closed by whoever opened it."""

@@ -26,6 +26,9 @@ class Proxy:
         self._open = asyncio.Event()
         self._open.set()
         self._links: set[asyncio.Task[None]] = set()
+        self._frozen: frozenset[asyncio.Task[None]] = frozenset()
+        self.swallowed = asyncio.Event()
+        """A client sent something on a frozen connection."""
         self._server: asyncio.Server | None = None
         self._rest_server: asyncio.Server | None = None
         self.delay_seconds = 0.0
@@ -54,6 +57,11 @@ class Proxy:
         for link in links:
             link.cancel()
         return len(links)
+
+    def freeze(self) -> int:
+        """Nothing passes any more on present connections, and nobody is told; new ones work. How many there were."""
+        self._frozen = frozenset(self._links)
+        return len(self._frozen)
 
     async def black_hole(self, seconds: float) -> None:
         """Nothing passes and nobody is told; then everything that was sent arrives."""
@@ -98,8 +106,8 @@ class Proxy:
             server_reader, server_writer = await dial()
             try:
                 async with asyncio.TaskGroup() as both:
-                    both.create_task(self._pump(reader, server_writer, is_client=True))
-                    both.create_task(self._pump(server_reader, writer))
+                    both.create_task(self._pump(task, reader, server_writer, is_client=True))
+                    both.create_task(self._pump(task, server_reader, writer))
             finally:
                 server_writer.transport.abort()
         except (asyncio.CancelledError, ExceptionGroup, OSError):
@@ -109,9 +117,17 @@ class Proxy:
             self._links.discard(task)
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_client: bool = False
+        self,
+        link: asyncio.Task[None],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        is_client: bool = False,
     ) -> None:
         while data := await reader.read(65536):
+            if link in self._frozen:
+                self.swallowed.set()
+                await asyncio.Event().wait()  # until cut
             if is_client and self._trap is not None and self._trap[0] in data:
                 self._open.clear()
                 self._trap[1].set()

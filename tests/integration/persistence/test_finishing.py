@@ -251,9 +251,6 @@ class LosesReplies:
     async def wait_for_work(self, *, timeout_seconds: float) -> None:
         raise NotImplementedError
 
-    async def recover(self) -> None:
-        await self._transport.recover()
-
     async def aclose(self) -> None:
         await self._transport.aclose()
 
