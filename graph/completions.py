@@ -2,49 +2,67 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import TypeAlias
+from random import Random
+from typing import Final, Literal, TypeAlias
 
 from graph.persist import Persistent
-from persistence.errors import StoreError
+from graph.retry import Backoff
 from persistence.store import Lease, Store
 from persistence.workload import Recommendation
 
 Item: TypeAlias = tuple[Lease, Recommendation]
+Answer: TypeAlias = Literal["written", "dropped", "busy"]
+Entry: TypeAlias = tuple[Item, asyncio.Future[Answer]]
 
 MAX_GROUP = 100
 """Bounds the size of one statement; a result with its metadata is some tens of kilobytes."""
+BUSY: Final = Backoff(base_seconds=0.1, cap_seconds=2)
+"""Until a result is sent again whose row somebody has locked: an edit takes a moment, or hours."""
 
 
 class Completions:
     """While one group is on its way to the database, those that finish form the next: no timer, no added latency."""
 
-    def __init__(self, store: Store, persist: Persistent) -> None:
+    def __init__(self, store: Store, persist: Persistent, random: Random) -> None:
         self._store = store
         self._persist = persist
-        self._waiting: list[tuple[Item, asyncio.Future[bool]]] = []
+        self._random = random
+        self._waiting: list[Entry] = []
         self._writer: asyncio.Task[None] | None = None
 
     async def complete(self, lease: Lease, recommendation: Recommendation) -> bool:
-        """As `Store.complete`, and only ever fails for this item."""
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append(((lease, recommendation), future))
+        """As `Store.complete`, and only ever fails for this item. While its row is locked it waits by itself and goes
+        with a later group."""
+        failures = 0
+        while (answer := await self._answer((lease, recommendation))) == "busy":
+            failures += 1
+            await asyncio.sleep(BUSY.delay_seconds(failures, self._random))
+        return answer == "written"
+
+    async def _answer(self, item: Item) -> Answer:
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_groups())
         return await future
 
     async def _write_groups(self) -> None:
+        group: list[Entry] = []
         try:
             while self._waiting:
                 group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
                 await self._write([entry for entry in group if not entry[1].done()])
         finally:
             self._writer = None
+            left, self._waiting = [*group, *self._waiting], []
+            for _, future in left:  # none, unless this task was cancelled: nobody else would ever answer them
+                future.cancel()
 
-    async def _write(self, group: Sequence[tuple[Item, asyncio.Future[bool]]]) -> None:
+    async def _write(self, group: Sequence[Entry]) -> None:
         items = [item for item, _ in group]
         try:
-            written = await self._persist("complete", lambda: self._store.complete_all(items))
-        except StoreError as error:
+            done = await self._persist("complete", lambda: self._store.complete_all(items))
+        except Exception as error:
             if len(group) > 1:  # one of them is refused: find out which
                 for entry in group:
                     await self._write([entry])
@@ -52,10 +70,11 @@ class Completions:
             _resolve(group[0][1], error)
             return
         for (lease, _), future in group:
-            _resolve(future, lease.token in written)
+            is_written, is_busy = lease.token in done.written, lease.token in done.busy
+            _resolve(future, "written" if is_written else "busy" if is_busy else "dropped")
 
 
-def _resolve(future: asyncio.Future[bool], result: bool | Exception) -> None:
+def _resolve(future: asyncio.Future[Answer], result: Answer | Exception) -> None:
     if future.done():  # the run was stopped meanwhile
         return
     if isinstance(result, Exception):

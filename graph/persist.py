@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from graph.outage import Outage
 from graph.retry import Backoff
-from persistence.errors import StoreError
+from persistence.errors import RowBusy, StoreError
 
 T = TypeVar("T")
 
@@ -34,7 +34,10 @@ class Persistent:
             except StoreError as error:
                 if not error.retryable:
                     raise
-                self._outage.begin(part, error)
+                if isinstance(error, RowBusy):
+                    self._outage.end(part)
+                else:
+                    self._outage.begin(part, error)
             except TimeoutError:
                 self._outage.begin(part, StoreError(f"no answer within {self._timeout_seconds:.0f} s"))
             else:

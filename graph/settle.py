@@ -22,7 +22,7 @@ class Settler:
     ) -> None:
         self._store = store
         self._persist = persist
-        self._completions = Completions(store, persist)
+        self._completions = Completions(store, persist, random)
         self._max_attempts = max_attempts
         self._backoff = backoff
         self._random = random
@@ -44,6 +44,9 @@ class Settler:
                     return "lost"
         except StoreError as error:
             log.error("The outcome could not be written; the lease will run out", error=str(error))
+            return "unwritten"
+        except Exception as error:
+            log.error("The outcome could not be written; the lease will run out", exc_info=error)
             return "unwritten"
 
     async def _complete(self, lease: Lease, outcome: Recommended, log: Log) -> Settled:

@@ -1,5 +1,7 @@
 """What can go wrong between us and the database, in words for its reader."""
 
+from uuid import UUID
+
 
 class StoreError(Exception):
     """The store could not do what it was asked. `retryable`: the same call may succeed later."""
@@ -14,6 +16,13 @@ class Unreachable(StoreError):  # noqa: N818  says what happened
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retryable=True)
+
+
+class RowBusy(StoreError):  # noqa: N818  says what happened
+    """Another transaction has the workload's row locked; nothing was written. Retryable: it ends some time."""
+
+    def __init__(self, workload_id: UUID) -> None:
+        super().__init__(f"The row of workload {workload_id} is locked by another transaction.", retryable=True)
 
 
 class MigrationNeeded(StoreError):  # noqa: N818  says what happened

@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 from pydantic import JsonValue
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from persistence.errors import LeaseLost, StoreError, Unreachable
-from persistence.store import Claim, FailOutcome, Lease, Row
+from persistence.errors import LeaseLost, RowBusy, StoreError, Unreachable
+from persistence.store import Claim, Completed, FailOutcome, Lease, Row
 from persistence.workload import Recommendation
 
 SENDS: Final = 3
@@ -77,11 +77,14 @@ class RpcStore:
         return set(cast("list[int]", held))
 
     async def complete(self, lease: Lease, recommendation: Recommendation) -> bool:
-        return lease.token in await self.complete_all([(lease, recommendation)])
+        done = await self.complete_all([(lease, recommendation)])
+        if lease.token in done.busy:
+            raise RowBusy(lease.workload_id)
+        return lease.token in done.written
 
-    async def complete_all(self, results: Sequence[tuple[Lease, Recommendation]]) -> set[int]:
+    async def complete_all(self, results: Sequence[tuple[Lease, Recommendation]]) -> Completed:
         if not results:
-            return set()
+            return Completed(written=frozenset(), busy=frozenset())
         items: list[JsonValue] = [
             {
                 "workload_id": str(lease.workload_id),
@@ -90,7 +93,8 @@ class RpcStore:
             }
             for lease, recommendation in results
         ]
-        return set(cast("list[int]", await self.call("complete_workloads", {"p_items": items})))
+        done = cast("dict[str, list[int]]", await self.call("complete_workloads", {"p_items": items}))
+        return Completed(written=frozenset(done["written"]), busy=frozenset(done["busy"]))
 
     async def fail(
         self, lease: Lease, error: str, *, retry_in_seconds: float | None, max_attempts: int, details: Row | None = None
@@ -106,6 +110,8 @@ class RpcStore:
                 "p_details": None if details is None else dict(details),
             },
         )
+        if outcome == "busy":
+            raise RowBusy(lease.workload_id)
         return cast("FailOutcome", outcome)
 
     async def new_thread(self, lease: Lease) -> Lease:

@@ -43,6 +43,16 @@ class Claim:
     """
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completed:
+    """What became of a group of results, by token. One in neither set was dropped: its lease was lost, or its row left
+    `processing`."""
+
+    written: frozenset[int]
+    busy: frozenset[int]
+    """Another transaction has the row locked: nothing was touched, send these again."""
+
+
 class Store(Protocol):
     """Raises `persistence.errors.StoreError` only; `.retryable` says whether the same call may succeed later."""
 
@@ -54,21 +64,28 @@ class Store(Protocol):
         ...
 
     async def extend(self, leases: Sequence[Lease], *, lease_seconds: float) -> set[int]:
-        """Tokens that are still held; a missing one is lost, or its row was cancelled: stop that run."""
+        """Tokens that are still held; a missing one is lost, or its row was cancelled: stop that run.
+
+        A lease that is locked this moment is answered as it stands, without more time: one that is being taken over
+        counts as held until the next call.
+        """
         ...
 
     async def complete(self, lease: Lease, recommendation: Recommendation) -> bool:
-        """False when the lease was lost or the row left `processing`; then nothing was written."""
+        """False when the lease was lost or the row left `processing`; then nothing was written. Raises `RowBusy`."""
         ...
 
-    async def complete_all(self, results: Sequence[tuple[Lease, Recommendation]]) -> set[int]:
-        """In one transaction; the tokens whose result was written. A lost lease does not hinder the others."""
+    async def complete_all(self, results: Sequence[tuple[Lease, Recommendation]]) -> Completed:
+        """In one transaction that waits for nobody: a lost lease or a busy row does not hinder the others."""
         ...
 
     async def fail(
         self, lease: Lease, error: str, *, retry_in_seconds: float | None, max_attempts: int, details: Row | None = None
     ) -> FailOutcome:
-        """Terminal when `retry_in_seconds` is None or attempts are used up; otherwise a lease due in the future."""
+        """Terminal when `retry_in_seconds` is None or attempts are used up; otherwise a lease due in the future.
+
+        Raises `RowBusy`.
+        """
         ...
 
     async def new_thread(self, lease: Lease) -> Lease:
@@ -76,7 +93,7 @@ class Store(Protocol):
         ...
 
     async def release(self, leases: Sequence[Lease]) -> int:
-        """Due now, attempt refunded."""
+        """Due now, attempt refunded; how many. One that is locked this moment is left to run out."""
         ...
 
     async def adopt_orphans(self, *, grace_seconds: float = 600) -> int:

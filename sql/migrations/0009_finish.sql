@@ -1,20 +1,24 @@
 -- Heartbeat, completion, failure, release. All are fenced: the lease row with the caller's token IS the right to
--- write. Leases are locked in the order of their workload, before the workloads, so that a heartbeat and a group of
--- completions from one poller cannot deadlock.
+-- write. Lock order: lease, then workload. Nothing here waits for the lock of another transaction: a row that somebody
+-- holds (a user's edit, left open) costs its own result some time and no other, and no two can deadlock.
 
--- Tokens that are still held, as an array. One that is missing was taken over, or its row left `processing`.
+-- Tokens that are still held, as an array. One that is missing was taken over, or its row left `processing`. A lease that
+-- is locked just now is not extended, and answered as it stands: by a completion on its way, it is still held; by a
+-- takeover on its way, it is told as lost at the next heartbeat, and refused by the fence until then.
 create or replace function public.extend_leases(p_ids uuid[], p_tokens bigint[], p_lease_seconds double precision)
 returns jsonb
-language sql
+language plpgsql
 set search_path = ''
 as $$
+declare
+    v_held bigint[];
+begin
     with mine as (
         select l.workload_id
         from agent.leases as l
         inner join unnest(p_ids, p_tokens) as g (workload_id, token) using (workload_id, token)
         where l.owner is not null
-        order by l.workload_id
-        for update of l
+        for update of l skip locked
     ), extended as (
         update agent.leases as l
         set until = clock_timestamp() + make_interval(secs => p_lease_seconds)
@@ -25,7 +29,18 @@ as $$
         )
         returning l.token
     )
-    select coalesce(jsonb_agg(e.token), '[]') from extended as e
+    select array_agg(e.token) into v_held from extended as e;
+    if coalesce(cardinality(v_held), 0) < cardinality(p_tokens) then
+        v_held := array(
+            select l.token
+            from agent.leases as l
+            inner join unnest(p_ids, p_tokens) as g (workload_id, token) using (workload_id, token)
+            inner join public.compute_workloads as w on w.id = l.workload_id and w.status = 'processing'
+            where l.owner is not null
+        );
+    end if;
+    return coalesce(to_jsonb(v_held), '[]');
+end
 $$;
 
 -- One option of a recommendation as columns. An id that is not in the tables (any more) becomes null. PL/pgSQL, because
@@ -77,7 +92,9 @@ end
 $$;
 
 -- p_items: [{workload_id, token, result: {options[1-3], source, rank, confidence, decision_summary, metadata}}].
--- Returns the tokens whose result stands in the table, whether this call or an earlier one whose reply was lost wrote it.
+-- Returns {written, busy}: the tokens whose result stands in the table, whether this call or an earlier one whose reply
+-- was lost wrote it; and those whose row or lease is locked by somebody, of which nothing was touched: send them again.
+-- A token in neither was lost.
 create or replace function public.complete_workloads(p_items jsonb)
 returns jsonb
 language plpgsql
@@ -92,6 +109,8 @@ declare
     v_now timestamptz := clock_timestamp();
     v_known bigint[];
     v_written bigint[];
+    v_again bigint[];
+    v_busy bigint[] := '{}';
 begin
     with items as (
         select i.workload_id, i.token, i.result
@@ -101,10 +120,15 @@ begin
         from agent.leases as l
         inner join items as i using (workload_id, token)
         where l.owner is not null
-        order by l.workload_id
-        for update of l
+        for update of l skip locked
+    ), free as (
+        -- as strong as the update below, and no stronger: a row that refers to this one does not make it busy
+        select w.id
+        from public.compute_workloads as w
+        inner join mine as m on m.workload_id = w.id
+        for no key update of w skip locked
     ), ended as (
-        delete from agent.leases as l using mine as m where l.workload_id = m.workload_id returning l.*
+        delete from agent.leases as l using free as f where l.workload_id = f.id returning l.*
     ), written as (
         update public.compute_workloads as w
         set status = 'queued', agent_status = 'completed', agent_completed_at = v_now, agent_error = null,
@@ -159,19 +183,46 @@ begin
     from ended as e left join written as x using (token);
 
     if coalesce(cardinality(v_known), 0) < jsonb_array_length(p_items) then
-        v_written := coalesce(v_written, '{}') || array(
-            select r.token
-            from jsonb_to_recordset(p_items) as i (workload_id uuid, token bigint)
-            inner join agent.runs as r using (workload_id, token)
-            where r.outcome = 'queued' and not r.token = any(coalesce(v_known, '{}'))
-        );
+        -- the row was deleted: the lease goes too
+        with mine as (
+            select l.workload_id
+            from agent.leases as l
+            inner join jsonb_to_recordset(p_items) as i (workload_id uuid, token bigint) using (workload_id, token)
+            where l.owner is not null
+            and not exists (select from public.compute_workloads as w where w.id = l.workload_id)
+            for update of l skip locked
+        ), ended as (
+            delete from agent.leases as l using mine as m where l.workload_id = m.workload_id returning l.*
+        )
+        insert into agent.runs (workload_id, token, thread_id, attempt, owner, outcome, claimed_at, ended_at, error)
+        select e.workload_id, e.token, e.thread_id, e.attempt, e.owner, 'cancelled', e.claimed_at, v_now,
+            'the workload was deleted'
+        from ended as e;
+
+        -- of one moment: another call with this token may be under way
+        select
+            array(
+                select l.token
+                from jsonb_to_recordset(p_items) as i (workload_id uuid, token bigint)
+                inner join agent.leases as l using (workload_id, token)
+                where l.owner is not null
+            ),
+            array(
+                select r.token
+                from jsonb_to_recordset(p_items) as i (workload_id uuid, token bigint)
+                inner join agent.runs as r using (workload_id, token)
+                where r.outcome = 'queued' and not r.token = any(coalesce(v_known, '{}'))
+            )
+        into v_busy, v_again;
+        v_written := coalesce(v_written, '{}') || v_again;
     end if;
-    return coalesce(to_jsonb(v_written), '[]');
+    return jsonb_build_object('written', coalesce(v_written, '{}'), 'busy', v_busy);
 end
 $$;
 
 -- p_retry_seconds null: it failed for good. Otherwise a lease without owner, due then, on the same thread; unless the
--- attempts are used up. Returns failed, retry or lost.
+-- attempts are used up. Returns failed, retry or lost; or busy, and has touched nothing, where the row or the lease is
+-- locked by somebody: send it again.
 create or replace function public.fail_workload(
     p_id uuid,
     p_token bigint,
@@ -191,12 +242,23 @@ declare
     v_error text := left(p_error, 4000);
 begin
     select * into v_lease from agent.leases as l
-    where l.workload_id = p_id and l.token = p_token and l.owner is not null for update;
+    where l.workload_id = p_id and l.token = p_token and l.owner is not null for update skip locked;
     if not found then
-        -- lost, or done by a call whose reply was lost
-        select r.outcome into v_outcome from agent.runs as r
-        where r.workload_id = p_id and r.token = p_token and r.outcome in ('failed', 'retry');
-        return to_jsonb(coalesce(v_outcome, 'lost'));
+        -- busy, lost, or done by a call whose reply was lost
+        select case
+            when exists (
+                select from agent.leases as l
+                where l.workload_id = p_id and l.token = p_token and l.owner is not null
+            ) then 'busy'
+            else coalesce(
+                (
+                    select r.outcome from agent.runs as r
+                    where r.workload_id = p_id and r.token = p_token and r.outcome in ('failed', 'retry')
+                ),
+                'lost'
+            )
+        end into v_outcome;
+        return to_jsonb(v_outcome);
     end if;
 
     if p_retry_seconds is not null and v_lease.attempt < p_max_attempts then
@@ -206,6 +268,10 @@ begin
             until = v_now + make_interval(secs => greatest(p_retry_seconds, 0))
         where l.workload_id = p_id;
     else
+        perform from public.compute_workloads as w where w.id = p_id for no key update skip locked;
+        if not found and exists (select from public.compute_workloads as w where w.id = p_id) then
+            return to_jsonb('busy'::text);
+        end if;
         delete from agent.leases as l where l.workload_id = p_id;
         update public.compute_workloads as w
         set status = 'failed', agent_status = 'failed', agent_completed_at = v_now,
@@ -227,7 +293,8 @@ begin
 end
 $$;
 
--- At shutdown: due now, the attempt refunded; the thread stays, so the next holder resumes. Returns how many.
+-- At shutdown: due now, the attempt refunded; the thread stays, so the next holder resumes. Returns how many. A lease that
+-- is locked just now is left to end by whoever locked it, or to run out.
 create or replace function public.release_workloads(p_ids uuid[], p_tokens bigint[])
 returns jsonb
 language plpgsql
@@ -241,8 +308,7 @@ begin
         from agent.leases as l
         inner join unnest(p_ids, p_tokens) as g (workload_id, token) using (workload_id, token)
         where l.owner is not null
-        order by l.workload_id
-        for update of l
+        for update of l skip locked
     ), released as (
         update agent.leases as l
         set owner = null, token = nextval('agent.fence'), request = null, until = clock_timestamp(),

@@ -62,7 +62,7 @@ async def drain(store: Store, *, jobs: int, concurrency: int, in_groups: bool) -
     """Jobs per second until the queue is empty. As the poller does it: claims for the free places; a job that is done
     leaves its place to the next while its result is written, and as many results as jobs may be on their way."""
     answer = recommendation(now())
-    completions = Completions(store, Persistent(Outage(Silent()), Random(1)))
+    completions = Completions(store, Persistent(Outage(Silent()), Random(1)), Random(1))
     complete = completions.complete if in_groups else store.complete
     done = 0
 

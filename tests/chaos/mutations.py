@@ -24,7 +24,7 @@ begin
         where id = i.workload_id;
         done := done || i.token;
     end loop;
-    return to_jsonb(done);
+    return jsonb_build_object('written', done, 'busy', '{}'::bigint[]);
 end $$;
 """
 
