@@ -45,6 +45,8 @@ class Housekeeping:
                     self.outage.begin("housekeeping", error)
                 else:
                     self.log.error("Housekeeping failed", error=str(error))
+            except Exception as error:
+                self.log.error("Housekeeping failed", exc_info=error)
             else:
                 self.outage.end("housekeeping")
             await asyncio.sleep(self.interval_seconds * self.random.uniform(0.5, 1.5))

@@ -33,6 +33,7 @@ class Persistent:
                     result = await call()
             except StoreError as error:
                 if not error.retryable:
+                    self._outage.end(part)  # the database did answer
                     raise
                 if isinstance(error, RowBusy):
                     self._outage.end(part)

@@ -88,7 +88,7 @@ async def run_poller(
         heartbeat.start()
         stack.push_async_callback(heartbeat.stop)
         await stack.enter_async_context(_background(housekeeping.run()))
-        await stack.enter_async_context(_background(_wake(loop, store, options.poll_interval_seconds)))
+        await stack.enter_async_context(_background(_wake(loop, store, options.poll_interval_seconds, log)))
         stack.enter_context(_signals(loop.stop))
         await loop.run()
     log.info("Workload Worker stopped")
@@ -101,12 +101,15 @@ def _announce(store: Store, options: PollerOptions, log: Log) -> None:
     log.info(f"Store: {store.name}")
 
 
-async def _wake(loop: ClaimLoop, store: Store, interval_seconds: float) -> None:
+async def _wake(loop: ClaimLoop, store: Store, interval_seconds: float, log: Log) -> None:
     """NOTIFY wakes an idle poller within milliseconds, where the store can hear it."""
     while True:
         try:
             await store.wait_for_work(timeout_seconds=interval_seconds)
         except StoreError:
+            await asyncio.sleep(interval_seconds)
+        except Exception as error:
+            log.error("Waiting for notifications failed", exc_info=error)
             await asyncio.sleep(interval_seconds)
         loop.wake()
 

@@ -57,8 +57,8 @@ class SupabaseTransport:
         except httpx.TimeoutException as error:
             msg = f"Supabase at {self.name} did not answer in time."
             raise StoreError(msg, retryable=True) from error
-        except httpx.TransportError as error:
-            msg = f"Supabase at {self.name} cannot be reached: {error or type(error).__name__}."
+        except httpx.RequestError as error:
+            msg = f"Supabase at {self.name} cannot be reached: {str(error) or type(error).__name__}."
             raise StoreError(msg, retryable=True) from error
         return cast("JsonValue", reply.data)
 
@@ -98,6 +98,13 @@ async def _raise_for_error(response: httpx.Response) -> None:
     if response.content and "json" not in response.headers.get("content-type", ""):  # a captive portal, another site
         msg = f"{response.url.host} answered something that is no JSON. Check SUPABASE_URL."
         raise StoreError(msg)
+    try:  # the client would pass the text on as the answer
+        response.json() if response.content else None
+    except ValueError as error:
+        msg = f"{response.url.host} answered JSON that is cut short or damaged."
+        raise StoreError(msg, retryable=True) from error
+    except RecursionError:
+        pass  # told by the caller, who knows what was asked for
 
 
 def translate_response(response: httpx.Response) -> StoreError:

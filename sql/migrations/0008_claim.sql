@@ -1,7 +1,8 @@
 -- Claim: due leases (expired ones and retries) first, then waiting rows in queue order.
 --
 -- Lock order everywhere is lease, then workload. Here a waiting row has to be locked before its lease is known, so
--- nothing in this function waits for a lease: what is busy is skipped.
+-- nothing in this function waits for a lease: what is busy is skipped. Only where somebody else is making a lease for the
+-- same row in this very moment does its insert wait for that.
 --
 -- Two plain SELECT … LIMIT … FOR UPDATE SKIP LOCKED into arrays and UPDATE … = ANY(array), in place of the textbook
 -- CTE: the planner has no row count to guess wrongly, and the latency does not grow with the backlog.
@@ -157,6 +158,16 @@ begin
             from gone as g where g.owner is not null;
         end if;
 
+        -- a row that is being adopted this moment gets its lease there, and is left to it
+        with leased as (
+            insert into agent.leases (workload_id, thread_id, token, owner, attempt, until, claimed_at, request)
+            select f, gen_random_uuid(), nextval('agent.fence'), p_owner, 1, v_until, v_now, p_request
+            from unnest(fresh) as f
+            on conflict do nothing
+            returning workload_id
+        )
+        select coalesce(array_agg(x.workload_id), '{}') into fresh from leased as x;
+
         update public.compute_workloads as w
         set status = 'processing', agent_status = 'processing', agent_started_at = v_now,
             agent_completed_at = null, agent_error = null
@@ -180,10 +191,6 @@ begin
                 metadata = agent.without_answer(w.metadata)
             where w.id = any(fresh) and w.agent_completed_at is not null;
         end if;
-
-        insert into agent.leases (workload_id, thread_id, token, owner, attempt, until, claimed_at, request)
-        select f, gen_random_uuid(), nextval('agent.fence'), p_owner, 1, v_until, v_now, p_request
-        from unnest(fresh) as f;
         taken := taken || fresh;
     end if;
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -275,3 +276,19 @@ async def test_nonsense_in_a_claim_is_refused(
     with pytest.raises(Exception, match="claim_workloads: limit") as caught:
         await store.claim(owner="a", limit=limit, lease_seconds=lease_seconds, max_attempts=max_attempts)
     assert not caught.value.retryable
+
+
+async def test_a_row_that_is_being_adopted_is_claimed_after_that(
+    db: Any, store: RpcStore, claim: Claimer, open_connection: Any
+) -> None:
+    started = datetime.now(UTC) - timedelta(hours=1)
+    workload = await db.insert(status="processing", agent_status="processing", agent_started_at=started)
+    async with open_connection() as other, other.transaction():
+        await other.execute("select public.adopt_orphans(0)")
+        await db.run("update compute_workloads set status = 'pending', agent_status = 'pending'")
+        claiming = asyncio.create_task(claim())
+        async with asyncio.timeout(10):
+            while not await db.one("select count(*) from pg_locks where not granted"):
+                pass
+    assert await claiming == []
+    assert [one.lease.workload_id for one in await claim()] == [workload]

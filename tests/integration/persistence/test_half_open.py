@@ -115,9 +115,7 @@ async def test_a_cancelled_caller_does_not_wait_for_a_dead_connection(far_pool: 
     assert time.monotonic() - started < 0.2
 
 
-async def test_a_statement_that_is_given_up_is_stopped_and_its_connection_kept(
-    far_pool: Pool, open_connection: Any
-) -> None:
+async def test_a_statement_that_is_given_up_is_stopped(far_pool: Pool, open_connection: Any) -> None:
     async def sleep() -> None:
         async with far_pool.connection() as connection:
             pids.append(connection.info.backend_pid)
