@@ -18,6 +18,8 @@ from persistence.rpc import RpcStore
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 15.0
 """Above the statement timeout of Supabase's authenticator (8 s): its error says more than our giving up."""
+CALL_SECONDS: Final = CONNECT_SECONDS + ANSWER_SECONDS
+"""For all of a request: httpx counts the time for each piece that arrives, and a trickle would never end."""
 _HUGE_INTEGER: Final = re.compile(rb"\d{401,}")
 _SHOWN_CHARACTERS: Final = 300
 
@@ -50,11 +52,12 @@ class SupabaseTransport:
 
     async def call(self, function: str, arguments: Mapping[str, JsonValue]) -> JsonValue:
         try:
-            reply = await self._client.rpc(function, dict(arguments)).execute()
+            async with asyncio.timeout(CALL_SECONDS):
+                reply = await self._client.rpc(function, dict(arguments)).execute()
         except RecursionError as error:
             named = next((f"{function} for {value}" for name, value in arguments.items() if name == "p_id"), function)
             raise unreadable(error, named) from error
-        except httpx.TimeoutException as error:
+        except (httpx.TimeoutException, TimeoutError) as error:
             msg = f"Supabase at {self.name} did not answer in time."
             raise StoreError(msg, retryable=True) from error
         except httpx.RequestError as error:

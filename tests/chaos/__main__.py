@@ -28,7 +28,7 @@ def main() -> int:
     ]
     mutations = MUTATIONS if given.mutations == "all" else ()
     mutants = [_report(asyncio.run(run(plan_for(one, seed=given.first_seed)))) for one in mutations]
-    unseen = [str(mutant.plan.mutation) for mutant in mutants if not mutant.violations]
+    unseen = [str(mutant.plan.mutation) for mutant in mutants if not mutant.is_noticed]
     return _conclude(results, unseen)
 
 

@@ -16,7 +16,7 @@ import psycopg
 
 from tests.chaos.arena import Arena, make_ids, open_arena
 from tests.chaos.invariants import Finding, check
-from tests.chaos.mutations import Mutation
+from tests.chaos.mutations import BREAKS, Mutation
 from tests.chaos.nemesis import WEIGHTS, Nemesis
 
 
@@ -66,6 +66,12 @@ class Result:
     @property
     def violations(self) -> int:
         return sum(len(finding.wrong) for finding in self.findings)
+
+    @property
+    def is_noticed(self) -> bool:
+        """Whether the invariant broke that the missing guard keeps."""
+        invariant = BREAKS[self.plan.mutation] if self.plan.mutation else None
+        return any(finding.wrong for finding in self.findings if finding.name.split()[0] == invariant)
 
 
 async def run(plan: Plan, *, keep: Path | None = None) -> Result:

@@ -10,6 +10,13 @@ Mutation: TypeAlias = Literal[
     "completion unfenced", "checkpoint unfenced", "heartbeat on the event loop", "expiry by the client's clock"
 ]
 MUTATIONS: Final[tuple[Mutation, ...]] = get_args(Mutation)
+BREAKS: Final[dict[Mutation, str]] = {
+    "completion unfenced": "I4",
+    "checkpoint unfenced": "I8",
+    "heartbeat on the event loop": "I11",
+    "expiry by the client's clock": "I7",
+}
+"""The invariant that each guard keeps: a mutant that breaks only others has not been recognised."""
 
 _COMPLETION_UNFENCED = b"""
 create or replace function public.complete_workloads(p_items jsonb) returns jsonb language plpgsql as $$
