@@ -16,6 +16,7 @@ WEIGHTS: Final = {
     "kill": 6,
     "pause": 6,
     "cut": 5,
+    "freeze": 3,
     "black hole": 5,
     "late completion": 4,
     "delay": 2,
@@ -68,8 +69,8 @@ class Nemesis:
 
     async def _at(self, seat: Seat, kind: str, how_much: float) -> None:
         arena, lease = self._arena, self._arena.lease_seconds
-        if kind == "cut":
-            seat.proxy.cut()
+        if kind in ("cut", "freeze"):
+            (seat.proxy.cut if kind == "cut" else seat.proxy.freeze)()
             return
         async with seat.lock:
             pid = seat.pid
