@@ -98,15 +98,13 @@ class Heartbeat:
     async def _beat(self, store: Store) -> None:
         with self._lock:
             leases = list(self._leases.values())
-        if leases:
-            async with asyncio.timeout(self._lease_seconds / BEATS_PER_LEASE):
-                held = await store.extend(leases, lease_seconds=self._lease_seconds)
-            for lease in leases:
-                if lease.token not in held:
-                    self._report(lease)
-        elif self._is_failing:  # with nothing to extend, nobody else would find out that it is over
-            async with asyncio.timeout(self._lease_seconds / BEATS_PER_LEASE):
+        async with asyncio.timeout(self._lease_seconds / BEATS_PER_LEASE):
+            held = await store.extend(leases, lease_seconds=self._lease_seconds)  # of none: no call
+            if self._is_failing and not leases:  # nobody else would find out that it is over
                 await store.depth()
+        for lease in leases:
+            if lease.token not in held:
+                self._report(lease)
         self._is_failing = False
         self._outage.end("heartbeat")
         self.last_beat_at = time.monotonic()

@@ -42,8 +42,10 @@ _TRANSIENT: Final = ("08", "40", "53", "55P03", "57", "25006")
 class Pool(AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]]):
     """A pool whose callers get an answer, an error or their cancellation in time, whatever became of the network."""
 
-    _renewed_at = 0.0
-    _endings: set[asyncio.Task[None]]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the parent's
+        super().__init__(*args, **kwargs)
+        self._renewed_at = 0.0
+        self._endings: set[asyncio.Task[None]] = set()
 
     async def within(self, seconds: float, call: Coroutine[Any, Any, T]) -> T:
         """The result of `call`, which takes its connections from this pool. `TimeoutError` after `seconds`.
@@ -72,8 +74,8 @@ class Pool(AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]]):
             raise
 
     async def close(self, timeout: float = _CLOSE_SECONDS) -> None:
-        if endings := getattr(self, "_endings", None):
-            await asyncio.wait(endings, timeout=timeout)
+        if self._endings:
+            await asyncio.wait(self._endings, timeout=timeout)
         await super().close(timeout)
 
     async def _renew(self, failed_since: float) -> None:
@@ -83,7 +85,6 @@ class Pool(AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]]):
             await self.drain()
 
     def _let_go(self, task: asyncio.Task[Any]) -> None:
-        self._endings = getattr(self, "_endings", set())
         ending = asyncio.create_task(_end(task))
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)

@@ -37,6 +37,13 @@ create index if not exists runs_ended_idx on agent.runs (ended_at);
 create index if not exists runs_failed_idx on agent.runs (ended_at) where outcome = 'failed';
 create index if not exists runs_unpruned_idx on agent.runs (ended_at) where not checkpoints_pruned;
 
+-- Threads that a run left for a new one under the same lease: agent.runs has but the thread that an attempt ended on.
+create table if not exists agent.left_threads (
+    thread_id uuid primary key,
+    workload_id uuid not null,
+    left_at timestamptz not null default clock_timestamp()
+);
+
 -- The last good answer of an outside source, shared by all pollers; whoever holds `locked_until` fetches.
 create table if not exists agent.source_cache (
     key text primary key,
@@ -50,6 +57,7 @@ alter table agent.migrations enable row level security;
 alter table agent.leases enable row level security;
 alter table agent.runs enable row level security;
 alter table agent.source_cache enable row level security;
+alter table agent.left_threads enable row level security;
 
 do $$
 declare
@@ -64,6 +72,7 @@ begin
     if exists (select from pg_catalog.pg_roles where rolname = 'service_role') then
         grant usage on schema agent to service_role;
         grant select, insert, update, delete on agent.leases, agent.runs, agent.source_cache to service_role;
+        grant select, insert, delete on agent.left_threads to service_role;
         grant select on agent.migrations to service_role;
         grant usage on sequence agent.fence to service_role;
         -- by default privileges it has these anyway, unless a deployment took them away

@@ -1,27 +1,5 @@
 -- A workload's threads: a new one where a plan is made anew, and those whose checkpoints may go.
 
--- Threads that a run left for a new one under the same lease: agent.runs has but the thread that an attempt ended on.
-create table if not exists agent.left_threads (
-    thread_id uuid primary key,
-    workload_id uuid not null,
-    left_at timestamptz not null default clock_timestamp()
-);
-alter table agent.left_threads enable row level security;
-
-do $$
-declare
-    outsider text;
-begin
-    revoke all on agent.left_threads from public;
-    for outsider in select rolname from pg_catalog.pg_roles where rolname in ('anon', 'authenticated') loop
-        execute format('revoke all on agent.left_threads from %I', outsider);
-    end loop;
-    if exists (select from pg_catalog.pg_roles where rolname = 'service_role') then
-        grant select, insert, delete on agent.left_threads to service_role;
-    end if;
-end
-$$;
-
 -- A run that must be planned anew gets a new thread under the same lease. Null: the lease is lost.
 create or replace function public.start_new_thread(p_id uuid, p_token bigint)
 returns jsonb

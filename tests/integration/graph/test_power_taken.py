@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -14,11 +13,12 @@ from graph.build import build_graph
 from graph.inputs import graph_input
 from graph.outcome import Recommended, Report, Retry
 from graph.places import StorePlaces
-from graph.run import RunServices, run_workload
+from graph.run import run_workload
 from graph.state import STORED_TYPES
 from persistence.pool import Pool
 from persistence.rpc import RpcStore
 from persistence.store import Claim
+from tests.graphs import run_services
 from tools.placement import Commitment
 from tools.recorded import RecordedSource
 
@@ -77,16 +77,8 @@ async def claims(store: RpcStore, open_connection: Any) -> tuple[Claim, Claim]:
 
 
 async def run(claim: Claim, places: StorePlaces, store: RpcStore, pool: Pool) -> Report:
-    graph = build_graph(models=Models.offline(), source=RecordedSource(), places=places).compile()
-    services = RunServices(
-        build=lambda saver: graph.copy({"checkpointer": saver}),
-        input_for=graph_input,
-        checkpoints=pool,
-        new_thread=store.new_thread,
-        clock=lambda: NOW,
-        random=Random(1),
-        stored_types=STORED_TYPES,
-    )
+    graph = build_graph(models=Models.offline(), source=RecordedSource(), places=places)
+    services = run_services(store, pool, graph, input_for=graph_input, clock=lambda: NOW, stored_types=STORED_TYPES)
     return await run_workload(claim, services, RunControl())
 
 

@@ -25,6 +25,8 @@ class Away:
     """Fault injection in place of the store: no lease can be extended, anything else is answered."""
 
     async def extend(self, leases: Sequence[Lease], *, lease_seconds: float) -> set[int]:
+        if not leases:
+            return set()
         msg = "the database is away"
         raise StoreError(msg, retryable=True)
 
