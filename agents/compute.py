@@ -2,20 +2,21 @@
 
 from pydantic import BaseModel, Field
 
-from agents.confirm import FoundLimit, confirm
-from agents.facts import add_tool_results, request_facts
-from agents.grounding import ungrounded
-from agents.loop import Agent, InvalidAnswerError, LoopGraph, LoopOutput, LoopState, agent_graph
-from agents.models import AgentModel
-from agents.request import render, request_text
+from agents.grounding.check import ungrounded
+from agents.grounding.facts import add_tool_results, request_facts
+from agents.model.clients import AgentModel
+from agents.model.loop import Agent, InvalidAnswerError, LoopGraph, LoopOutput, LoopState, agent_graph
+from agents.request.apply import tighten
+from agents.request.text import request_text
+from agents.request.verify import FoundLimit, confirm
 from agents.state import ComputeAnalysis
-from agents.tighten import tighten
-from agents.wording import analysis, placements
-from tools.candidates import compute_candidates
+from agents.text.brief import render
+from agents.text.templates import analysis, placements
 from tools.placement import Option
-from tools.search import optimum
-from tools.summary import option_summary
-from tools.toolbox import COMPUTE_TOOLS
+from tools.solver.candidates import compute_candidates
+from tools.solver.search import optimum
+from tools.toolkit.summary import option_summary
+from tools.toolkit.tools import COMPUTE_TOOLS
 
 MAX_OPTIONS = 3
 ROUNDS = 3

@@ -2,17 +2,17 @@
 
 from pydantic import BaseModel, Field
 
-from agents.facts import add_tool_results, request_facts
-from agents.grounding import ungrounded
-from agents.loop import Agent, InvalidAnswerError, LoopGraph, LoopOutput, LoopState, agent_graph
-from agents.models import AgentModel
-from agents.request import render
+from agents.grounding.check import ungrounded
+from agents.grounding.facts import add_tool_results, request_facts
+from agents.model.clients import AgentModel
+from agents.model.loop import Agent, InvalidAnswerError, LoopGraph, LoopOutput, LoopState, agent_graph
 from agents.state import EnergyAnalysis
-from agents.wording import analysis, placements
-from tools.candidates import energy_candidates
+from agents.text.brief import render
+from agents.text.templates import analysis, placements
 from tools.placement import Option
-from tools.summary import option_summary
-from tools.toolbox import ENERGY_TOOLS
+from tools.solver.candidates import energy_candidates
+from tools.toolkit.summary import option_summary
+from tools.toolkit.tools import ENERGY_TOOLS
 
 MAX_OPTIONS = 3
 ROUNDS = 3

@@ -10,16 +10,16 @@ from typing import Annotated, get_args
 import typer
 from rich.progress import track
 
-from evals.cases import Suite
-from evals.cassettes import MAIN
-from evals.compare import Difference, UnknownSetError, compare
-from evals.page import page
-from evals.report import case_record, exit_code, make_report, suite_of, verdict
-from evals.suites import Answers, Options, Result, cases, run
-from evals.upload import upload
-from graph.commands.options import AsJson
-from graph.console import Output
-from graph.settings import ConfigurationError, load_settings
+from evals.cases.case import Suite
+from evals.recordings.cassettes import MAIN
+from evals.recordings.compare import Difference, UnknownSetError, compare
+from evals.report.page import page
+from evals.report.report import case_record, exit_code, make_report, suite_of, verdict
+from evals.report.upload import upload
+from evals.runner.suites import Answers, Options, Result, cases, run
+from graph.app.settings import ConfigurationError, load_settings
+from graph.cli.options import AsJson
+from graph.cli.output import Output
 
 SUITES: tuple[Suite, ...] = get_args(Suite)
 STALE_CASSETTES = 2

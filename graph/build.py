@@ -5,9 +5,9 @@ from langgraph.graph import END, START, StateGraph
 from agents.compute import compute_agent
 from agents.energy import energy_agent
 from agents.head import head_agent
-from agents.models import Models
+from agents.model.clients import Models
+from graph.catalogue import Places
 from graph.nodes import Conclude, Prepare, after_prepare
-from graph.places import Places
 from graph.state import GraphInput, GraphOutput, State
 from tools.market import MarketSource
 

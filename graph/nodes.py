@@ -6,21 +6,22 @@ from typing import Literal, NotRequired, TypedDict
 
 from langchain_core.runnables import RunnableConfig
 
-from agents.brief import problem_from
-from agents.reading.wishes import read_wishes
-from agents.request import request_text
+from agents.request.apply import tighten
+from agents.request.reader import read_wishes
+from agents.request.text import request_text
 from agents.state import AgentsState
-from agents.tighten import tighten
-from graph.conclude import recommend, recommend_blind
-from graph.places import Places, PowerTaken
+from graph.catalogue import Places
+from graph.problem import problem_from
+from graph.recommend import recommend, recommend_blind
 from graph.state import GraphInput, GraphOutput, State
 from persistence.workload import Recommendation, Workload, parse_workload
-from tools.blind import is_blind, run_blind
-from tools.candidates import option_by_id
-from tools.capacity import commitments_of
+from tools.errors import PowerTaken
 from tools.market import Market, MarketSource
 from tools.placement import Problem
-from tools.search import optimum
+from tools.solver.candidates import option_by_id
+from tools.solver.capacity import commitments_of
+from tools.solver.fallback import is_blind, run_blind
+from tools.solver.search import optimum
 
 TRIES = 20
 """Plans that other processes may be quicker than; each of them then has got what it wanted."""

@@ -1,12 +1,12 @@
 """What a run carries from node to node, and what goes in and comes out."""
 
 from datetime import datetime
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from pydantic import JsonValue
 
 from agents.state import AgentsState, ComputeAnalysis, Decision, EnergyAnalysis, Usage
-from persistence.workload import Recommendation, Urgency, Workload
+from persistence.workload import Recommendation, Row, Urgency, Workload, parse_workload
 from tools.market import Market
 from tools.placement import Problem
 
@@ -49,3 +49,19 @@ STORED_TYPES: tuple[type, ...] = (
     Usage,
 )
 """Classes that a checkpoint may hold beside plain data and messages; nothing else is ever deserialised."""
+
+
+_ENOUGH: Final = ("id", *sorted(set(Workload.model_fields) - {"id", "finish_by", "request_text"}))
+_DEADLINES: Final = ("deadline", "latest_completion")
+
+
+def graph_input(row: Row, now: datetime) -> GraphInput:
+    """The row's input columns and the run's clock, without what others keep in the row.
+
+    Raises `InvalidWorkload` before a thread is opened: what cannot be worked on leaves no checkpoint.
+    """
+    parse_workload(row)
+    metadata = row.get("metadata")
+    request = metadata.get("user_request") if isinstance(metadata, dict) else None
+    columns = {name: row[name] for name in (*_ENOUGH, *_DEADLINES) if row.get(name) is not None}
+    return {"row": {**columns, "metadata": {"user_request": request}}, "clock": now}

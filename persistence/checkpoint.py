@@ -31,8 +31,8 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import PoolTimeout
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from persistence.connections.pool import Pool, translate
 from persistence.errors import LeaseLost, StoreError
-from persistence.pool import Pool, translate
 
 ThreadState: TypeAlias = Literal["new", "known"]
 

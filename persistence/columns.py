@@ -4,7 +4,7 @@ import math
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from pydantic import JsonValue
 
@@ -160,3 +160,8 @@ def _kind(value: JsonValue) -> str:
 
 def _plain(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,}"
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """`value` if it is a JSON object, else an empty one: stored metadata may be anybody's."""
+    return value if isinstance(value, Mapping) else {}

@@ -14,9 +14,9 @@ from psycopg import errors
 from psycopg.rows import dict_row
 
 import sql
+from persistence.connections.pool import CONNECT_SECONDS, translate
+from persistence.connections.pooler import is_transaction_pooled, session_needed
 from persistence.errors import MigrationFailed, StoreError
-from persistence.pool import CONNECT_SECONDS, translate
-from persistence.pooler import is_transaction_pooled, session_needed
 
 Scope: TypeAlias = Literal["all", "checkpoints"]
 Connection: TypeAlias = psycopg.AsyncConnection[dict[str, Any]]

@@ -221,3 +221,6 @@ def _user_request(row: Mapping[str, JsonValue], problems: list[str]) -> tuple[Ma
         if key not in known and isinstance(value, str) and value.strip()
     ]
     return request, _checked("metadata.user_request", free_text, "\n".join(notes), problems) if notes else None
+
+
+Row: TypeAlias = Mapping[str, JsonValue]

@@ -16,11 +16,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from persistence.embedded import Server, embedded_postgres
+from persistence.connections.embedded import Server, embedded_postgres
+from persistence.connections.pool import Pool, open_pool
 from persistence.migrate import migrate
-from persistence.pool import Pool, open_pool
-from persistence.postgres import open_postgres_store
-from persistence.rpc import RpcStore
+from persistence.transports.postgres import open_postgres_store
+from persistence.transports.rpc import RpcStore
 from persistence.workload import RankedOption, Recommendation
 from tests.background import in_background
 

@@ -10,9 +10,9 @@ from typing import Annotated, Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 
-from graph.run import RunServices
-from persistence.pool import Pool
-from persistence.store import Store
+from graph.worker.executor import RunServices
+from persistence.connections.pool import Pool
+from persistence.store.queue import Store
 from persistence.workload import RankedOption, Recommendation
 
 STORED_TYPES = (Recommendation, RankedOption)

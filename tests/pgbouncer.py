@@ -14,7 +14,7 @@ from typing import Literal
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from persistence.embedded import Server
+from persistence.connections.embedded import Server
 from tests.conftest import Cluster, temporary_folder
 
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")

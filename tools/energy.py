@@ -12,7 +12,7 @@ from importlib.resources import files
 from math import ceil, isfinite
 
 from tools.errors import GridwiseError
-from tools.placement import Job, Value
+from tools.placement import Asset, Job, Problem, Value
 
 FLAG_RATIO = 3.0
 """The two common models differ by about 28 % on one job; three times is beyond any disagreement between models."""
@@ -200,3 +200,14 @@ def _check(**figures: float | None) -> None:
     if hours is not None and hours > LONGEST_HOURS:
         msg = f"duration_hours is {hours:g}; no run takes longer than {LONGEST_HOURS} h"
         raise EnergyError(msg)
+
+
+def asset_energy_kwh(problem: Problem, asset: Asset) -> float:
+    """Energy of the run on this asset: the user's figure as it is, the model's scaled by the asset's PUE."""
+    job = problem.job
+    return job.energy_kwh if job.energy_is_stated else job.energy_kwh * asset.pue / job.reference_pue
+
+
+def asset_power_kw(problem: Problem, asset: Asset) -> float:
+    """Mean power of the run on this asset."""
+    return asset_energy_kwh(problem, asset) / (problem.job.duration_minutes / 60)

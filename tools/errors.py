@@ -57,3 +57,14 @@ class SourceError(GridwiseError):
         super().__init__(f"{source}: {reason}")
         self.source = source
         self.reason = reason
+
+
+class PowerTaken(GridwiseError):  # noqa: N818  what happened, not a fault
+    """Others were promised the power of the chosen site and time while this run decided. It has to be planned anew."""
+
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Other workloads were promised the power of the chosen site and time meanwhile, several times."
+        )

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Literal, Protocol, Self, TypeAlias
 
@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tools.placement import Value
+from tools.slots import SLOT
 
 Mode: TypeAlias = Literal["live", "last_good", "profile", "recorded", "none"]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
-
-SLOT = timedelta(minutes=30)
 
 
 class Figures(Protocol):

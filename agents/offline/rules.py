@@ -9,8 +9,8 @@ from typing import Any
 from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 from pydantic import JsonValue
 
-from agents.reading.wishes import read_wishes
-from agents.wording import Placement, analysis, placements, reason_for, reasoning, summary
+from agents.request.reader import read_wishes
+from agents.text.templates import Placement, analysis, placements, reason_for, reasoning, summary
 from tools.regions import REGIONS
 
 OPTIONS = 3

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from persistence.checkpoint import FencedSaver, PooledSaver
-from persistence.pool import Pool, open_pool
+from persistence.connections.pool import Pool, open_pool
 from tests.bench.measure import Bench, interleaved
 from tests.chaos.proxy import Proxy
 from tests.graphs import STORED_TYPES, chain, input_for, now, step

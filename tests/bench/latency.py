@@ -12,10 +12,10 @@ from typing import Any
 
 import psycopg
 
-from graph.claim_loop import PollerOptions
-from graph.poller import new_owner, run_poller
-from persistence.pool import open_pool
-from persistence.postgres import open_postgres_store
+from graph.worker.producer import PollerOptions
+from graph.worker.worker import new_owner, run_poller
+from persistence.connections.pool import open_pool
+from persistence.transports.postgres import open_postgres_store
 from tests.bench.measure import Bench, interleaved, quantile
 from tests.bench.queue_alone import Silent
 from tests.chaos.arena import make_ids, open_arena

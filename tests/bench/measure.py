@@ -11,7 +11,7 @@ from statistics import median
 
 import psycopg
 
-from persistence.embedded import Server, embedded_postgres
+from persistence.connections.embedded import Server, embedded_postgres
 from persistence.migrate import migrate
 
 ROUNDS = 3

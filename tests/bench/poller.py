@@ -7,11 +7,9 @@ from uuid import uuid4
 
 import structlog
 
-from graph.commands.run import poll
-from graph.inputs import graph_input
-from graph.runtime import Services, open_services
-from graph.settings import Settings
-from graph.state import STORED_TYPES
+from graph.app.runtime import Services, open_services, poll
+from graph.app.settings import Settings
+from graph.state import STORED_TYPES, graph_input
 from persistence.checkpoint import FencedSaver
 from tests.bench.measure import Bench, interleaved
 from tests.graphs import now

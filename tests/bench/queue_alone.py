@@ -10,11 +10,10 @@ from random import Random
 
 import psycopg
 
-from graph.completions import Completions
-from graph.outage import Outage
-from graph.persist import Persistent
-from persistence.postgres import open_postgres_store
-from persistence.store import Claim, Store
+from graph.worker.completer import Completions
+from persistence.retry import Outage, Persistent
+from persistence.store.queue import Claim, Store
+from persistence.transports.postgres import open_postgres_store
 from tests.bench.measure import Bench, Rounds, interleaved, run
 from tests.graphs import now, recommendation
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.candidates import energy_candidates
-from tools.grid import Grid, Order
 from tools.market import Market, SourceNote
 from tools.placement import Asset, Job, Limits, Problem
-from tools.search import best_plans, search
+from tools.solver.candidates import energy_candidates
+from tools.solver.instance import Grid, Order
+from tools.solver.search import best_plans, search
 
 ROOT = Path(__file__).parents[2]
 CATS = "climate-aware-task-scheduler==1.2.1"

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import psycopg
 
-from persistence.embedded import Server, embedded_postgres
+from persistence.connections.embedded import Server, embedded_postgres
 from persistence.migrate import migrate
 from tests.chaos.mutations import Mutation, apply
 from tests.chaos.proxy import Proxy

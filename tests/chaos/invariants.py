@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 
 from persistence.checkpoint import PooledSaver
-from persistence.pool import open_pool
+from persistence.connections.pool import open_pool
 from tests.graphs import STORED_TYPES
 
 Rows = list[dict[str, Any]]

@@ -20,19 +20,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import graph.poller
 import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-import graph.poller
-from graph.claim_loop import PollerOptions
-from graph.heartbeat import Heartbeat, _wait
-from graph.poller import run_poller
-from graph.retry import Backoff
-from persistence.connect import open_store
+from graph.worker.heartbeat import Heartbeat, _wait
+from graph.worker.producer import PollerOptions
+from graph.worker.worker import run_poller
+from persistence.connections.pool import open_pool
 from persistence.errors import StoreError
-from persistence.pool import open_pool
+from persistence.retry import Backoff
+from persistence.store.open import open_store
 from tests.chaos.mutations import Mutation
 from tests.graphs import State, recommendation, run_services
 

@@ -10,10 +10,10 @@ import httpx
 import psycopg
 import pytest
 
-from persistence.embedded import Server, embedded_postgres
+from persistence.connections.embedded import Server, embedded_postgres
 from persistence.migrate import migrate
-from persistence.rpc import RpcStore
-from persistence.supabase import open_supabase_store
+from persistence.transports.rpc import RpcStore
+from persistence.transports.supabase import open_supabase_store
 from tests.background import in_background
 from tests.conftest import FAST, temporary_folder
 from tests.supabase.project import Project, create_database, create_platform, missing, serve

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import psycopg
 
-from persistence.embedded import Server, embedded_postgres
+from persistence.connections.embedded import Server, embedded_postgres
 from persistence.migrate import migrate
 from tests.supabase.project import Project, create_database, create_platform, missing, serve
 

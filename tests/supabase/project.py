@@ -20,7 +20,7 @@ import httpx
 import jwt
 import psycopg
 
-from persistence.embedded import Server
+from persistence.connections.embedded import Server
 
 HERE = Path(__file__).parent
 START_SECONDS = 30

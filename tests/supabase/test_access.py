@@ -11,7 +11,7 @@ import pytest
 
 import sql
 from persistence.migrate import migrate
-from persistence.rpc import RpcStore
+from persistence.transports.rpc import RpcStore
 from tests.integration.persistence.deployments import deployment
 from tests.supabase.project import Project, serve
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from persistence.rpc import RpcStore
+from persistence.transports.rpc import RpcStore
 from tests.supabase.project import HERE, Project
 from tests.supabase.row_types import typescript
 

@@ -12,12 +12,12 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from persistence.connect import open_store
 from persistence.errors import AccessDenied, LeaseLost, MigrationNeeded, StoreError
 from persistence.migrate import migrate
-from persistence.rpc import RpcStore
-from persistence.source_cache import SourceCache
-from persistence.supabase import open_supabase_store
+from persistence.store.open import open_store
+from persistence.store.source_cache import SourceCache
+from persistence.transports.rpc import RpcStore
+from persistence.transports.supabase import open_supabase_store
 from persistence.workload import RankedOption, Recommendation, parse_workload
 from tests.supabase.project import Project, serve
 

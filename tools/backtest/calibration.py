@@ -13,10 +13,11 @@ import numpy as np
 from pydantic import JsonValue
 
 from tools.backtest.trace import Trace, TraceError
-from tools.confidence import ErrorModel, confidence, error_model, spreads
-from tools.market import SLOT, FloatArray, Market, SourceNote
+from tools.market import FloatArray, Market, SourceNote
 from tools.placement import Asset, Job, Limits, Option, Problem
-from tools.search import run_now, search
+from tools.slots import SLOT
+from tools.solver.confidence import ErrorModel, confidence, error_model, spreads
+from tools.solver.search import run_now, search
 
 DURATIONS_HOURS = (0.5, 1, 2, 3, 4, 6, 8, 12)
 SLACK_HOURS = (1, 2, 4, 8, 12, 24)

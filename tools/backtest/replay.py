@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from tools.backtest.jobs import ReplayJob
 from tools.backtest.trace import Trace
-from tools.grid import PRICE, SLOT_MINUTES, Grid, Order
 from tools.market import FloatArray
 from tools.placement import Asset, Job, Limits, Problem
-from tools.plans import Minutes
-from tools.search import best_plans
+from tools.slots import SLOT_MINUTES
+from tools.solver.instance import PRICE, Grid, Minutes, Order
+from tools.solver.search import best_plans
 
 
 class Policy(StrEnum):

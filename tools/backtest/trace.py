@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tools.agile import gbp_per_kwh
 from tools.errors import GridwiseError
-from tools.market import SLOT, FloatArray
+from tools.market import FloatArray
+from tools.slots import SLOT
+from tools.sources.agile import gbp_per_kwh
 
 Row = Mapping[str, str]
 

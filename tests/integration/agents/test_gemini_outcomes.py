@@ -13,13 +13,13 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from agents.compute import ComputeAnswer
-from agents.errors import ModelError, is_retryable
-from agents.models import AgentModel, Models
-from agents.replies import ask
+from agents.model.ask import ask
+from agents.model.clients import AgentModel, Models
+from agents.model.errors import ModelError, is_retryable
 from evals.standin.script import Reply, Step, blocks, calls, fails, finishes, rate_limited, raw, says
 from evals.standin.server import StandIn
 from evals.standin.wire import GenerateRequest
-from tools.toolbox import COMPUTE_TOOLS
+from tools.toolkit.tools import COMPUTE_TOOLS
 
 pytestmark = pytest.mark.anyio
 

@@ -7,9 +7,9 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from agents.compute import ComputeAnswer
-from agents.models import AGENT_MODEL, HEAD_MODEL, Models
+from agents.model.ask import ask
+from agents.model.clients import AGENT_MODEL, HEAD_MODEL, Models
 from agents.offline.planner import OFFLINE_NAME, OfflinePlanner
-from agents.replies import ask
 from evals.standin.script import says
 from evals.standin.server import StandIn
 

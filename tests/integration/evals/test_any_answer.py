@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from agents import head
 from agents.head import ChoiceAnswer, HeadAnswer
-from agents.models import Models
-from evals.decisions import DECISIONS
-from evals.execute import Outcome, run_case
-from evals.scores import score
-from graph.conclude import recommend
+from agents.model.clients import Models
+from evals.cases.decisions import DECISIONS
+from evals.runner.execute import Outcome, run_case
+from evals.runner.scores import score
+from graph.recommend import recommend
 
 CASE = next(case for case in DECISIONS if case.name == "medium urgency")
 WORDS = [

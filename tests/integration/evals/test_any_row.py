@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 
-from agents.models import Models
-from evals.cases import NOW, Case, Row, asks, at
-from evals.execute import run_case
-from evals.scores import score
+from agents.model.clients import Models
+from evals.cases.case import NOW, Case, Row, asks, at
+from evals.runner.execute import run_case
+from evals.runner.scores import score
 from persistence.errors import InvalidWorkload
 
 pytestmark = pytest.mark.anyio

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from agents import head
-from evals.compare import compare
-from evals.page import page
-from evals.suites import Options
-from evals.suites import run as run_suites
-from graph.cli import exit_code
+from evals.recordings.compare import compare
+from evals.report.page import page
+from evals.runner.suites import Options
+from evals.runner.suites import run as run_suites
+from graph.cli.main import exit_code
 
 
 def run(*arguments: str, out: Path) -> int:

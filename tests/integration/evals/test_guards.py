@@ -6,12 +6,18 @@ from typing import Any
 
 import pytest
 
-from agents import compute, confirm, energy, grounding, head, loop, ranking, replies, tighten
-from agents.reading.wishes import Wish
-from agents.sides import Sides
-from evals.misbehaviour import MISBEHAVIOUR
-from evals.suites import Result, live
+from agents import compute, energy, head
+from agents.grounding import check as grounding
+from agents.grounding.comparands import Sides
+from agents.model import ask as replies
+from agents.model import loop
+from agents.request import apply as tighten
+from agents.request import verify as confirm
+from agents.request.reader import Wish
+from evals.cases.misbehaviour import MISBEHAVIOUR
+from evals.runner.suites import Result, live
 from tools.placement import Problem
+from tools.solver import ranking
 
 pytestmark = pytest.mark.anyio
 

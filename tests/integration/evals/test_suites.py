@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from langsmith import testing
 
-from evals.cases import Case, Suite
-from evals.decisions import DECISIONS
-from evals.misbehaviour import MISBEHAVIOUR
-from evals.suites import Options, Result, cases, run
+from evals.cases.case import Case, Suite
+from evals.cases.decisions import DECISIONS
+from evals.cases.misbehaviour import MISBEHAVIOUR
+from evals.runner.suites import Options, Result, cases, run
 
 pytestmark = [pytest.mark.anyio, pytest.mark.langsmith]
 
@@ -83,8 +83,8 @@ async def test_a_call_that_is_no_longer_made_fails_the_case(
     monkeypatch: pytest.MonkeyPatch, no_network: list[object]
 ) -> None:
     """An unplayed interaction is a change too."""
-    from agents import replies
-    from agents.errors import ModelError
+    from agents.model import ask as replies
+    from agents.model.errors import ModelError
 
     async def gives_up(*_arguments: object) -> None:
         msg = "no"
@@ -97,7 +97,7 @@ async def test_a_call_that_is_no_longer_made_fails_the_case(
 
 
 async def test_every_cassette_belongs_to_a_case_and_holds_no_key() -> None:
-    from evals.cassettes import CASSETTES, CassetteFile
+    from evals.recordings.cassettes import CASSETTES, CassetteFile
 
     expected = {CassetteFile(case).path for case in (*DECISIONS, *MISBEHAVIOUR)}
     present = set((CASSETTES / "main").rglob("*.json"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from langsmith.utils import get_env_var
 
-from graph.cli import exit_code
+from graph.cli.main import exit_code
 from tests.integration.evals.langsmith_server import serve
 
 

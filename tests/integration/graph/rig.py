@@ -9,16 +9,15 @@ from uuid import UUID
 
 from langgraph.graph import StateGraph
 
-from graph.cancellation import end
-from graph.claim_loop import ClaimLoop, PollerOptions
-from graph.heartbeat import Heartbeat
-from graph.metrics import Metrics
-from graph.outage import Outage
-from graph.persist import Persistent
-from graph.poller import new_owner
-from persistence.pool import open_pool
-from persistence.postgres import open_postgres_store
-from persistence.rpc import RpcStore
+from graph.worker.heartbeat import Heartbeat
+from graph.worker.metrics import Metrics
+from graph.worker.producer import ClaimLoop, PollerOptions
+from graph.worker.tasks import end
+from graph.worker.worker import new_owner
+from persistence.connections.pool import open_pool
+from persistence.retry import Outage, Persistent
+from persistence.transports.postgres import open_postgres_store
+from persistence.transports.rpc import RpcStore
 from tests.graphs import run_services
 
 Graph = StateGraph[Any, Any, Any, Any]

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from agents.errors import ModelError
-from graph.retry import Backoff
-from persistence.rpc import RpcStore
+from agents.model.errors import ModelError
+from persistence.retry import Backoff
+from persistence.transports.rpc import RpcStore
 from tests.graphs import chain, step
 from tests.integration.graph.rig import Gate, Rig, outcomes, submit
 

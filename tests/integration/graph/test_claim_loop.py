@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from agents.errors import ModelError
-from persistence.rpc import RpcStore
+from agents.model.errors import ModelError
+from persistence.transports.rpc import RpcStore
 from tests.graphs import chain, step
 from tests.integration.graph.rig import Gate, Rig, submit
 

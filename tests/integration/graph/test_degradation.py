@@ -6,15 +6,15 @@ from uuid import uuid4
 
 import pytest
 
-from agents.models import Models
+from agents.model.clients import Models
 from graph.build import build_graph
-from graph.places import Places
+from graph.catalogue import Places
 from tests.unit.tools.instances import asset_of
 from tests.unit.tools.source_server import Reply, healthy_neso, healthy_octopus, serving
 from tools.errors import Infeasible
-from tools.live import live_source
 from tools.regions import REGION_IDS
-from tools.response_cache import MemoryCache
+from tools.sources.cache import MemoryCache
+from tools.sources.live import live_source
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 1, 5, 12, 13, tzinfo=UTC)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from graph.samples import sample_rows
+from graph.cli.samples import sample_rows
 from tests.integration.graph.command import start
 
 pytestmark = pytest.mark.anyio

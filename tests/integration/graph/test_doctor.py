@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from graph.cli import exit_code
-from persistence import pooler
+from graph.cli.main import exit_code
+from persistence.connections import pooler
 from tests.conftest import Cluster
 from tests.pgbouncer import pooled
 

@@ -8,12 +8,12 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from graph import housekeeping
-from graph.housekeeping import Housekeeping
-from graph.metrics import Metrics
-from graph.outage import Outage
-from persistence.pool import open_pool
-from persistence.rpc import RpcStore
+from graph.worker import maintenance as housekeeping
+from graph.worker.maintenance import Housekeeping
+from graph.worker.metrics import Metrics
+from persistence.connections.pool import open_pool
+from persistence.retry import Outage
+from persistence.transports.rpc import RpcStore
 
 pytestmark = pytest.mark.anyio
 

@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from graph.claim_loop import PollerOptions
-from graph.poller import new_owner, run_poller
-from persistence.pool import open_pool
-from persistence.postgres import open_postgres_store
-from persistence.rpc import RpcStore
+from graph.worker.producer import PollerOptions
+from graph.worker.worker import new_owner, run_poller
+from persistence.connections.pool import open_pool
+from persistence.transports.postgres import open_postgres_store
+from persistence.transports.rpc import RpcStore
 from tests.graphs import chain, run_services
 from tests.integration.graph.rig import Gate, Graph, Log, submit
 

@@ -8,19 +8,18 @@ from uuid import UUID
 import pytest
 from langgraph.runtime import RunControl
 
-from agents.models import Models
+from agents.model.clients import Models
 from graph.build import build_graph
-from graph.inputs import graph_input
-from graph.outcome import Recommended, Report, Retry
-from graph.places import StorePlaces
-from graph.run import run_workload
-from graph.state import STORED_TYPES
-from persistence.pool import Pool
-from persistence.rpc import RpcStore
-from persistence.store import Claim
+from graph.catalogue import StorePlaces
+from graph.state import STORED_TYPES, graph_input
+from graph.worker.executor import run_workload
+from graph.worker.outcome import Recommended, Report, Retry
+from persistence.connections.pool import Pool
+from persistence.store.queue import Claim
+from persistence.transports.rpc import RpcStore
 from tests.graphs import run_services
 from tools.placement import Commitment
-from tools.recorded import RecordedSource
+from tools.sources.recorded import RecordedSource
 
 pytestmark = pytest.mark.anyio
 

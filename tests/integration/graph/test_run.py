@@ -10,14 +10,14 @@ import pytest
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import RunControl
 
-from agents.errors import ModelError
-from graph.outcome import Drained, Failed, Lost, Recommended, Report, Retry
-from graph.run import RunServices, run_workload
+from agents.model.errors import ModelError
+from graph.worker.executor import RunServices, run_workload
+from graph.worker.outcome import Drained, Failed, Lost, Recommended, Report, Retry
 from persistence.checkpoint import FencedSaver
+from persistence.connections.pool import Pool
 from persistence.errors import InvalidWorkload
-from persistence.pool import Pool
-from persistence.rpc import RpcStore
-from persistence.store import Claim
+from persistence.store.queue import Claim
+from persistence.transports.rpc import RpcStore
 from tests.graphs import State, chain, recommendation, run_services, step
 from tools.errors import Infeasible, Relaxation
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from persistence.rpc import RpcStore
+from persistence.transports.rpc import RpcStore
 from tests.graphs import chain, step
 from tests.integration.graph.rig import Gate, Rig, outcomes, submit
 

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from persistence.rpc import RpcStore
-from persistence.store import Claim
+from persistence.store.queue import Claim
+from persistence.transports.rpc import RpcStore
 
 
 class Database:

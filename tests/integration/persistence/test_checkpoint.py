@@ -7,8 +7,8 @@ import pytest
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 
 from persistence.checkpoint import FencedSaver, PooledSaver, delete_threads
+from persistence.connections.pool import Pool, open_pool
 from persistence.errors import LeaseLost, StoreError
-from persistence.pool import Pool, open_pool
 from persistence.workload import Recommendation
 from tests.graphs import STORED_TYPES, chain, input_for, now, step
 

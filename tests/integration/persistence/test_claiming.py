@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from persistence.errors import InvalidWorkload, StoreError
-from persistence.rpc import RpcStore
-from persistence.store import Claim
+from persistence.store.queue import Claim
+from persistence.transports.rpc import RpcStore
 from persistence.workload import Workload, parse_workload
 
 pytestmark = pytest.mark.anyio

@@ -6,8 +6,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from persistence.rpc import RpcStore
-from persistence.store import Claim
+from persistence.store.queue import Claim
+from persistence.transports.rpc import RpcStore
 
 pytestmark = pytest.mark.anyio
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from persistence import embedded
-from persistence.account import server_account
-from persistence.embedded import Server, embedded_postgres
+from persistence.connections import embedded
+from persistence.connections.account import server_account
+from persistence.connections.embedded import Server, embedded_postgres
 from persistence.errors import EmbeddedPostgresError
 
 pytestmark = pytest.mark.anyio

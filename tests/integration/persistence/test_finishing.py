@@ -9,11 +9,11 @@ from uuid import uuid4
 import pytest
 from pydantic import JsonValue
 
+from persistence.connections.pool import open_pool
 from persistence.errors import LeaseLost, StoreError
-from persistence.pool import open_pool
-from persistence.postgres import PostgresTransport
-from persistence.rpc import RpcStore
-from persistence.store import Claim, Completed, Lease
+from persistence.store.queue import Claim, Completed, Lease
+from persistence.transports.postgres import PostgresTransport
+from persistence.transports.rpc import RpcStore
 
 pytestmark = pytest.mark.anyio
 

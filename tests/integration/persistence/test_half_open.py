@@ -11,9 +11,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from persistence.checkpoint import FencedSaver, delete_threads, thread_steps
-from persistence.pool import KEEPALIVE, Pool, link_options, open_pool
-from persistence.postgres import open_postgres_store
-from persistence.rpc import RpcStore
+from persistence.connections.pool import KEEPALIVE, Pool, link_options, open_pool
+from persistence.transports.postgres import open_postgres_store
+from persistence.transports.rpc import RpcStore
 from tests.chaos.proxy import Proxy
 from tests.conftest import Cluster
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from persistence.errors import RowBusy
-from persistence.rpc import RpcStore
-from persistence.store import Claim, Completed
+from persistence.store.queue import Claim, Completed
+from persistence.transports.rpc import RpcStore
 from persistence.workload import Recommendation
 
 pytestmark = pytest.mark.anyio

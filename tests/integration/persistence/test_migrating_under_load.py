@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from persistence.migrate import migrate, pending
-from persistence.postgres import open_postgres_store
+from persistence.transports.postgres import open_postgres_store
 
 from .deployments import deployment
 

@@ -14,11 +14,11 @@ import pytest
 from psycopg.rows import dict_row
 
 import sql
-from persistence import embedded
-from persistence.account import server_account
+from persistence.connections import embedded
+from persistence.connections.account import server_account
 from persistence.errors import MigrationFailed
 from persistence.migrate import CHECKPOINT_STEP, Step, migrate, pending, printed
-from persistence.postgres import open_postgres_store
+from persistence.transports.postgres import open_postgres_store
 
 from .deployments import OLD_COLUMNS, deployment
 

@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 
 import sql
-from graph.queue_view import status_lines
+from graph.views.queue import status_lines
 from persistence.errors import MigrationNeeded
-from persistence.rpc import RpcStore
-from persistence.store import Claim
+from persistence.store.queue import Claim
+from persistence.transports.rpc import RpcStore
 
 pytestmark = pytest.mark.anyio
 

@@ -10,13 +10,13 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from persistence import pooler
 from persistence.checkpoint import FencedSaver
+from persistence.connections import pooler
+from persistence.connections.pool import open_pool
+from persistence.connections.pooler import is_transaction_pooled
 from persistence.errors import SessionNeeded
 from persistence.migrate import migrate, pending
-from persistence.pool import open_pool
-from persistence.pooler import is_transaction_pooled
-from persistence.postgres import open_postgres_store
+from persistence.transports.postgres import open_postgres_store
 from tests.conftest import Cluster
 from tests.graphs import STORED_TYPES, chain, input_for, now, step
 from tests.pgbouncer import pooled

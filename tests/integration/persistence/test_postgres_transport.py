@@ -10,14 +10,14 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from persistence.embedded import Server, embedded_postgres
+from persistence.connections.embedded import Server, embedded_postgres
+from persistence.connections.pool import server_name
 from persistence.errors import AccessDenied, MigrationNeeded, StoreError, Unreachable
 from persistence.migrate import migrate, pending
-from persistence.pool import server_name
-from persistence.postgres import open_postgres_store
-from persistence.rpc import RpcStore
-from persistence.source_cache import SourceCache
-from persistence.store import Claim
+from persistence.store.queue import Claim
+from persistence.store.source_cache import SourceCache
+from persistence.transports.postgres import open_postgres_store
+from persistence.transports.rpc import RpcStore
 
 pytestmark = pytest.mark.anyio
 

@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from persistence.errors import LeaseLost
-from persistence.rpc import RpcStore
-from persistence.store import Claim, Lease, Row
+from persistence.store.queue import Claim, Lease
+from persistence.transports.rpc import RpcStore
+from persistence.workload import Row
 
 pytestmark = pytest.mark.anyio
 

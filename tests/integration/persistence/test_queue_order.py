@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import sql
-from persistence.store import Claim
+from persistence.store.queue import Claim
 
 pytestmark = pytest.mark.anyio
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from persistence.rpc import RpcStore
-from persistence.store import Claim, Lease
+from persistence.store.queue import Claim, Lease
+from persistence.transports.rpc import RpcStore
 
 pytestmark = pytest.mark.anyio
 

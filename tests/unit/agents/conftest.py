@@ -7,11 +7,11 @@ from uuid import UUID
 
 import pytest
 
-from agents.brief import problem_from
+from graph.problem import problem_from
 from persistence.workload import Workload
 from tools.market import Market
 from tools.placement import Asset, Problem
-from tools.recorded import RecordedSource
+from tools.sources.recorded import RecordedSource
 
 NOW = datetime(2026, 11, 24, 10, 37, tzinfo=UTC)
 SITES = (

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from agents.brief import CARBON_PRICE_GBP_PER_TONNE, problem_from
-from agents.errors import WorkloadInputError
+from graph.problem import CARBON_PRICE_GBP_PER_TONNE, WorkloadInputError, problem_from
 from persistence.workload import Urgency, Workload
 from tools.placement import Asset, Problem
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.facts import Change, Facts
-from agents.grounding import ungrounded
+from agents.grounding.check import ungrounded
+from agents.grounding.facts import Change, Facts
 from tests.unit.agents.conftest import NOW
 from tools.placement import Asset, Option, Segment
 

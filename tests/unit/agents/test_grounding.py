@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agents.facts import Facts
-from agents.grounding import ungrounded
+from agents.grounding.check import ungrounded
+from agents.grounding.facts import Facts
 from tests.unit.agents.conftest import NOW
 from tools.placement import Asset, Option, Segment
 

@@ -13,13 +13,13 @@ from langgraph.graph.state import CompiledStateGraph
 from agents.compute import compute_agent
 from agents.energy import energy_agent
 from agents.head import head_agent
-from agents.models import Models
+from agents.model.clients import Models
 from agents.state import AgentsState, Usage
 from persistence.workload import Workload
-from tools.candidates import energy_candidates, option_by_id
 from tools.errors import Infeasible
 from tools.market import Market
 from tools.placement import Problem
+from tools.solver.candidates import energy_candidates, option_by_id
 
 pytestmark = pytest.mark.anyio
 Make = Callable[..., Problem]

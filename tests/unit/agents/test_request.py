@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from agents.request import MAX_REQUEST_CHARS, render, request_text
+from agents.request.text import MAX_REQUEST_CHARS, request_text
+from agents.text.brief import render
 from persistence.workload import Workload
 from tools.placement import Problem
 

@@ -7,7 +7,7 @@ from agents import state
 from agents.compute import compute_agent
 from agents.energy import energy_agent
 from agents.head import head_agent
-from agents.models import Models
+from agents.model.clients import Models
 
 STORED = {
     "Finding": {"kind", "quote", "effect"},

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.brief import problem_from
-from agents.confirm import FoundLimit, confirm
-from agents.reading.wishes import Wish, read_wishes
-from agents.tighten import tighten
+from agents.request.apply import tighten
+from agents.request.reader import Wish, read_wishes
+from agents.request.verify import FoundLimit, confirm
+from graph.problem import problem_from
 from persistence.workload import Workload
 from tests.unit.agents.conftest import NOW
 from tools.placement import Asset, Problem

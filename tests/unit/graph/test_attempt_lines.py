@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from graph.attempts import attempt_lines, attempts_of
+from graph.views.history import attempt_lines, attempts_of
 from persistence.checkpoint import Step
 
 THREAD = uuid4()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from graph.cli import exit_code
+from graph.cli.main import exit_code
 
 COMMANDS = ("run", "demo", "submit", "show", "status", "migrate", "doctor", "dev", "backtest", "explain", "eval")
 

@@ -9,10 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from graph.completions import Completions
-from graph.outage import Outage
-from graph.persist import Persistent
-from persistence.store import Completed, Lease
+from graph.worker.completer import Completions
+from persistence.retry import Outage, Persistent
+from persistence.store.queue import Completed, Lease
 from tests.bench.queue_alone import Silent
 from tests.graphs import recommendation
 

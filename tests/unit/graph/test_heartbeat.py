@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import pytest
 
-from graph.heartbeat import Heartbeat
-from graph.outage import Outage
+from graph.worker.heartbeat import Heartbeat
 from persistence.errors import StoreError
-from persistence.store import Lease
+from persistence.retry import Outage
+from persistence.store.queue import Lease
 from tests.integration.graph.rig import Log
 
 pytestmark = pytest.mark.anyio

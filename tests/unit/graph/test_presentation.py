@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from graph.presentation import describe
+from graph.views.rows import describe
 
 ROW: dict[str, Any] = {"id": "1", "workload_name": "night", "status": "queued", "recommended_region": "London"}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from graph.settings import ConfigurationError, load_settings
+from graph.app.settings import ConfigurationError, load_settings
 
 
 @pytest.fixture(autouse=True)

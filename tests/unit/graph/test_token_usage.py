@@ -7,8 +7,7 @@ from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 
-from graph.metrics import Metrics
-from graph.token_usage import TokenUsage
+from graph.worker.metrics import Metrics, TokenUsage
 
 pytestmark = pytest.mark.anyio
 

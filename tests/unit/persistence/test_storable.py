@@ -3,7 +3,7 @@ import json
 import pytest
 from pydantic import JsonValue
 
-from persistence.rpc import storable
+from persistence.transports.rpc import storable
 
 
 @pytest.mark.parametrize(

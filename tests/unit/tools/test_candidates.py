@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 
 from tests.unit.tools.instances import START, asset_of, market_of, problems
-from tools.candidates import compute_candidates, energy_candidates, is_apart, option_by_id
-from tools.confidence import confidence
 from tools.errors import NoDataError, UnknownOptionError
 from tools.placement import Job, Limits, Problem
-from tools.savings import dominates, savings, worth_shifting
-from tools.search import run_now, search
+from tools.solver.candidates import compute_candidates, energy_candidates, is_apart, option_by_id
+from tools.solver.confidence import confidence
+from tools.solver.savings import dominates, savings, worth_shifting
+from tools.solver.search import run_now, search
 
 QUICK = settings(max_examples=150, deadline=None, derandomize=True, database=None)
 

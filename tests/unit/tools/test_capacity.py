@@ -6,8 +6,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.capacity import binding_commitments
 from tools.placement import Commitment
+from tools.solver.capacity import binding_commitments
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HERE, THERE = UUID(int=1), UUID(int=2)

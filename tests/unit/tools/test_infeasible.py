@@ -9,7 +9,7 @@ from tests.unit.tools.instances import START, market_of
 from tests.unit.tools.test_candidates import problem_of
 from tools.errors import Infeasible
 from tools.placement import Commitment, Job, Limits
-from tools.search import optimum, search
+from tools.solver.search import optimum, search
 
 MARKET = market_of([[300] * 8, [100, 100, 100, 100, 20, 20, 20, 20]], [[0.2] * 8, [0.3] * 8], [[10] * 8, [70] * 8])
 

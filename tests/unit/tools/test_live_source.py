@@ -18,9 +18,9 @@ from tests.unit.tools.source_server import (
     rates_body,
     serving,
 )
-from tools.live import live_source
 from tools.regions import REGION_IDS
-from tools.response_cache import MemoryCache
+from tools.sources.cache import MemoryCache
+from tools.sources.live import live_source
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 1, 5, 12, 13, tzinfo=UTC)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.unit.tools.source_server import HALF_HOUR, neso_body, neso_entry, stamp
-from tools.neso import parse_regional
+from tools.sources.neso import parse_regional
 
 START = datetime(2026, 5, 5, 23, 30, tzinfo=UTC)
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.unit.tools.source_server import HALF_HOUR, products_body, rates_body
-from tools.agile import derive_rate
-from tools.octopus import agile_product, parse_rates
-from tools.series import price_arrays
+from tools.sources.agile import derive_rate
+from tools.sources.ladder import price_arrays
+from tools.sources.octopus import agile_product, parse_rates
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.tools.instances import START, asset_of, market_of
 from tests.unit.tools.test_candidates import problem_of
 from tools.placement import Job, Limits
-from tools.search import search
+from tools.solver.search import search
 
 
 def placed(market, job, **limits):

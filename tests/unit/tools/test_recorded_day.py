@@ -8,11 +8,11 @@ import pytest
 
 from tests.unit.tools.brute_force import best
 from tests.unit.tools.instances import asset_of
-from tools.agile import derive_rate
 from tools.placement import Job, Limits, Problem
-from tools.recorded import RecordedSource, recorded_day
 from tools.regions import REGION_IDS
-from tools.search import optimum
+from tools.solver.search import optimum
+from tools.sources.agile import derive_rate
+from tools.sources.recorded import RecordedSource, recorded_day
 
 NOW = datetime(2026, 11, 24, 10, 20, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from hypothesis.strategies import just
 from tests.unit.tools.brute_force import best
 from tests.unit.tools.instances import problems
 from tools.errors import Infeasible
-from tools.search import optimum, search
+from tools.solver.search import optimum, search
 
 INSTANCES = int(os.environ.get("GRIDWISE_SEARCH_INSTANCES", "250"))
 RANDOM = settings(

@@ -13,9 +13,9 @@ from langgraph.prebuilt import ToolNode
 from tests.unit.tools.instances import asset_of
 from tools.market import Market
 from tools.placement import Job, Limits, Problem
-from tools.recorded import RecordedSource
 from tools.regions import REGION_IDS
-from tools.toolbox import COMPUTE_TOOLS, ENERGY_TOOLS, HEAD_TOOLS
+from tools.sources.recorded import RecordedSource
+from tools.toolkit.tools import COMPUTE_TOOLS, ENERGY_TOOLS, HEAD_TOOLS
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 11, 24, 10, 13, tzinfo=UTC)

@@ -4,14 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from graph.explanation import Explanation, judge
-from graph.pages.explain_page import explain_page
+from graph.views.decision import Explanation, judge
+from graph.views.decision_page import explain_page
 from tests.unit.graph.pages.browser import assert_self_contained, measure
 from tests.unit.tools.instances import asset_of
-from tools.candidates import energy_candidates
 from tools.placement import Job, Limits, Problem
-from tools.recorded import RecordedSource
 from tools.regions import REGION_IDS
+from tools.solver.candidates import energy_candidates
+from tools.sources.recorded import RecordedSource
 
 NOW = datetime(2026, 11, 24, 10, 13, tzinfo=UTC)
 ROW = {

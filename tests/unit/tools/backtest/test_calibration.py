@@ -4,7 +4,7 @@ import pytest
 
 from tools.backtest.calibration import Calibration, Decision, brier, decisions, fit_link, reliability
 from tools.backtest.trace import TraceError, read_trace
-from tools.confidence import error_model
+from tools.solver.confidence import error_model
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,178 @@
+"""The one place that asks a model, and that turns everything that is not a usable reply into a `ModelError`."""
+
+import re
+from collections.abc import Sequence
+from json import JSONDecodeError
+
+import httpx
+from google.genai.errors import APIError, UnknownApiResponseError
+from langchain_core.exceptions import ContextOverflowError
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.runnables import Runnable
+from langchain_google_genai.chat_models import ChatGoogleGenerativeAIError
+from pydantic import JsonValue, ValidationError
+
+from agents.model.errors import FailureKind, ModelError
+
+_QUOTA_WAIT_SECONDS = 86_400.0
+"""A per-day quota frees itself at midnight Pacific time: a day later it certainly has."""
+
+_FINISH: dict[str, tuple[FailureKind, bool, str]] = {
+    "MAX_TOKENS": ("truncated", False, "its answer was cut off at the output limit; shorten the request text"),
+    "SAFETY": ("blocked", False, "it stopped for safety reasons; reword the request text"),
+    "RECITATION": ("blocked", False, "it stopped because it would have recited a source; reword the request text"),
+    "LANGUAGE": ("blocked", False, "the language of the request is not supported; write it in English"),
+    "BLOCKLIST": ("blocked", False, "the request holds blocked terms; reword the request text"),
+    "PROHIBITED_CONTENT": ("blocked", False, "the request was taken for prohibited content; reword the request text"),
+    "SPII": ("blocked", False, "the request seems to hold personal data; remove it"),
+    "MALFORMED_FUNCTION_CALL": ("malformed_call", True, "it wrote a tool call that cannot be read"),
+    "UNEXPECTED_TOOL_CALL": ("malformed_call", True, "it called a tool where none was offered"),
+    "TOO_MANY_TOOL_CALLS": ("malformed_call", True, "it called too many tools in a row"),
+}
+_CLIENT_ERRORS = (
+    ChatGoogleGenerativeAIError,
+    APIError,
+    ContextOverflowError,
+    httpx.HTTPError,
+    TimeoutError,
+    JSONDecodeError,
+    ValidationError,
+    UnknownApiResponseError,
+)
+_KEPT_METADATA = frozenset({"finish_reason", "model_name", "model_provider", "output_version"})
+_USABLE = {"", "STOP", "FINISH_REASON_UNSPECIFIED"}
+
+_STATUS: dict[int, tuple[FailureKind, str]] = {
+    400: ("bad_request", "the request was refused; check GEMINI_API_KEY and the model name"),
+    401: ("unauthenticated", "check GEMINI_API_KEY"),
+    403: ("forbidden", "the key may not use this model; check GEMINI_API_KEY and its project's permissions"),
+    404: ("unknown_model", "no such model; check GRIDWISE_AGENT_MODEL and GRIDWISE_HEAD_MODEL"),
+}
+
+
+async def ask(model: Runnable[LanguageModelInput, AIMessage], messages: Sequence[BaseMessage]) -> AIMessage:
+    """One model call.
+
+    Returns:
+        The message as the client built it: thought signatures and list-shaped content included. Of its metadata
+        only plain values are kept, since a checkpoint refuses the client's own enumerations.
+
+    Raises:
+        ModelError: for every failure, raised by the client or not.
+    """
+    try:
+        reply = await model.ainvoke(list(messages))
+    except _CLIENT_ERRORS as error:
+        raise _translate(error) from error
+    check(reply)
+    kept = {key: _name(value) for key, value in reply.response_metadata.items() if key in _KEPT_METADATA}
+    return reply.model_copy(update={"response_metadata": kept})
+
+
+def check(reply: AIMessage) -> None:
+    """Let a usable reply pass.
+
+    Raises:
+        ModelError: prompt blocked, stopped early, tool call that cannot be read, nothing said.
+    """
+    fault = _fault(reply)
+    if fault is not None:
+        raise fault
+
+
+def _fault(reply: AIMessage) -> ModelError | None:
+    blocked = (reply.response_metadata.get("prompt_feedback") or {}).get("block_reason")
+    if blocked:
+        return _failure("blocked", f"the request was blocked ({_name(blocked)}); reword the request text")
+    finish = _name(reply.response_metadata.get("finish_reason") or "")
+    if finish in _FINISH:
+        kind, retryable, text = _FINISH[finish]
+        return _failure(kind, f"{text} ({finish})", retryable=retryable)
+    if finish not in _USABLE:
+        return _failure("empty", f"it stopped without an answer ({finish})", retryable=True)
+    if reply.invalid_tool_calls:
+        return _failure("malformed_call", "it wrote a tool call that cannot be read", retryable=True)
+    if not reply.tool_calls and not reply.text.strip():
+        return _failure("empty", "it answered nothing", retryable=True)
+    return None
+
+
+def _translate(error: Exception) -> ModelError:
+    if isinstance(error, ContextOverflowError):
+        return _failure("too_long", "the request is longer than the model takes; shorten the request text")
+    cause = error if isinstance(error, APIError) else error.__cause__
+    if isinstance(cause, APIError):
+        return _from_status(cause)
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        return _failure("timeout", "it did not answer in time", retryable=True)
+    if isinstance(error, httpx.HTTPError):
+        return _failure(
+            "unreachable",
+            f"it cannot be reached ({type(error).__name__}); check the network and GEMINI_BASE_URL",
+            retryable=True,
+        )
+    if isinstance(error, JSONDecodeError | ValidationError | UnknownApiResponseError):
+        return _failure("server_error", "what answered is not Gemini; check GEMINI_BASE_URL", retryable=True)
+    return _failure("bad_request", "the request could not be sent as the client built it")
+
+
+def _from_status(error: APIError) -> ModelError:
+    status = error.code or 0
+    if status == 429:
+        return _from_quota(error)
+    if status >= 500 or status == 408:
+        return _failure("server_error", f"it failed with HTTP {status}", retryable=True)
+    kind, fix = _STATUS.get(status, ("bad_request", f"it refused the request with HTTP {status}"))
+    return _failure(kind, f"{fix} (HTTP {status}: {_excerpt(error.message)})")
+
+
+def _from_quota(error: APIError) -> ModelError:
+    details = _details(error.details)
+    quotas = [
+        str(violation.get("quotaId", "")) for detail in details for violation in _mappings(detail.get("violations"))
+    ]
+    if any("PerDay" in quota for quota in quotas):
+        return _failure(
+            "quota_exhausted",
+            f"its daily quota is used up ({', '.join(quotas)}); raise the quota or wait for the next day",
+            retryable=True,
+            retry_after_seconds=_QUOTA_WAIT_SECONDS,
+        )
+    delays = [_seconds(detail.get("retryDelay")) for detail in details]
+    wait = max((delay for delay in delays if delay is not None), default=None)
+    return _failure("rate_limited", "too many requests (HTTP 429)", retryable=True, retry_after_seconds=wait)
+
+
+def _details(body: JsonValue) -> list[dict[str, JsonValue]]:
+    error = body.get("error") if isinstance(body, dict) else None
+    return _mappings(error.get("details")) if isinstance(error, dict) else []
+
+
+def _mappings(value: JsonValue) -> list[dict[str, JsonValue]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _seconds(text: JsonValue) -> float | None:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)s", text) if isinstance(text, str) else None
+    return float(match[1]) if match else None
+
+
+def _name(value: object) -> str:
+    return str(getattr(value, "name", value))
+
+
+def _excerpt(message: str | None) -> str:
+    text = " ".join((message or "no message").split())
+    return re.sub(r"(?i)\b(AIza|key[=:]\s*)\S+", "(hidden)", text)[:200]
+
+
+def _failure(
+    kind: FailureKind, text: str, *, retryable: bool = False, retry_after_seconds: float | None = None
+) -> ModelError:
+    return ModelError(
+        f"The language model could not be used: {text}.",
+        kind=kind,
+        retryable=retryable,
+        retry_after_seconds=retry_after_seconds,
+    )

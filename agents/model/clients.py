@@ -1,0 +1,112 @@
+"""Which model each agent asks: Gemini, or the offline planner. Chosen by name; one never stands in for the other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage
+from langchain_core.rate_limiters import BaseRateLimiter, InMemoryRateLimiter
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langchain_google_genai import ChatGoogleGenerativeAI
+from pydantic import BaseModel, SecretStr
+
+from agents.model.schema import json_schema
+from agents.offline.planner import OFFLINE_NAME, OfflinePlanner
+
+AGENT_MODEL = "gemini-3.5-flash-lite"
+HEAD_MODEL = "gemini-3.6-flash"
+TIMEOUT_SECONDS = 60.0
+FIRST_RETRY_SECONDS = 0.5
+_MAX_OUTPUT_TOKENS = 16_384
+"""Answers take some 600; what a model thinks before it answers counts too."""
+_FIXED_TEMPERATURE = ("gemini-3.5-flash-lite", "gemini-3.6-flash")
+"""They ignore sampling parameters, and the client warns when one is given."""
+
+
+@dataclass(frozen=True)
+class AgentModel:
+    """A chat model and the name that `provenance` gives it."""
+
+    name: str
+    chat: BaseChatModel
+    first_retry_seconds: float = FIRST_RETRY_SECONDS
+    """Wait before a call that failed for a moment is tried again; it doubles."""
+
+    def with_tools(self, tools: Sequence[BaseTool]) -> Runnable[LanguageModelInput, AIMessage]:
+        """For the turns in which tools may be called."""
+        return self.chat.bind_tools(tools)
+
+    def with_schema(self, answer: type[BaseModel]) -> Runnable[LanguageModelInput, AIMessage]:
+        """For the one turn that answers: JSON by schema and no tools (both together is a 400 on Gemini 2.5)."""
+        return self.chat.bind(response_mime_type="application/json", response_json_schema=json_schema(answer))
+
+    async def aclose(self) -> None:
+        """Close the client's connections."""
+        if isinstance(self.chat, ChatGoogleGenerativeAI):
+            await self.chat.aclose()
+
+
+@dataclass(frozen=True)
+class Models:
+    """One model per agent."""
+
+    compute: AgentModel
+    energy: AgentModel
+    head: AgentModel
+
+    @classmethod
+    def offline(cls) -> Self:
+        """The rules that need no key and no network; every decision of theirs says so."""
+        planner = AgentModel(OFFLINE_NAME, OfflinePlanner())
+        return cls(compute=planner, energy=planner, head=planner)
+
+    @classmethod
+    def gemini(
+        cls,
+        *,
+        api_key: str,
+        base_url: str | None = None,
+        agent_model: str = AGENT_MODEL,
+        head_model: str = HEAD_MODEL,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        requests_per_minute: float | None = None,
+        first_retry_seconds: float = FIRST_RETRY_SECONDS,
+    ) -> Self:
+        """Gemini for all three; `requests_per_minute` is shared by them, since quotas are per project.
+
+        Args:
+            base_url: without the version, such as `https://generativelanguage.googleapis.com`.
+        """
+        limiter = None
+        if requests_per_minute is not None:
+            limiter = InMemoryRateLimiter(requests_per_second=requests_per_minute / 60, max_bucket_size=1)
+
+        def model(name: str) -> AgentModel:
+            chat = _gemini(name, api_key, base_url, timeout_seconds, limiter)
+            return AgentModel(name, chat, first_retry_seconds)
+
+        agent = model(agent_model)
+        return cls(compute=agent, energy=agent, head=model(head_model))
+
+    async def aclose(self) -> None:
+        """Close every client, on the event loop that used it."""
+        for model in {id(model.chat): model for model in (self.compute, self.energy, self.head)}.values():
+            await model.aclose()
+
+
+def _gemini(
+    name: str, api_key: str, base_url: str | None, timeout_seconds: float, limiter: BaseRateLimiter | None
+) -> ChatGoogleGenerativeAI:
+    sampling = {} if name.removeprefix("models/") in _FIXED_TEMPERATURE else {"temperature": 0.0}
+    return ChatGoogleGenerativeAI(
+        model=name,
+        google_api_key=SecretStr(api_key),
+        base_url=base_url,
+        timeout=timeout_seconds,
+        max_retries=1,
+        max_output_tokens=_MAX_OUTPUT_TOKENS,
+        rate_limiter=limiter,
+        **sampling,
+    )

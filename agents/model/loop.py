@@ -1,0 +1,236 @@
+"""The one tool loop that the three agents share: a small state graph whose every step is a node and a checkpoint.
+
+    model → one `tools` task per call → model → … → answer → (repair) → end
+
+The model may call tools until each of the agent's tools has answered or its rounds are used up; then ONE request
+with a JSON schema and without tools asks for the answer. The node that receives the answer validates it; an invalid
+one is sent back once with the exact errors. Every model call is a task of its own, so that a call that has been paid
+for is never repeated by a resumed run. Node names are append-only: threads in flight know them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Generic, TypeAlias, TypedDict, TypeVar
+
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.tools import BaseTool
+from langgraph.graph import END, START, StateGraph, add_messages
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.prebuilt import ToolNode
+from langgraph.prebuilt.tool_node import ToolInvocationError
+from langgraph.types import RetryPolicy, Send
+from pydantic import BaseModel, ValidationError
+
+from agents.model.ask import ask
+from agents.model.clients import AgentModel
+from agents.model.errors import ModelError, is_retryable
+from agents.state import AgentName, AgentsState, ComputeAnalysis, Decision, EnergyAnalysis, Usage
+from tools.placement import Problem
+
+MAX_CALLS_PER_ROUND = 8
+MAX_ANSWER_CHARS = 20_000
+MAX_ATTEMPTS = 3
+"""Of one call. Brief hiccups are tried again in place; what lasts longer ends the run, and the lease brings it back."""
+
+_ANSWER_REQUEST = "Now give your answer as JSON by the schema. Name options by their ids. Call no tool."
+_REPAIR_REQUEST = (
+    "Your answer cannot be used:\n{faults}\nGive the whole answer again, corrected, as JSON by the schema."
+)
+
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
+
+
+class LoopState(AgentsState, total=False):
+    """The shared channels, and what an agent keeps to itself."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    """The agent's own conversation, each message whole."""
+    rounds_left: int
+    """Tool rounds that may still be asked for. In the state, since a recursion limit is refreshed on resume."""
+    faults: tuple[str, ...]
+    """What is wrong with the first answer; empty when it was taken."""
+
+
+class LoopOutput(TypedDict, total=False):
+    """What an agent hands to the graph it is part of."""
+
+    problem: Problem
+    compute: ComputeAnalysis
+    energy: EnergyAnalysis
+    decision: Decision
+    usage: dict[AgentName, Usage]
+
+
+class LoopUpdate(LoopOutput, total=False):
+    """What a node of the loop writes."""
+
+    messages: list[AnyMessage]
+    rounds_left: int
+    faults: tuple[str, ...]
+
+
+class InvalidAnswerError(Exception):
+    """An answer that has the right shape and cannot be used; `faults` are written for the model."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = tuple(faults)
+
+
+LoopGraph: TypeAlias = CompiledStateGraph[LoopState, None, LoopState, LoopOutput]
+
+
+@dataclass(frozen=True)
+class Agent(Generic[AnswerT]):
+    """What differs between the agents."""
+
+    name: AgentName
+    prompt: str
+    """Instructions only: nothing of a request is ever part of it."""
+    tools: tuple[BaseTool, ...]
+    answer: type[AnswerT]
+    rounds: int
+    """Tool rounds at most."""
+    brief: Callable[[LoopState], str]
+    """The first user message, with the request as delimited data."""
+    conclude: Callable[[AnswerT, LoopState, str, bool], LoopOutput]
+    """Answer, state, model name, whether this is the last try → what is stored. Raises `InvalidAnswerError`."""
+
+
+def agent_graph(agent: Agent[AnswerT], model: AgentModel) -> LoopGraph:
+    """The agent as a graph, to be added as a node of the main graph, whose checkpointer it uses."""
+    loop = _Loop(agent, model)
+    retry = RetryPolicy(
+        initial_interval=model.first_retry_seconds, max_attempts=MAX_ATTEMPTS, jitter=False, retry_on=is_retryable
+    )
+    builder = StateGraph(LoopState, output_schema=LoopOutput)
+    builder.add_node("model", loop.call_model, retry_policy=retry)
+    builder.add_node("tools", ToolNode(agent.tools, handle_tool_errors=_tool_error))
+    builder.add_node("answer", loop.answer, retry_policy=retry)
+    builder.add_node("repair", loop.repair, retry_policy=retry)
+    builder.add_edge(START, "model")
+    builder.add_conditional_edges("model", loop.after_model, ["tools", "answer"])
+    builder.add_conditional_edges("tools", loop.after_tools, ["model", "answer"])
+    builder.add_conditional_edges("answer", loop.after_answer, ["model", "repair", END])
+    builder.add_edge("repair", END)
+    return builder.compile(name=agent.name)
+
+
+class _Loop(Generic[AnswerT]):
+    def __init__(self, agent: Agent[AnswerT], model: AgentModel) -> None:
+        self._agent = agent
+        self._name = model.name
+        self._tools = frozenset(tool.name for tool in agent.tools)
+        self._with_tools = model.with_tools(agent.tools)
+        self._with_schema = model.with_schema(agent.answer)
+
+    async def call_model(self, state: LoopState) -> LoopUpdate:
+        messages = state.get("messages") or []
+        opening: list[AnyMessage] = []
+        if not messages:
+            opening = [SystemMessage(self._agent.prompt), HumanMessage(self._agent.brief(state))]
+        reply = await ask(self._with_tools, [*messages, *opening])
+        if len(reply.tool_calls) > MAX_CALLS_PER_ROUND:
+            msg = f"The language model could not be used: it called {len(reply.tool_calls)} tools at once."
+            raise ModelError(msg, kind="malformed_call", retryable=True)
+        written = [*opening, reply]
+        left = state.get("rounds_left", self._agent.rounds) - bool(reply.tool_calls)
+        return {"messages": written, "rounds_left": left, "usage": self._usage([*messages, *written])}
+
+    def after_model(self, state: LoopState) -> list[Send] | str:
+        calls = _last_reply(state["messages"]).tool_calls
+        return [Send("tools", [{**call, "type": "tool_call"}]) for call in calls] or "answer"
+
+    def after_tools(self, state: LoopState) -> str:
+        """The same for each of the round's tasks: none sees what the others answered, only what was asked."""
+        replies = [message for message in state["messages"] if isinstance(message, AIMessage)]
+        asked = {call["name"] for reply in replies for call in reply.tool_calls}
+        return "answer" if asked >= self._tools or state.get("rounds_left", 0) <= 0 else "model"
+
+    async def answer(self, state: LoopState) -> LoopUpdate:
+        if self._needs_tools(state):
+            return {"faults": ()}
+        request, reply, usage = await self._ask_for_answer(state, _ANSWER_REQUEST)
+        update: LoopUpdate = {"messages": [request, reply], "usage": usage, "faults": ()}
+        try:
+            return {**update, **self._conclude(reply, state, is_last=False)}
+        except InvalidAnswerError as error:
+            return {**update, "faults": error.faults}
+
+    def after_answer(self, state: LoopState) -> str:
+        if self._needs_tools(state):
+            return "model"
+        return "repair" if state["faults"] else END
+
+    def _needs_tools(self, state: LoopState) -> bool:
+        """Whether a tool that was asked refused its arguments and may be asked again."""
+        last = state["messages"][-1]
+        if not isinstance(last, ToolMessage) or state.get("rounds_left", 0) <= 0:
+            return False
+        return not _answered(state["messages"]) >= self._tools
+
+    async def repair(self, state: LoopState) -> LoopUpdate:
+        faults = "\n".join(f"- {fault}" for fault in state["faults"])
+        request, reply, usage = await self._ask_for_answer(state, _REPAIR_REQUEST.format(faults=faults))
+        try:
+            concluded = self._conclude(reply, state, is_last=True)
+        except InvalidAnswerError as error:
+            msg = f"The {self._agent.name} agent's answer was invalid twice: {error}. Try the workload again."
+            raise ModelError(msg, kind="invalid_answer") from error
+        update: LoopUpdate = {"messages": [request, reply], "usage": usage, "faults": ()}
+        return {**update, **concluded}
+
+    async def _ask_for_answer(
+        self, state: LoopState, text: str
+    ) -> tuple[HumanMessage, AIMessage, dict[AgentName, Usage]]:
+        request = HumanMessage(text)
+        reply = await ask(self._with_schema, [*state["messages"], request])
+        if reply.tool_calls:
+            msg = "The language model could not be used: it called a tool where none was offered."
+            raise ModelError(msg, kind="malformed_call", retryable=True)
+        return request, reply, self._usage([*state["messages"], reply])
+
+    def _conclude(self, reply: AIMessage, state: LoopState, *, is_last: bool) -> LoopOutput:
+        text = reply.text
+        if len(text) > MAX_ANSWER_CHARS:
+            raise InvalidAnswerError([f"the answer has {len(text)} characters; at most {MAX_ANSWER_CHARS} are read"])
+        try:
+            answer = self._agent.answer.model_validate_json(text)
+        except ValidationError as error:
+            raise InvalidAnswerError(_schema_faults(error)) from None
+        return self._agent.conclude(answer, state, self._name, is_last)
+
+    def _usage(self, messages: Sequence[AnyMessage]) -> dict[AgentName, Usage]:
+        replies = [message for message in messages if isinstance(message, AIMessage)]
+        counts = [reply.usage_metadata for reply in replies if reply.usage_metadata]
+        usage = Usage(
+            calls=len(replies),
+            input_tokens=sum(count["input_tokens"] for count in counts),
+            output_tokens=sum(count["output_tokens"] for count in counts),
+        )
+        return {self._agent.name: usage}
+
+
+def _answered(messages: Sequence[AnyMessage]) -> set[str]:
+    """Names of the tools that have given more than an error."""
+    return {
+        message.name or ""
+        for message in messages
+        if isinstance(message, ToolMessage) and message.status == "success" and not message.text.startswith('{"error"')
+    }
+
+
+def _last_reply(messages: Sequence[AnyMessage]) -> AIMessage:
+    return next(message for message in reversed(messages) if isinstance(message, AIMessage))
+
+
+def _tool_error(error: ToolInvocationError) -> str:
+    """Wrong arguments go back to the model; anything else a tool raises ends the run."""
+    return f"Wrong arguments: {error.message}"
+
+
+def _schema_faults(error: ValidationError) -> list[str]:
+    return [
+        f"{'.'.join(str(part) for part in detail['loc']) or 'answer'}: {detail['msg']}"
+        for detail in error.errors(include_url=False, include_input=False)
+    ][:12]

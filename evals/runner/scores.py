@@ -1,0 +1,321 @@
+"""What is judged about an outcome. Each score is computed from the case, the market and the stored state, without the
+code that made the decision wherever that is possible."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents import compute, energy, head
+from agents.grounding.check import repeated, ungrounded
+from agents.grounding.facts import Facts, request_facts
+from agents.model.errors import ModelError
+from agents.state import AgentName
+from evals.cases.case import MAX_INPUT_TOKENS, Case
+from evals.cases.world import ASSETS
+from evals.runner.execute import Outcome
+from graph.problem import problem_from
+from persistence.workload import parse_workload
+from tools.errors import NoDataError
+from tools.market import FloatArray, Market
+from tools.placement import Limits, Option, Problem
+from tools.slots import SLOT
+from tools.solver.candidates import compute_candidates, energy_candidates, is_apart, option_by_id
+from tools.solver.search import optimum, run_now
+from tools.toolkit.answers import comparison_answer
+
+TOLERANCE = 1e-6
+_PROMPTS = (compute.PROMPT, energy.PROMPT, head.PROMPT)
+_TOOLS: dict[AgentName, set[str]] = {
+    "compute": {"find_assets", "estimate_energy"},
+    "energy": {"carbon_intensity", "electricity_prices", "find_windows"},
+    "head": {"compare_options"},
+}
+
+
+@dataclass(frozen=True)
+class Score:
+    """One judgement."""
+
+    name: str
+    passed: bool
+    detail: str = ""
+    value: float | None = None
+
+
+Scorer = Callable[[Case, Outcome], Iterator[Score]]
+
+
+def score(case: Case, outcome: Outcome) -> tuple[Score, ...]:
+    """Every score that applies."""
+    scorers = _ALWAYS
+    if outcome.is_placed:
+        scorers += _PLACED if "decision" in outcome.state else (_blind,)
+    return tuple(found for scorer in scorers for found in scorer(case, outcome))
+
+
+def chosen(outcome: Outcome) -> list[Option]:
+    """The recommended options with their figures."""
+    state = outcome.state
+    return [option_by_id(state["problem"], state["market"], choice.option_id) for choice in state["decision"].choices]
+
+
+def _outcome(case: Case, outcome: Outcome) -> Iterator[Score]:
+    expected, error = case.expected, outcome.error
+    detail = "placed" if outcome.is_placed else f"failed: {error}"
+    yield Score("outcome", outcome.is_placed == expected.is_placed, detail)
+    if expected.failure is not None:
+        kind = error.kind if isinstance(error, ModelError) else type(error).__name__
+        yield Score("failure kind", kind == expected.failure, f"{kind}, expected {expected.failure}")
+    if expected.error_words:
+        missing = [word for word in expected.error_words if word.lower() not in str(error).lower()]
+        yield Score("error words", not missing, f"{missing} not in: {error}" if missing else "")
+
+
+def _calls(case: Case, outcome: Outcome) -> Iterator[Score]:
+    most = case.expected.max_calls
+    yield Score("model calls", outcome.asked <= most, f"{outcome.asked} of at most {most}", outcome.asked)
+    if case.expected.calls is not None:
+        yield Score("calls", outcome.asked == case.expected.calls, f"{outcome.asked}, expected {case.expected.calls}")
+
+
+def _tokens(case: Case, outcome: Outcome) -> Iterator[Score]:
+    if case.suite == "decisions":
+        tokens = outcome.input_tokens
+        yield Score("input tokens", tokens <= MAX_INPUT_TOKENS, f"{tokens} of at most {MAX_INPUT_TOKENS}", tokens)
+
+
+def _limits(_case: Case, outcome: Outcome) -> Iterator[Score]:
+    limits = outcome.state["problem"].limits
+    broken = [f"{option.option_id}: {fault}" for option in chosen(outcome) for fault in violations(option, limits)]
+    yield Score("limits hold", not broken, "; ".join(broken))
+
+
+def _never_looser(case: Case, outcome: Outcome) -> Iterator[Score]:
+    """The limits that the run ended with, against those of the columns alone."""
+    workload = parse_workload(case.row)
+    columns = problem_from(workload, assets=ASSETS, commitments=case.taken, now=case.now)
+    faults = list(_loosened(columns.limits, outcome.state["problem"].limits))
+    yield Score("limits only tightened", not faults, "; ".join(faults))
+
+
+def _figures(_case: Case, outcome: Outcome) -> Iterator[Score]:
+    """Carbon, share and cost of every option, integrated anew minute by minute."""
+    market = outcome.state["market"]
+    wrong = [f"{option.option_id}: {fault}" for option in chosen(outcome) for fault in _wrong(option, market)]
+    recommended = outcome.state["recommendation"].options
+    for option, written in zip(chosen(outcome), recommended, strict=True):
+        told = written.carbon_intensity
+        if told is None or abs(float(told) - option.intensity_g_per_kwh) > 0.005 + TOLERANCE:
+            wrong.append(f"{option.option_id}: {told} g/kWh was written")
+        if (written.start, written.end) != (option.start, option.end):
+            wrong.append(f"{option.option_id}: another window was written")
+    yield Score("figures", not wrong, "; ".join(wrong))
+
+
+def _regret(case: Case, outcome: Outcome) -> Iterator[Score]:
+    """Objective of the first option above the optimum's; running now counts as best where no shift is worth it."""
+    problem, market = outcome.state["problem"], outcome.state["market"]
+    first, best = chosen(outcome)[0], optimum(problem, market)
+    now = _now(problem, market)
+    is_now = now is not None and (first.asset, first.segments) == (now.asset, now.segments)
+    if now is not None and not list(violations(now, problem.limits)) and _is_a_candidate(now, problem, market):
+        saved = now.objective_gbp - best.objective_gbp
+        if saved < problem.min_saving * abs(now.objective_gbp) or saved <= 0:
+            best = now
+    regret = 0.0 if is_now and best is now else first.objective_gbp - best.objective_gbp
+    is_right = regret <= TOLERANCE and (is_now or best is not now)
+    yield Score("regret", is_right, f"{regret:.6f} GBP above the optimum", regret)
+    if case.expected.runs_now is not None:
+        yield Score("runs now", is_now == case.expected.runs_now, "")
+
+
+def _diversity(_case: Case, outcome: Outcome) -> Iterator[Score]:
+    options = chosen(outcome)
+    close = [
+        f"{one.option_id} and {other.option_id}"
+        for place, one in enumerate(options)
+        for other in options[place + 1 :]
+        if not is_apart(one, other)
+    ]
+    tail = [option.objective_gbp for option in options[1:]]
+    yield Score("diversity", not close, "; ".join(close))
+    yield Score("order", tail == sorted(tail), "the runners-up are not in order of their objective")
+
+
+def _grounding(_case: Case, outcome: Outcome) -> Iterator[Score]:
+    known = _known(outcome)
+    faults = [f"{where}: {span}" for where, text in stored_texts(outcome) for span in ungrounded(text, known)]
+    yield Score("grounding", not faults, "; ".join(faults), len(faults))
+
+
+def _expectations(case: Case, outcome: Outcome) -> Iterator[Score]:
+    expected, state = case.expected, outcome.state
+    if expected.findings is not None:
+        kinds = sorted(finding.kind for finding in state["compute"].findings)
+        yield Score("findings", kinds == sorted(expected.findings), f"found {kinds}")
+    if expected.regions is not None:
+        regions = {option.asset.region for option in chosen(outcome)}
+        yield Score("regions", regions <= expected.regions, f"{sorted(regions)}")
+    for words in expected.says:
+        summary = state["decision"].decision_summary
+        yield Score("summary", words in summary, f"{words!r} is not in: {summary}")
+    if expected.is_templated is not None:
+        decision = state["decision"]
+        flags = (state["compute"].is_templated, state["energy"].is_templated, decision.is_templated)
+        templated = any(flags) or any(choice.is_templated for choice in decision.choices)
+        yield Score("own words", templated == expected.is_templated, "templated" if templated else "the model's")
+
+
+def _blind(case: Case, outcome: Outcome) -> Iterator[Score]:
+    """Placed without any figures: nobody was asked, no number is told, and the reason is."""
+    recommended = outcome.state["recommendation"]
+    first = recommended.options[0]
+    told = (first.carbon_intensity, first.renewable_mix, first.cost_gbp)
+    yield Score("nobody asked", outcome.asked == 0, f"{outcome.asked} calls")
+    yield Score("no figures", told == (None, None, None), f"{told}")
+    allowed = case.expected.regions
+    yield Score("regions", allowed is None or first.region_number in allowed, f"{first.region}")
+    for words in case.expected.says:
+        yield Score("summary", words in recommended.decision_summary, recommended.decision_summary)
+
+
+def _leaks(_case: Case, outcome: Outcome) -> Iterator[Score]:
+    """No stored sentence repeats what a model was told to do."""
+    texts = stored_texts(outcome)
+    found = [where for where, text in texts for prompt in _PROMPTS if repeated(text, prompt)]
+    yield Score("leaks", not found, "; ".join(found))
+
+
+def _corrections(case: Case, outcome: Outcome) -> Iterator[Score]:
+    """What code put right is said, and nothing else is."""
+    state, expected = outcome.state, case.expected
+    reordered, unread = state["decision"].is_reordered, bool(state["compute"].unread)
+    yield Score("ranking corrected", reordered == expected.reordered, f"{reordered}")
+    yield Score("limits refused", unread == expected.unread, f"{state['compute'].unread}")
+
+
+def _trajectory(case: Case, outcome: Outcome) -> Iterator[Score]:
+    if case.suite == "decisions":
+        missing = {agent: sorted(tools - set(outcome.calls.get(agent, ()))) for agent, tools in _TOOLS.items()}
+        lacking = {agent: tools for agent, tools in missing.items() if tools}
+        yield Score("trajectory", not lacking, f"not called: {lacking}" if lacking else "")
+
+
+_ALWAYS: tuple[Scorer, ...] = (_outcome, _calls, _tokens)
+_PLACED: tuple[Scorer, ...] = (
+    _limits,
+    _never_looser,
+    _figures,
+    _regret,
+    _diversity,
+    _grounding,
+    _expectations,
+    _leaks,
+    _corrections,
+    _trajectory,
+)
+
+
+def stored_texts(outcome: Outcome) -> list[tuple[str, str]]:
+    """Every sentence of a model's that was stored."""
+    state = outcome.state
+    return [
+        ("compute", state["compute"].analysis_summary),
+        ("energy", state["energy"].analysis_summary),
+        ("summary", state["decision"].decision_summary),
+        *((f"reasoning {choice.option_id}", choice.reasoning) for choice in state["decision"].choices),
+    ]
+
+
+def violations(option: Option, limits: Limits) -> Iterator[str]:
+    """The hard limits that an option breaks."""
+    checks = (
+        (option.start >= limits.earliest_start, "starts too early"),
+        (limits.latest_start is None or option.start <= limits.latest_start, "starts too late"),
+        (limits.latest_finish is None or option.end <= limits.latest_finish, "ends too late"),
+        (_at_most(option.carbon_g, limits.carbon_cap_g), "emits too much"),
+        (_at_most(option.intensity_g_per_kwh, limits.max_intensity_g_per_kwh), "is too carbon-intensive"),
+        (_at_most(limits.min_renewable_pct or 0.0, option.renewable_pct), "is not renewable enough"),
+        (option.cost_gbp is None or _at_most(option.cost_gbp, limits.max_cost_gbp), "costs too much"),
+        (limits.required_regions is None or option.asset.region in limits.required_regions, "is elsewhere"),
+        (option.asset.region not in limits.excluded_regions, "is in an excluded region"),
+    )
+    return (fault for holds, fault in checks if not holds)
+
+
+def _at_most(value: float, limit: float | None) -> bool:
+    return limit is None or value <= limit + TOLERANCE * max(1.0, abs(limit))
+
+
+def _loosened(before: Limits, after: Limits) -> Iterator[str]:
+    for name in ("latest_start", "latest_finish", "carbon_cap_g", "max_intensity_g_per_kwh", "max_cost_gbp"):
+        old, new = getattr(before, name), getattr(after, name)
+        if old is not None and (new is None or new > old):
+            yield f"{name} went from {old} to {new}"
+    if after.earliest_start < before.earliest_start:
+        yield "earliest_start moved forward"
+    if (after.min_renewable_pct or 0) < (before.min_renewable_pct or 0):
+        yield "min_renewable_pct fell"
+
+
+def _wrong(option: Option, market: Market) -> Iterator[str]:
+    row = market.regions.index(option.asset.region)
+    weights = np.zeros(market.slots)
+    for segment in option.segments:
+        for slot in range(market.slots):
+            begin = market.start + slot * SLOT
+            overlap = min(segment.end, begin + SLOT) - max(segment.start, begin)
+            weights[slot] += max(0.0, overlap.total_seconds())
+    shares = weights / weights.sum()
+    pairs = [
+        ("intensity", _mean(market.intensity[row], shares), option.intensity_g_per_kwh),
+        ("renewable", _mean(market.renewable[row], shares), option.renewable_pct),
+        ("carbon", option.energy_kwh * _mean(market.intensity[row], shares), option.carbon_g),
+    ]
+    if option.cost_gbp is not None:
+        cost = option.energy_kwh * _mean(market.price_gbp_per_kwh[row], shares)
+        pairs.append(("cost", cost, option.cost_gbp))
+    for name, mine, its in pairs:
+        if not abs(mine - its) <= TOLERANCE * max(1.0, abs(mine)):
+            yield f"{name} is {its}, recomputed {mine}"
+
+
+def _mean(values: FloatArray, shares: FloatArray) -> float:
+    return float(values[shares > 0] @ shares[shares > 0])
+
+
+def _now(problem: Problem, market: Market) -> Option | None:
+    try:
+        return run_now(problem, market)
+    except NoDataError:
+        return None
+
+
+def _is_a_candidate(now: Option, problem: Problem, market: Market) -> bool:
+    """Capacity is the one limit that only the search knows."""
+    known = energy_candidates(problem, market)
+    return any((option.asset, option.segments) == (now.asset, now.segments) for option in known)
+
+
+def _known(outcome: Outcome) -> Facts:
+    """All that any stored sentence may speak of."""
+    state = outcome.state
+    problem, market = state["problem"], state["market"]
+    effects = [finding.effect for finding in state["compute"].findings]
+    facts = request_facts(state["workload"], problem, effects)
+    ids = {*state["compute"].option_ids, *state["energy"].option_ids}
+    ids |= {choice.option_id for choice in state["decision"].choices}
+    candidates = (*energy_candidates(problem, market), *compute_candidates(problem, market))
+    options = [option for option in candidates if option.option_id in ids]
+    now = _now(problem, market)
+    for option in (*candidates, *([now] if now else [])):
+        facts.add_option(option)
+    facts.add_comparisons([*options, *([now] if now else [])])
+    facts.add_json(comparison_answer(problem, market, sorted(ids)))
+    for asset in problem.assets:
+        facts.add_region(asset.region)
+        facts.add_name(asset.name)
+    facts.add_json({"age_hours": (market.carbon.age_seconds or 0) / 3600, "coverage_pct": 100 * market.carbon.coverage})
+    facts.sides.clear()  # of whom a sentence speaks is the agents' reading; here the options of any pair will do
+    return facts

@@ -1,0 +1,55 @@
+"""From settings to database and store. Whoever opens them closes them."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from graph.app.settings import Settings
+from persistence.connections.embedded import embedded_postgres
+from persistence.migrate import Scope, migrate, pending
+from persistence.store.open import open_store as connect_store
+from persistence.store.queue import Store
+
+SAMPLE_CATALOGUE: Final = "sample_assets"
+
+
+@asynccontextmanager
+async def database_server(settings: Settings) -> AsyncIterator[str]:
+    """The address of the configured PostgreSQL; the embedded one is started for the while."""
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    async with embedded_postgres(settings.data_dir) as server:
+        yield server.url()
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[str]:
+    """The same, ready for use: the embedded one is migrated, and seeded where it is the store as well."""
+    async with database_server(settings) as url:
+        scope: Scope = "all" if settings.supabase_url is None else "checkpoints"
+        if settings.is_embedded and await pending(url, scope=scope):
+            await migrate(url, scope=scope, extras=(SAMPLE_CATALOGUE,) if scope == "all" else ())
+        yield url
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """The configured store, for a command that needs nothing else."""
+    async with AsyncExitStack() as stack:
+        url = None
+        if settings.supabase_url is None:
+            url = await stack.enter_async_context(open_database(settings))
+        yield await stack.enter_async_context(store_at(settings, url))
+
+
+@asynccontextmanager
+async def store_at(settings: Settings, database_url: str | None, *, max_connections: int = 8) -> AsyncIterator[Store]:
+    """The configured store: Supabase's REST API, or the database at `database_url`, which is open already."""
+    async with connect_store(
+        database_url=database_url,
+        supabase_url=None if settings.supabase_url is None else str(settings.supabase_url),
+        supabase_key=None if settings.supabase_key is None else settings.supabase_key.get_secret_value(),
+        max_connections=max_connections,
+    ) as store:
+        yield store

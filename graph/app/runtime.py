@@ -1,0 +1,158 @@
+"""From settings to everything that running workloads takes: models, sources, the graph."""
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph.state import CompiledStateGraph
+
+from agents.model.clients import Models
+from graph.app.database import open_database, store_at
+from graph.app.settings import Settings
+from graph.build import build_graph
+from graph.catalogue import StorePlaces
+from graph.state import STORED_TYPES, graph_input
+from graph.worker.executor import RunServices
+from graph.worker.metrics import Health, Metrics
+from graph.worker.producer import PollerOptions
+from graph.worker.worker import new_owner, run_poller
+from persistence.connections.pool import Pool, open_pool
+from persistence.store.queue import Store
+from persistence.store.source_cache import SourceCache
+from tools.market import MarketSource
+from tools.sources.live import live_source
+from tools.sources.recorded import RecordedSource
+
+_SPARE_CONNECTIONS: Final = 2
+"""Beside one per run: for claims, a group of results, housekeeping, none of which takes long."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Services:
+    """What a poller shares among its runs."""
+
+    settings: Settings
+    database_url: str
+    store: Store
+    checkpoints: Pool
+    models: Models
+    source: MarketSource
+    graph: CompiledStateGraph[Any, Any, Any, Any]
+    """Compiled without a checkpointer."""
+
+    def build(self, saver: BaseCheckpointSaver[Any]) -> CompiledStateGraph[Any, Any, Any, Any]:
+        """The graph with that checkpointer: a shallow copy, since compiling takes longer than a step."""
+        return self.graph.copy({"checkpointer": saver})
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Everything for running workloads."""
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(open_database(settings))
+        connections = settings.concurrency + _SPARE_CONNECTIONS
+        store = await stack.enter_async_context(store_at(settings, url, max_connections=connections))
+        checkpoints = await stack.enter_async_context(open_pool(url, name="checkpoints", max_size=connections))
+        models = open_models(settings)
+        stack.push_async_callback(models.aclose)
+        source = open_source(settings, store)
+        stack.push_async_callback(source.aclose)
+        yield Services(
+            settings=settings,
+            database_url=url,
+            store=store,
+            checkpoints=checkpoints,
+            models=models,
+            source=source,
+            graph=build_graph(models=models, source=source, places=StorePlaces(store)).compile(),
+        )
+
+
+def open_models(settings: Settings) -> Models:
+    """Gemini or the offline planner, as configured; never one in place of the other."""
+    if settings.model_kind == "offline":
+        return Models.offline()
+    if settings.gemini_api_key is None:
+        raise AssertionError  # settings refuse gemini without a key
+    return Models.gemini(
+        api_key=settings.gemini_api_key.get_secret_value(),
+        base_url=None if settings.gemini_base_url is None else str(settings.gemini_base_url),
+        agent_model=settings.agent_model,
+        head_model=settings.head_model,
+        timeout_seconds=settings.model_timeout_seconds,
+        requests_per_minute=settings.model_rpm,
+    )
+
+
+def open_source(settings: Settings, store: Store) -> MarketSource:
+    """Live figures through the cache that all pollers share, or the recorded day."""
+    if settings.sources == "recorded":
+        return RecordedSource()
+    return live_source(
+        neso_base_url=str(settings.neso_base_url),
+        octopus_base_url=str(settings.octopus_base_url),
+        cache=SourceCache(store),
+    )
+
+
+async def poll(
+    services: Services,
+    *,
+    until_empty: bool = False,
+    serve: Callable[[Metrics, Health], AbstractContextManager[object]] | None = None,
+    poll_interval_seconds: float | None = None,
+    metrics: Metrics | None = None,
+) -> None:
+    """The poller on open services; see `run_poller`."""
+    settings = services.settings
+    await run_poller(
+        store=services.store,
+        open_store=lambda: store_at(settings, services.database_url, max_connections=1),
+        services=RunServices(
+            build=services.build,
+            input_for=graph_input,
+            checkpoints=services.checkpoints,
+            new_thread=services.store.new_thread,
+            clock=lambda: datetime.now(UTC),
+            random=random.Random(),  # noqa: S311 (jitter)
+            stored_types=STORED_TYPES,
+        ),
+        options=PollerOptions(
+            owner=new_owner(),
+            concurrency=settings.concurrency,
+            poll_interval_seconds=poll_interval_seconds or settings.poll_interval_seconds,
+            lease_seconds=settings.lease_seconds,
+            max_attempts=settings.max_attempts,
+            until_empty=until_empty,
+        ),
+        log=structlog.get_logger(),
+        serve=serve,
+        retention_seconds=settings.retention_hours * 3600,
+        history_seconds=settings.history_days * 86400,
+        metrics=metrics,
+    )
+
+
+def banner(services: Services) -> list[str]:
+    """Which of the interchangeable parts are in use."""
+    settings = services.settings
+    database = "embedded PostgreSQL" if settings.is_embedded else "DATABASE_URL"
+    model = (
+        f"Gemini ({settings.agent_model}, {settings.head_model})"
+        if settings.model_kind == "gemini"
+        else "offline planner (no GEMINI_API_KEY)"
+        if settings.gemini_api_key is None
+        else "offline planner (by GRIDWISE_MODEL)"
+    )
+    sources = {"recorded": "one recorded day (NESO, Octopus Agile)", "live": "NESO and Octopus Agile, live"}
+    return [
+        f"Store: {services.store.name}",
+        f"Checkpoints: {database}",
+        f"Model: {model}",
+        f"Figures: {sources[settings.sources]}",
+    ]

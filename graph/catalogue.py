@@ -1,0 +1,104 @@
+"""Where workloads can run, and what is already promised there: the catalogue and the commitments of the store."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+
+from persistence.columns import mapping
+from persistence.store.queue import Store
+from persistence.workload import Row
+from tools.placement import Asset, Commitment
+
+DEFAULT_PUE = 1.5
+"""Of an asset that states none; global average of Uptime Institute's surveys of 2020 to 2023, 1.55 to 1.58."""
+CATALOGUE_SECONDS = 60.0
+
+
+class Places(Protocol):
+    """What the first node of the graph needs to know about the world of assets."""
+
+    async def assets(self) -> tuple[Asset, ...]: ...
+
+    async def commitments(self, start: datetime, end: datetime, *, besides: UUID) -> tuple[Commitment, ...]:
+        """What is promised between two times to workloads other than `besides`, or reserved for them."""
+        ...
+
+    async def reserve(self, workload_id: UUID, commitments: Sequence[Commitment], *, token: int | None) -> bool:
+        """What this workload will probably be given, or has been, for runs that decide meanwhile to see.
+
+        `token`: of the run's lease; None, and nothing is kept, where it has none. False where others have taken the
+        power since `commitments` was asked. Raises `LeaseLost`.
+        """
+        ...
+
+
+class StorePlaces:
+    """The store's catalogue, read at most once a minute, and its commitments, always fresh."""
+
+    def __init__(self, store: Store, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._assets: tuple[Asset, ...] = ()
+        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+        self._read_at: float | None = None
+
+    async def assets(self) -> tuple[Asset, ...]:
+        async with self._lock:
+            if self._read_at is None or self._clock() - self._read_at >= CATALOGUE_SECONDS:
+                rows = await self._store.catalogue()
+                self._assets = tuple(asset for row in rows if (asset := self._asset(row)) is not None)
+                self._read_at = self._clock()
+            return self._assets
+
+    def _asset(self, row: Row) -> Asset | None:
+        try:
+            return asset_from(row)
+        except ValueError as error:
+            self._log.warning("Asset left out: its row cannot be read", asset=row.get("asset_name"), error=str(error))
+            return None
+
+    async def commitments(self, start: datetime, end: datetime, *, besides: UUID) -> tuple[Commitment, ...]:
+        rows = await self._store.commitments(start, end)
+        return tuple(Commitment.model_validate(row) for row in rows if row["workload_id"] != str(besides))
+
+    async def reserve(self, workload_id: UUID, commitments: Sequence[Commitment], *, token: int | None) -> bool:
+        windows = [one.model_dump(mode="json") for one in commitments]
+        return await self._store.reserve(workload_id, windows, token=token)
+
+
+def asset_from(row: Row) -> Asset | None:
+    """A row of the catalogue; None for one outside the 14 regions (it can be neither priced nor measured)."""
+    region = row.get("region_number")
+    if not isinstance(region, int) or not 1 <= region <= 14:
+        return None
+    metadata = mapping(row.get("metadata"))
+    return Asset(
+        asset_id=UUID(str(row["asset_id"])),
+        name=str(row["asset_name"]),
+        region=region,
+        region_id=_uuid(row.get("region_id")),
+        grid_zone_id=_uuid(row.get("grid_zone_id")),
+        hardware=str(metadata.get("hardware", "")),
+        gpu_count=int(metadata.get("gpu_count", 0)),
+        cpu_cores=int(metadata.get("cpu_cores", 0)),
+        memory_gb=int(metadata.get("memory_gb", 0)),
+        rated_power_kw=_float(row.get("rated_power_kw")),
+        pue=float(metadata.get("pue", DEFAULT_PUE)),
+        max_deferral_hours=_float(row.get("max_deferral_hours")),
+        carbon_intensity_cap_gco2_kwh=_float(row.get("carbon_intensity_cap_gco2_kwh")),
+        min_renewable_threshold_pct=_float(row.get("min_renewable_threshold_pct")),
+    )
+
+
+def _uuid(value: object) -> UUID | None:
+    return None if value is None else UUID(str(value))
+
+
+def _float(value: object) -> float | None:
+    return None if value is None else float(str(value))

@@ -1,0 +1,167 @@
+"""Writing down what came of a run."""
+
+import asyncio
+from collections.abc import Sequence
+from random import Random
+from typing import Final, Literal, TypeAlias
+
+from graph.worker.outcome import Drained, Failed, Lost, Recommended, Report, Retry
+from persistence.errors import LeaseLost, StoreError
+from persistence.retry import Backoff, Log, Persistent
+from persistence.store.queue import Lease, Store
+from persistence.workload import Recommendation
+
+Settled: TypeAlias = Literal["queued", "failed", "retry", "lost", "dropped", "drained", "unwritten"]
+
+
+class Settler:
+    """One fenced call per outcome; results go in groups."""
+
+    def __init__(
+        self, store: Store, persist: Persistent, *, max_attempts: int, backoff: Backoff, random: Random
+    ) -> None:
+        self._store = store
+        self._persist = persist
+        self._completions = Completions(store, persist, random)
+        self._max_attempts = max_attempts
+        self._backoff = backoff
+        self._random = random
+
+    async def settle(self, report: Report, log: Log) -> Settled:
+        lease = report.lease
+        try:
+            match report.outcome:
+                case Recommended() as outcome:
+                    return await self._complete(lease, outcome, log)
+                case Failed() as outcome:
+                    return await self._fail(lease, outcome, log)
+                case Retry() as outcome:
+                    return await self._retry(lease, outcome, log)
+                case Drained():
+                    return "drained"
+                case Lost():
+                    log.warning("Lease lost: somebody else goes on with this workload")
+                    return "lost"
+        except StoreError as error:
+            log.error("The outcome could not be written; the lease will run out", error=str(error))
+            return "unwritten"
+        except Exception as error:
+            log.error("The outcome could not be written; the lease will run out", exc_info=error)
+            return "unwritten"
+
+    async def _complete(self, lease: Lease, outcome: Recommended, log: Log) -> Settled:
+        try:
+            is_written = await self._completions.complete(lease, outcome.recommendation)
+        except LeaseLost:
+            is_written = False
+        except StoreError as error:
+            return await self._fail(lease, Failed(error=f"The recommendation could not be written: {error}"), log)
+        if not is_written:
+            log.warning("Result dropped: the lease was lost, or the workload is no longer in processing")
+            return "dropped"
+        log.info(f"Workload {lease.workload_id} updated with agent recommendations")
+        return "queued"
+
+    async def _fail(self, lease: Lease, outcome: Failed, log: Log) -> Settled:
+        written = await self._persist(
+            "fail",
+            lambda: self._store.fail(
+                lease,
+                outcome.error,
+                retry_in_seconds=None,
+                max_attempts=self._max_attempts,
+                details=outcome.details,
+            ),
+        )
+        log.warning(f"Workload {lease.workload_id} failed", error=outcome.error, written=written)
+        return written
+
+    async def _retry(self, lease: Lease, outcome: Retry, log: Log) -> Settled:
+        delay = self._backoff.delay_seconds(lease.attempt, self._random, at_least_seconds=outcome.after_seconds)
+        written = await self._persist(
+            "fail",
+            lambda: self._store.fail(lease, outcome.error, retry_in_seconds=delay, max_attempts=self._max_attempts),
+        )
+        log.warning(
+            f"Workload {lease.workload_id} will be tried again"
+            if written == "retry"
+            else f"Workload {lease.workload_id} failed",
+            error=outcome.error,
+            retry_in_seconds=round(delay, 1),
+            written=written,
+            exc_info=outcome.cause,
+        )
+        return written
+
+
+Item: TypeAlias = tuple[Lease, Recommendation]
+Answer: TypeAlias = Literal["written", "dropped", "busy"]
+Entry: TypeAlias = tuple[Item, asyncio.Future[Answer]]
+
+MAX_GROUP = 100
+"""Bounds the size of one statement; a result with its metadata is some tens of kilobytes."""
+BUSY: Final = Backoff(base_seconds=0.1, cap_seconds=2)
+"""Until a result is sent again whose row somebody has locked: an edit takes a moment, or hours."""
+
+
+class Completions:
+    """While one group is on its way to the database, those that finish form the next: no timer, no added latency."""
+
+    def __init__(self, store: Store, persist: Persistent, random: Random) -> None:
+        self._store = store
+        self._persist = persist
+        self._random = random
+        self._waiting: list[Entry] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def complete(self, lease: Lease, recommendation: Recommendation) -> bool:
+        """As `Store.complete`, and only ever fails for this item. While its row is locked it waits by itself and goes
+        with a later group."""
+        failures = 0
+        while (answer := await self._answer((lease, recommendation))) == "busy":
+            failures += 1
+            await asyncio.sleep(BUSY.delay_seconds(failures, self._random))
+        return answer == "written"
+
+    async def _answer(self, item: Item) -> Answer:
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_groups())
+        return await future
+
+    async def _write_groups(self) -> None:
+        group: list[Entry] = []
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+                await self._write([entry for entry in group if not entry[1].done()])
+        finally:
+            self._writer = None
+            left, self._waiting = [*group, *self._waiting], []
+            for _, future in left:  # none, unless this task was cancelled: nobody else would ever answer them
+                future.cancel()
+
+    async def _write(self, group: Sequence[Entry]) -> None:
+        items = [item for item, _ in group]
+        try:
+            done = await self._persist("complete", lambda: self._store.complete_all(items))
+        except Exception as error:
+            if len(group) > 1:  # one of them is refused: find out which
+                for entry in group:
+                    await self._write([entry])
+                return
+            _resolve(group[0][1], error)
+            return
+        for (lease, _), future in group:
+            is_written, is_busy = lease.token in done.written, lease.token in done.busy
+            _resolve(future, "written" if is_written else "busy" if is_busy else "dropped")
+
+
+def _resolve(future: asyncio.Future[Answer], result: Answer | Exception) -> None:
+    if future.done():  # the run was stopped meanwhile
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

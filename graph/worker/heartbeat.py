@@ -1,0 +1,122 @@
+"""Leases are kept alive from a thread of its own: a node that blocks the event loop must not cost the lease."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from random import Random
+from typing import TypeAlias
+
+from persistence.errors import StoreError
+from persistence.retry import Backoff, Log, Outage
+from persistence.store.queue import Lease, Store
+
+OpenStore: TypeAlias = Callable[[], AbstractAsyncContextManager[Store]]
+
+BEATS_PER_LEASE = 3
+"""A beat on a dead link takes as long again to be given up, and leaves a third of the lease for the next."""
+
+
+class Heartbeat:
+    """Extends every watched lease at a third of its length, over a connection of its own.
+
+    `on_lost` is called in the loop that called `start`, once per lease that the server says is no longer ours. While
+    the database does not answer, nothing is declared lost: only the server's clock decides that.
+    """
+
+    def __init__(
+        self, open_store: OpenStore, *, lease_seconds: float, on_lost: Callable[[Lease], None], outage: Outage, log: Log
+    ) -> None:
+        self._open_store = open_store
+        self._lease_seconds = lease_seconds
+        self._on_lost = on_lost
+        self._outage = outage
+        self._log = log
+        self._lock = threading.Lock()
+        self._leases: dict[int, Lease] = {}
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._ready = threading.Event()
+        self._stop: Callable[[], object] | None = None
+        self._owner_loop: asyncio.AbstractEventLoop | None = None
+        self.last_beat_at = time.monotonic()
+        self._is_failing = False
+
+    def start(self) -> None:
+        self._owner_loop = asyncio.get_running_loop()
+        self._thread.start()
+        self._ready.wait()
+
+    async def stop(self) -> None:
+        if self._stop is not None:
+            self._stop()
+            await asyncio.to_thread(self._thread.join)
+
+    def watch(self, lease: Lease) -> None:
+        with self._lock:
+            self._leases[lease.token] = lease
+
+    def forget(self, lease: Lease) -> None:
+        with self._lock:
+            self._leases.pop(lease.token, None)
+
+    @property
+    def is_alive(self) -> bool:
+        """A beat went through within the last lease."""
+        return self._thread.is_alive() and time.monotonic() - self.last_beat_at < self._lease_seconds
+
+    def _run(self) -> None:
+        asyncio.run(self._main())
+
+    async def _main(self) -> None:
+        loop = asyncio.get_running_loop()
+        stopping = asyncio.Event()
+        self._stop = lambda: loop.call_soon_threadsafe(stopping.set)
+        self._ready.set()
+        failures = 0
+        backoff = Backoff(base_seconds=0.1, cap_seconds=self._lease_seconds / BEATS_PER_LEASE)
+        random = Random()  # noqa: S311  spreads retries, guards nothing
+        while not stopping.is_set():
+            try:
+                async with self._open_store() as store:
+                    while not stopping.is_set():
+                        await self._beat(store)
+                        failures = 0
+                        await _wait(stopping, self._lease_seconds / BEATS_PER_LEASE)
+            except (StoreError, TimeoutError) as error:
+                failures += 1
+                self._is_failing = True
+                self._outage.begin("heartbeat", error)
+            except Exception as error:
+                failures += 1
+                self._log.error("Heartbeat failed", exc_info=error)
+            if failures:
+                await _wait(stopping, backoff.delay_seconds(failures, random))
+
+    async def _beat(self, store: Store) -> None:
+        with self._lock:
+            leases = list(self._leases.values())
+        async with asyncio.timeout(self._lease_seconds / BEATS_PER_LEASE):
+            held = await store.extend(leases, lease_seconds=self._lease_seconds)  # of none: no call
+            if self._is_failing and not leases:  # nobody else would find out that it is over
+                await store.depth()
+        for lease in leases:
+            if lease.token not in held:
+                self._report(lease)
+        self._is_failing = False
+        self._outage.end("heartbeat")
+        self.last_beat_at = time.monotonic()
+
+    def _report(self, lease: Lease) -> None:
+        with self._lock:
+            is_watched = self._leases.pop(lease.token, None) is not None
+        if is_watched and self._owner_loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to cancel
+                self._owner_loop.call_soon_threadsafe(self._on_lost, lease)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

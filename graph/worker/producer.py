@@ -1,0 +1,300 @@
+"""Claim as many workloads as there is room for, run them, write back what came of them; stop without leaving a mess."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from random import Random
+from time import monotonic
+from typing import Any
+
+from langgraph.runtime import RunControl
+
+from graph.worker.completer import Settled, Settler
+from graph.worker.executor import RunServices, run_workload
+from graph.worker.heartbeat import Heartbeat
+from graph.worker.metrics import Metrics, TokenUsage
+from graph.worker.outcome import Report
+from graph.worker.tasks import end
+from persistence.errors import StoreError
+from persistence.retry import Backoff, Log, Persistent
+from persistence.store.queue import Claim, Lease, Store
+from persistence.workload import Row
+
+_LAST_CALL_SECONDS = 1.0
+"""What a call that is under way gets when we are told to stop."""
+
+
+_DUE_SPREAD_SECONDS = 0.3
+"""Idle pollers come at most this much after a lease is due, and not all at once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PollerOptions:
+    """How one poller works. Defaults are the contract's."""
+
+    owner: str
+    """Who this is, in leases and history: host, process, and something random."""
+    concurrency: int = 5
+    poll_interval_seconds: float = 10
+    lease_seconds: int = 60
+    max_attempts: int = 5
+    drain_grace_seconds: float = 20
+    """How long a shutdown waits for runs to reach the end of their step."""
+    until_empty: bool = False
+    backoff: Backoff = field(default_factory=Backoff)
+
+
+@dataclass(kw_only=True, slots=True)
+class _InFlight:
+    claim: Claim
+    control: RunControl
+    task: asyncio.Task[None]
+    is_settling: bool = False
+    is_lost: bool = False
+
+
+class ClaimLoop:
+    """Call `run`; end it with `stop` (drains) and, for the impatient, `stop` again (at once).
+
+    Correctness never hangs on this class: whatever it does late or twice is refused by the fences in the database.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        services: RunServices,
+        heartbeat: Heartbeat,
+        persist: Persistent,
+        metrics: Metrics,
+        options: PollerOptions,
+        random: Random,
+        log: Log,
+    ) -> None:
+        self._store = store
+        self._services = services
+        self._heartbeat = heartbeat
+        self._persist = persist
+        self._metrics = metrics
+        self._options = options
+        self._random = random
+        self._log = log
+        self._settler = Settler(
+            store, persist, max_attempts=options.max_attempts, backoff=options.backoff, random=random
+        )
+        self._runs: dict[int, _InFlight] = {}
+        self._to_release: list[Lease] = []
+        self._nudge = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._aborting = asyncio.Event()
+        self._has_more = True
+        self._depth: Row | None = None
+        """Of the queue, when the last claim came back empty."""
+        self.last_claim_at = monotonic()
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    @property
+    def in_flight(self) -> int:
+        """Leases held: runs, and results being written."""
+        return len(self._runs)
+
+    @property
+    def free(self) -> int:
+        """Places for further runs. A run whose result is being written has left its place to the next; as many results
+        as runs may be on their way, so that a database that takes no results is asked for no more work."""
+        concurrency = self._options.concurrency
+        running = sum(not run.is_settling for run in self._runs.values())
+        return max(0, min(concurrency - running, 2 * concurrency - len(self._runs)))
+
+    def wake(self) -> None:
+        """Something may be in the queue."""
+        self._has_more = True
+        self._nudge.set()
+
+    def stop(self) -> None:
+        """First call: claim nothing more, let each run end its step. Second: let go of everything now."""
+        if self._stopping.is_set():
+            self._aborting.set()
+        self._stopping.set()
+        self._nudge.set()
+
+    def lose(self, lease: Lease) -> None:
+        """The heartbeat found that this lease is no longer ours. A run that is being written down is left to the fence,
+        since it may have been its own write that ended the lease."""
+        run = self._runs.get(lease.token)
+        if run is not None and not run.is_settling:
+            run.is_lost = True
+            run.task.cancel()
+
+    async def run(self) -> None:
+        """Until stopped, or with `until_empty` until nothing waits and nobody works.
+
+        Raises `StoreError` where the database refuses us for good (not migrated, no access).
+        """
+        try:
+            while not self._stopping.is_set():
+                await self._unless_stopping(self._claim())
+                if self._options.until_empty and self._is_all_done():
+                    break
+                await self._wait()
+        finally:
+            await self._drain()
+
+    async def _claim(self) -> None:
+        free = self.free
+        if not free or not self._has_more:
+            return
+        self._has_more = False
+        started = monotonic()
+        claims = await self._persist("claim", lambda: self._claim_once(free))
+        self.last_claim_at = monotonic()
+        self._metrics.claim_latency.observe(self.last_claim_at - started)
+        self._has_more = self._has_more or len(claims) == free
+        if self._stopping.is_set():
+            self._to_release += [claim.lease for claim in claims]
+            return
+        if not claims:
+            self._depth = await self._persist("depth", self._store.depth)
+            self._metrics.observe_depth(self._depth)
+            return
+        self._depth = None
+        self._log.info(f"Found {len(claims)} queued workload(s)")
+        for claim in claims:
+            self._begin(claim)
+        if self._has_more and self.free:  # runs have ended while this claim was under way
+            self._nudge.set()
+
+    async def _claim_once(self, limit: int) -> list[Claim]:
+        options = self._options
+        return await self._store.claim(
+            owner=options.owner,
+            limit=limit,
+            lease_seconds=options.lease_seconds,
+            max_attempts=options.max_attempts,
+        )
+
+    async def _unless_stopping(self, work: Coroutine[Any, Any, None]) -> None:
+        """A claim under way when we are told to stop may still bring leases: those are waited for, and given back."""
+        task = asyncio.create_task(work)
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self._stopping.set()
+            await self._last_call(task)
+            raise
+        finally:
+            stopping.cancel()
+        await self._last_call(task)
+        if not task.cancelled():
+            task.result()
+
+    async def _last_call(self, task: asyncio.Task[None]) -> None:
+        if not task.done():
+            await asyncio.wait({task}, timeout=_LAST_CALL_SECONDS)
+        if not task.done():
+            await end([task])
+
+    def _is_all_done(self) -> bool:
+        if self._runs or self._has_more or self._depth is None:
+            return False
+        return not any(self._depth.get(state) for state in ("pending", "in_flight", "waiting_for_retry"))
+
+    async def _wait(self) -> None:
+        """For a notification, a free place while there is more to do, the next lease that runs out or falls due, or
+        the interval: whichever comes first."""
+        try:
+            async with asyncio.timeout(self._idle_seconds()):  # wait_for may swallow a cancellation (Python 3.11)
+                await self._nudge.wait()
+        except TimeoutError:
+            self._has_more = True
+        self._nudge.clear()
+
+    def _idle_seconds(self) -> float:
+        seconds = self._options.poll_interval_seconds * self._random.uniform(0.8, 1.2)
+        if self._options.until_empty:
+            seconds = min(seconds, 1.0)
+        due = self._depth and self._depth.get("next_due_seconds")
+        if isinstance(due, int | float):
+            seconds = min(seconds, max(due, 0) + self._random.uniform(0.05, _DUE_SPREAD_SECONDS))
+        return seconds
+
+    def _begin(self, claim: Claim) -> None:
+        self._heartbeat.watch(claim.lease)
+        submitted_at = claim.row.get("submitted_at")
+        if claim.lease.attempt == 1 and isinstance(submitted_at, str):
+            self._metrics.observe_wait(submitted_at, self._services.clock())
+        control = RunControl()
+        task = asyncio.create_task(self._work(claim, control), name=f"workload {claim.lease.workload_id}")
+        self._runs[claim.lease.token] = _InFlight(claim=claim, control=control, task=task)
+        self._metrics.in_flight.set(len(self._runs))
+
+    async def _work(self, claim: Claim, control: RunControl) -> None:
+        lease = claim.lease
+        log = self._log.bind(
+            workload=str(lease.workload_id), thread=str(lease.thread_id), attempt=lease.attempt, token=lease.token
+        )
+        log.info(f"Processing workload {lease.workload_id}...")
+        usage = TokenUsage()
+        started = monotonic()
+        report: Report | None = None
+        settled: Settled = "unwritten"
+        try:
+            report = await run_workload(claim, self._services, control, [usage])
+            self._runs[lease.token].is_settling = True
+            if self._has_more:
+                self._nudge.set()
+            settled = await self._settler.settle(report, log)
+        except asyncio.CancelledError:
+            settled = "lost" if self._runs[lease.token].is_lost else "drained"
+            log.warning("Run stopped: the lease was lost" if settled == "lost" else "Run stopped by shutdown")
+        finally:
+            if settled == "drained":
+                self._to_release.append(lease)
+            self._end(lease)
+            self._metrics.observe_run(
+                settled, monotonic() - started, report.begun if report else None, usage.usage_metadata
+            )
+
+    def _end(self, lease: Lease) -> None:
+        self._heartbeat.forget(lease)
+        del self._runs[lease.token]
+        self._metrics.in_flight.set(len(self._runs))
+        if self._options.until_empty and not self._runs:
+            self._has_more = True  # the last look at the queue was before this run ended
+        if self._has_more:
+            self._nudge.set()
+
+    async def _drain(self) -> None:
+        for run in self._runs.values():
+            run.control.request_drain()
+        if tasks := [run.task for run in self._runs.values()]:
+            self._log.info(f"Stopping: {len(tasks)} run(s) end their step; a second signal stops them at once")
+            await self._wait_for(tasks)
+            await end(tasks)
+        if self._to_release:
+            await self._release()
+
+    async def _wait_for(self, tasks: list[asyncio.Task[None]]) -> None:
+        aborting: asyncio.Task[Any] = asyncio.create_task(self._aborting.wait())
+        pending: set[asyncio.Task[Any]] = set(tasks)
+        deadline = monotonic() + self._options.drain_grace_seconds
+        while pending and not self._aborting.is_set() and monotonic() < deadline:
+            _, pending = await asyncio.wait(
+                pending | {aborting}, timeout=deadline - monotonic(), return_when=asyncio.FIRST_COMPLETED
+            )
+            pending -= {aborting}
+        aborting.cancel()
+
+    async def _release(self) -> None:
+        seconds = _LAST_CALL_SECONDS if self._aborting.is_set() else self._options.drain_grace_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                released = await self._persist("release", lambda: self._store.release(self._to_release))
+        except (StoreError, TimeoutError) as error:
+            self._log.warning("Leases not released, they will run out", leases=len(self._to_release), error=str(error))
+        else:
+            self._log.info(f"Released {released} workload(s) for others to go on with")

@@ -1,0 +1,1 @@
+"""Stub for the trial: the typed calls of this topic."""

@@ -1,0 +1,65 @@
+"""The last good answer of an outside source, shared by all pollers, so that one of them asks and not each."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Final, cast
+from uuid import uuid4
+
+from pydantic import JsonValue
+
+from persistence.errors import StoreError
+from persistence.store.queue import Store
+
+_log = logging.getLogger(__name__)
+
+_POLL_SECONDS: Final = 0.2
+
+
+class SourceCache:
+    """Never raises: without the database a source is asked directly, as if nothing had been stored."""
+
+    def __init__(self, store: Store, *, lock_seconds: float = 30) -> None:
+        self._store = store
+        self._lock_seconds = lock_seconds
+
+    async def get(self, key: str) -> tuple[JsonValue, datetime] | None:
+        """The payload and when it was stored (aware, server's clock); None when there is none."""
+        try:
+            found = cast("dict[str, JsonValue] | None", await self._store.call("source_cache_get", {"p_key": key}))
+        except StoreError as error:
+            _log.warning("source cache: cannot read %s: %s", key, error)
+            return None
+        return None if found is None else (found["payload"], datetime.fromisoformat(str(found["fetched_at"])))
+
+    async def put(self, key: str, payload: JsonValue) -> None:
+        try:
+            await self._store.call("source_cache_put", {"p_key": key, "p_payload": payload})
+        except StoreError as error:
+            _log.warning("source cache: cannot store %s: %s", key, error)
+
+    @asynccontextmanager
+    async def lock(self, key: str) -> AsyncIterator[None]:
+        """Single flight over all processes. Look again with `get` inside: another may have fetched while you waited.
+
+        A holder that died blocks nobody longer than `lock_seconds`.
+        """
+        holder = str(uuid4())
+        try:
+            await self._acquire(key, holder)
+        except StoreError as error:
+            _log.warning("source cache: cannot lock %s: %s", key, error)
+        try:
+            yield
+        finally:
+            try:
+                await self._store.call("source_cache_unlock", {"p_key": key, "p_holder": holder})
+            except StoreError as error:
+                _log.warning("source cache: cannot unlock %s: %s", key, error)
+
+    async def _acquire(self, key: str, holder: str) -> None:
+        arguments: dict[str, JsonValue] = {"p_key": key, "p_holder": holder, "p_seconds": self._lock_seconds}
+        while not await self._store.call("source_cache_lock", arguments):  # noqa: ASYNC110  another process may hold it
+            await asyncio.sleep(_POLL_SECONDS)

@@ -1,0 +1,283 @@
+"""One problem laid over one market, in whole minutes from the market's start, ready for the searches."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from math import ceil, floor, inf
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tools.energy import asset_energy_kwh, asset_power_kw
+from tools.market import Figures, FloatArray
+from tools.placement import Asset, Limits, Problem
+from tools.slots import SLOT_MINUTES
+
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+INTENSITY, RENEWABLE, PRICE = 0, 1, 2
+GRAMS_PER_TONNE = 1e6
+TimeT = TypeVar("TimeT", int, datetime)
+
+TIE = 1e-9
+"""Means over a run (GBP/kWh, g/kWh, %) closer than this are equal; far above rounding, far below any figure's unit."""
+
+
+class Order(StrEnum):
+    """What makes one placement better than another. Ties: lower cost, then earlier start, then region id."""
+
+    BEST = "best"
+    """Least cost + carbon × carbon price."""
+    CLEANEST = "cleanest"
+    CHEAPEST = "cheapest"
+    SOONEST = "soonest"
+    """Least mean running time; for a run without pauses that is the earliest start."""
+    RENEWABLE = "renewable"
+    """Highest share of wind, solar and hydro."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Shapes: A assets, R market rows, S slots. Minutes are counted from `market.start`."""
+
+    problem: Problem
+    market: Figures
+    values: FloatArray
+    """(3, R, S): intensity g/kWh, renewable %, price GBP/kWh; holes are 0 here and counted in `holes`."""
+    prefix: FloatArray
+    """(3, R, S + 1): minutes-weighted sums of `values` up to each slot edge."""
+    holes: IntArray
+    """(R, S + 1): number of slots without a usable figure up to each slot edge."""
+    priced: bool
+    """False: no placement has a known price, so carbon alone decides."""
+    row: IntArray
+    """(A,): the market row of each asset; -1 where the market lacks its region or the limits exclude it."""
+    kwh_per_minute: FloatArray
+    """(A,)."""
+    first: int
+    """Earliest start."""
+    last_start: IntArray
+    """(A,): latest start; below `first` where there is none."""
+    finish: int
+    """Latest finish."""
+    blocked: tuple[tuple[tuple[int, int], ...], ...]
+    """Per asset: minutes in which its free power does not suffice, as [start, end) pairs, ascending."""
+
+    @property
+    def minutes(self) -> int:
+        return self.problem.job.duration_minutes
+
+    @property
+    def carbon_price_gbp_per_g(self) -> float:
+        return self.problem.carbon_price_gbp_per_tonne / GRAMS_PER_TONNE
+
+    @classmethod
+    def of(cls, problem: Problem, market: Figures, *, priced: bool = True) -> "Grid":
+        """Lays the problem's limits and the market's figures out in minutes; costs one pass over the arrays."""
+        limits, start = problem.limits, market.start
+        values = np.stack([market.intensity, market.renewable, market.price_gbp_per_kwh])
+        hole = np.isnan(values)
+        missing = hole[INTENSITY] | hole[RENEWABLE] | (hole[PRICE] if priced else False)
+        values = np.where(hole, 0.0, values)
+        if not priced:
+            values[PRICE] = 0.0
+        rows, slots = len(market.regions), market.slots
+        prefix = np.zeros((3, rows, slots + 1))
+        np.cumsum(values * SLOT_MINUTES, axis=2, out=prefix[:, :, 1:])
+        holes = np.zeros((rows, slots + 1), np.int64)
+        np.cumsum(missing, axis=1, out=holes[:, 1:])
+        first = max(minute_up(max(problem.now, limits.earliest_start), start), 0)
+        finish = _limit(limits.latest_finish, start, slots * SLOT_MINUTES)
+        latest = min(_limit(limits.latest_start, start, finish), finish)
+        deferral = [
+            latest if asset.max_deferral_hours is None else min(latest, first + floor(asset.max_deferral_hours * 60))
+            for asset in problem.assets
+        ]
+        market_row = {region: i for i, region in enumerate(market.regions)}
+        return cls(
+            problem=problem,
+            market=market,
+            values=values,
+            prefix=prefix,
+            holes=holes,
+            priced=priced,
+            row=np.array([_row(asset, limits, market_row) for asset in problem.assets], np.int64),
+            kwh_per_minute=np.array([asset_energy_kwh(problem, asset) for asset in problem.assets])
+            / problem.job.duration_minutes,
+            first=first,
+            last_start=np.array(deferral, np.int64),
+            finish=finish,
+            blocked=tuple(_blocked(problem, asset, start) for asset in problem.assets),
+        )
+
+    def caps(self, asset: int) -> tuple[tuple[int, float, float], ...]:
+        """Hard caps as linear sums over the run's minutes: Σ (sign × (layer − per-minute threshold)) ≤ rhs.
+
+        Each is (layer, threshold, rhs); a layer of RENEWABLE is a floor, the others are ceilings.
+        """
+        limits, place = self.problem.limits, self.problem.assets[asset]
+        rate = self.kwh_per_minute[asset]
+        caps: list[tuple[int, float, float]] = []
+        intensity = _least(limits.max_intensity_g_per_kwh, place.carbon_intensity_cap_gco2_kwh)
+        if intensity is not None:
+            caps.append((INTENSITY, intensity, 0.0))
+        if limits.carbon_cap_g is not None:
+            caps.append((INTENSITY, 0.0, limits.carbon_cap_g / rate if rate > 0 else inf))
+        share = _most(limits.min_renewable_pct, place.min_renewable_threshold_pct)
+        if share is not None:
+            caps.append((RENEWABLE, share, 0.0))
+        if limits.max_cost_gbp is not None:
+            rhs = limits.max_cost_gbp / rate if rate > 0 else inf
+            caps.append((PRICE, 0.0, rhs if self.priced else -inf))
+        return tuple(caps)
+
+    def keys(self, order: Order, figures: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """What an order and its tie-break go by, least first, of figures (3, …) per minute of the job.
+
+        SOONEST goes by time, which figures do not tell: that is the caller's, and these are what BEST goes by.
+        """
+        intensity, renewable, price = figures
+        if order is Order.CLEANEST:
+            return intensity, price
+        if order is Order.CHEAPEST:
+            return price, intensity
+        objective = price + self.carbon_price_gbp_per_g * intensity
+        return (-renewable, objective) if order is Order.RENEWABLE else (objective, price)
+
+    def weights(self, order: Order) -> tuple[FloatArray, FloatArray]:
+        """(R, S) per-minute weights of an order and of its tie-break."""
+        first, second = self.keys(order, self.values)
+        if order is not Order.SOONEST:
+            return first, second
+        return np.broadcast_to(np.arange(first.shape[1], dtype=float), first.shape), first
+
+    def sums(self, plans: Sequence[tuple[int, Sequence[tuple[int, int]]]]) -> FloatArray:
+        """(3, number of plans): minutes-weighted sums of intensity, renewable share and price.
+
+        Each plan is an asset's index and its stretches [start, end), at least one.
+        """
+        row, edges, first = self._flatten(plans)
+        slot, part = np.divmod(edges, SLOT_MINUTES)
+        at = np.minimum(slot, self.market.slots - 1)
+        cumulative = self.prefix[:, row, slot] + self.values[:, row, at] * part
+        total: FloatArray = np.add.reduceat(cumulative[:, 1::2] - cumulative[:, ::2], first, axis=1)
+        return total
+
+    def estimated(self, plans: Sequence[tuple[int, Sequence[tuple[int, int]]]]) -> BoolArray:
+        """(number of plans,): whether a plan touches a slot whose price is estimated."""
+        row, edges, first = self._flatten(plans)
+        counts = np.zeros((len(self.market.regions), self.market.slots + 1), np.int64)
+        np.cumsum(self.market.price_estimated, axis=1, out=counts[:, 1:])
+        inside = counts[row[1::2], -(-edges[1::2] // SLOT_MINUTES)] - counts[row[::2], edges[::2] // SLOT_MINUTES]
+        touched: BoolArray = np.add.reduceat(inside, first) > 0
+        return touched
+
+    def _flatten(
+        self, plans: Sequence[tuple[int, Sequence[tuple[int, int]]]]
+    ) -> tuple[IntArray, IntArray, npt.NDArray[np.intp]]:
+        """All stretches' ends in a row, the market row of each, and where each plan's first stretch is among them."""
+        edges = np.array([edge for _, stretches in plans for stretch in stretches for edge in stretch], np.int64)
+        counts = np.array([len(stretches) for _, stretches in plans])
+        row = np.repeat(self.row[[asset for asset, _ in plans]], 2 * counts)
+        return row, edges, np.cumsum(counts) - counts
+
+    def time(self, minute: int) -> datetime:
+        return self.market.start + timedelta(minutes=int(minute))
+
+
+def within(total: FloatArray, minutes: FloatArray | int, cap: tuple[int, float, float]) -> BoolArray:
+    """Whether minutes-weighted sums (3, …) of runs that take `minutes` keep a cap, rounding apart."""
+    layer, threshold, rhs = cap
+    excess = total[layer] - threshold * minutes
+    if layer == RENEWABLE:
+        excess = -excess
+    slack = TIE * minutes * max(1.0, threshold) + (abs(rhs) * TIE if np.isfinite(rhs) else 0.0)
+    kept: BoolArray = np.asarray(excess <= rhs + slack)
+    return kept
+
+
+def minute_up(time: datetime, start: datetime) -> int:
+    return ceil((time - start) / timedelta(minutes=1))
+
+
+def _limit(time: datetime | None, start: datetime, fallback: int) -> int:
+    return fallback if time is None else min(fallback, floor((time - start) / timedelta(minutes=1)))
+
+
+def _row(asset: Asset, limits: Limits, market_row: dict[int, int]) -> int:
+    allowed = limits.required_regions is None or asset.region in limits.required_regions
+    return market_row.get(asset.region, -1) if allowed and asset.region not in limits.excluded_regions else -1
+
+
+def _blocked(problem: Problem, asset: Asset, start: datetime) -> tuple[tuple[int, int], ...]:
+    if asset.rated_power_kw is None:
+        return ()
+    power_kw = asset_power_kw(problem, asset)
+    free_kw = asset.rated_power_kw - power_kw
+    if free_kw < -TIE * power_kw:
+        return ((-(10**9), 10**9),)
+    changes: dict[int, float] = {}
+    for promise in problem.commitments:
+        if promise.asset_id == asset.asset_id:
+            begin = floor((promise.start - start) / timedelta(minutes=1))
+            changes[begin] = changes.get(begin, 0.0) + promise.power_kw
+            end = minute_up(promise.end, start)
+            changes[end] = changes.get(end, 0.0) - promise.power_kw
+    return tuple((start, end) for start, end, _ in stretches_above(changes, free_kw))
+
+
+def stretches_above(changes: Mapping[TimeT, float], free_kw: float) -> tuple[tuple[TimeT, TimeT, float], ...]:
+    """From changes of a promised power: [start, end) of each stretch above `free_kw`, and the most promised in it."""
+    stretches: list[tuple[TimeT, TimeT, float]] = []
+    used_kw = highest_kw = 0.0
+    since: TimeT | None = None
+    for time in sorted(changes):
+        used_kw += changes[time]
+        if used_kw > free_kw + TIE * max(1.0, abs(free_kw)):
+            highest_kw = used_kw if since is None else max(highest_kw, used_kw)
+            since = time if since is None else since
+        elif since is not None:
+            stretches.append((since, time, highest_kw))
+            since = None
+    return tuple(stretches)
+
+
+def _least(*values: float | None) -> float | None:
+    return min((v for v in values if v is not None), default=None)
+
+
+def _most(*values: float | None) -> float | None:
+    return max((v for v in values if v is not None), default=None)
+
+
+Minutes: TypeAlias = Sequence[tuple[int, int]]
+"""Stretches [start, end) in minutes from the market's start, ascending."""
+
+BIG = 1e9
+"""Per-minute weight of a cell that cannot be used; far above any price or intensity."""
+
+
+def keeps_limits(grid: Grid, asset: int, plan: Minutes) -> bool:
+    """Latest start and caps; everything else holds by construction."""
+    if plan[0][0] > grid.last_start[asset]:
+        return False
+    caps = grid.caps(asset)
+    if not caps:
+        return True
+    minutes = sum(end - start for start, end in plan)
+    total = grid.sums([(asset, plan)])[:, 0]
+    return all(bool(within(total, minutes, cap)) for cap in caps)
+
+
+def joined(pieces: Sequence[tuple[int, int]]) -> Minutes:
+    """Sorted, neighbours that touch made one."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(pieces):
+        if merged and merged[-1][1] == start:
+            merged[-1] = (merged[-1][0], end)
+        else:
+            merged.append((start, end))
+    return tuple(merged)

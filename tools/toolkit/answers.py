@@ -1,0 +1,158 @@
+"""What the agents' tools answer, as JSON values."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import JsonValue
+
+from tools.energy import asset_energy_kwh, asset_power_kw
+from tools.errors import Infeasible, NoDataError
+from tools.market import Market
+from tools.placement import Option, Problem
+from tools.regions import region_name
+from tools.solver.candidates import compute_candidates, energy_candidates, option_by_id
+from tools.solver.confidence import confidence
+from tools.solver.instance import Order
+from tools.solver.savings import dominates, savings, worth_shifting
+from tools.solver.search import optimum, run_now, sort_key
+from tools.toolkit.summary import BLOCKS, block_length, number, option_summary, series_summary, stamp
+
+
+def assets_answer(
+    problem: Problem, market: Market, regions: Sequence[int] | None, min_gpus: int, limit: int
+) -> JsonValue:
+    """Assets in the regions with enough GPUs, those with the soonest start first, those without an option last."""
+    options = {option.option_id: option for option in compute_candidates(problem, market)}
+    entries: list[tuple[tuple[float, int], dict[str, JsonValue]]] = []
+    for i, asset in enumerate(problem.assets, start=1):
+        if (regions is not None and asset.region not in regions) or asset.gpu_count < min_gpus:
+            continue
+        option = options.get(f"c{i}")
+        entry: dict[str, JsonValue] = {
+            "asset": asset.name,
+            "region": region_name(asset.region),
+            "hardware": asset.hardware,
+            "gpus": asset.gpu_count,
+            "cpu_cores": asset.cpu_cores,
+            "memory_gb": asset.memory_gb,
+            "pue": asset.pue,
+            "rated_power_kw": asset.rated_power_kw,
+            "workload_power_kw": number(asset_power_kw(problem, asset), 3),
+            "workload_energy_kwh": number(asset_energy_kwh(problem, asset), 3),
+            "option": None if option is None else _brief(option),
+        }
+        entries.append(((option.start.timestamp() if option else float("inf"), i), entry))
+    shown: list[JsonValue] = [entry for _, entry in sorted(entries, key=lambda pair: pair[0])[:limit]]
+    return {"assets": shown, "matching": len(entries), "preferred": problem.preferred_asset}
+
+
+def series_answer(
+    problem: Problem, market: Market, regions: Sequence[int] | None, kind: Literal["carbon", "price"]
+) -> JsonValue:
+    """Per region a summary over the time in which the workload may run."""
+    begin = max(problem.now, problem.limits.earliest_start)
+    end = min(market.end, problem.limits.latest_finish or market.end)
+    if problem.limits.latest_start is not None:
+        end = min(end, problem.limits.latest_start + timedelta(minutes=problem.job.duration_minutes))
+    wanted = regions if regions is not None else sorted({asset.region for asset in problem.assets})
+    told: dict[str, JsonValue] = {}
+    for region in wanted:
+        if region not in market.regions:
+            told[region_name(region)] = None
+            continue
+        row = market.regions.index(region)
+        if kind == "carbon":
+            told[region_name(region)] = {
+                "intensity_g_per_kwh": series_summary(market, market.intensity[row], begin, end, 1),
+                "renewable_pct": series_summary(market, market.renewable[row], begin, end, 1),
+            }
+        else:
+            told[region_name(region)] = {
+                "price_gbp_per_kwh": series_summary(market, market.price_gbp_per_kwh[row], begin, end, 4),
+                "estimated_slots": int(market.price_estimated[row].sum()),
+            }
+    note = market.carbon if kind == "carbon" else market.price
+    return {
+        "from": stamp(begin),
+        "to": stamp(end),
+        "means_are_over_minutes": number(block_length(begin, end).total_seconds() / 60, 1),
+        "stretches": BLOCKS,
+        "source": {"name": note.name, "mode": note.mode, "detail": note.detail},
+        "regions": told,
+    }
+
+
+def windows_answer(
+    problem: Problem,
+    market: Market,
+    regions: Sequence[int] | None,
+    order_by: Literal["best", "cleanest", "cheapest", "soonest"],
+    finish_by: datetime | None,
+    limit: int,
+) -> JsonValue:
+    """The canonical energy options, filtered and ordered; why there is none where nothing is feasible."""
+    options = energy_candidates(problem, market)
+    if not options:
+        return _why_none(problem, market)
+    shown = [
+        option
+        for option in options
+        if (regions is None or option.asset.region in regions) and (finish_by is None or option.end <= finish_by)
+    ]
+    if order_by != "best":
+        shown.sort(key=lambda option: sort_key(option, Order(order_by)))
+    listed: list[JsonValue] = [option_summary(option) for option in shown[:limit]]
+    answer: dict[str, JsonValue] = {"options": listed, "matching": len(shown), "of": len(options)}
+    if not shown:
+        answer["note"] = "no option matches the arguments; leave out regions or finish_by"
+    return answer
+
+
+def comparison_answer(problem: Problem, market: Market, option_ids: Sequence[str]) -> JsonValue:
+    """The options beside running now: savings, confidence, Pareto position."""
+    options = [option_by_id(problem, market, option_id) for option_id in dict.fromkeys(option_ids)]
+    try:
+        now = run_now(problem, market)
+    except NoDataError as error:
+        return {"running_now": None, "why": str(error), "options": [option_summary(option) for option in options]}
+    compared: list[JsonValue] = []
+    for option in options:
+        saved = savings(option, now)
+        told = option_summary(option)
+        told["saved"] = {
+            "carbon_g": number(saved.carbon_g, 1),
+            "carbon_pct": number(saved.carbon_pct, 1),
+            "cost_gbp": number(saved.cost_gbp, 4),
+            "cost_pct": number(saved.cost_pct, 1),
+            "objective_pct": number(saved.objective_pct, 1),
+            "delay_hours": number(saved.delay_hours, 2),
+        }
+        told["confidence"] = number(confidence(problem, market, option, now), 2)
+        told["on_pareto_front"] = not any(dominates(other, option) for other in options)
+        told["worth_shifting"] = worth_shifting(option, now, problem.min_saving)
+        compared.append(told)
+    return {
+        "running_now": option_summary(now),
+        "options": compared,
+        "min_saving_pct": number(100 * problem.min_saving, 1),
+        "carbon_price_gbp_per_tonne": number(problem.carbon_price_gbp_per_tonne, 1),
+    }
+
+
+def _why_none(problem: Problem, market: Market) -> JsonValue:
+    try:
+        optimum(problem, market)
+    except Infeasible as error:
+        return {
+            "options": [],
+            "binding": error.binding,
+            "why": str(error),
+            "relaxations": [relaxation.sentence() for relaxation in error.relaxations[:4]],
+        }
+    return {"options": []}
+
+
+def _brief(option: Option) -> JsonValue:
+    told = option_summary(option)
+    return {key: told[key] for key in ("id", "start", "end", "intensity_g_per_kwh", "carbon_g", "cost_gbp")}

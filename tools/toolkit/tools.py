@@ -1,0 +1,176 @@
+"""The agents' tools: thin LangChain wrappers that read `problem` and `market` from the graph's state.
+
+Each returns compact JSON text, the same for the same state, and answers a bad argument with `{"error": …}` instead of
+raising. None of them can write anything, and option ids are those of `tools.candidates`.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeAlias
+
+from langchain_core.tools import BaseTool, tool
+from langgraph.prebuilt import ToolRuntime
+from pydantic import Field, JsonValue
+
+from tools.energy import estimate
+from tools.errors import GridwiseError
+from tools.market import Market
+from tools.placement import Problem
+from tools.regions import find_regions
+from tools.toolkit.answers import assets_answer, comparison_answer, series_answer, windows_answer
+from tools.toolkit.summary import number
+
+Runtime: TypeAlias = ToolRuntime[Any, Any]  # the graph's state type belongs to rooms that tools must not know
+
+RegionText = Annotated[
+    str | None,
+    Field(
+        description="Regions to look at, as people say them: 'London', 'Scotland', 'the north', 'Wales or Yorkshire', "
+        "a city, a postcode. Leave out for all regions in which the workload can run.",
+        max_length=200,
+    ),
+]
+Limit = Annotated[int, Field(description="At most this many entries.", ge=1, le=60)]
+
+
+@tool
+async def find_assets(
+    runtime: Runtime,
+    regions: RegionText = None,
+    min_gpus: Annotated[int, Field(description="Only assets with at least this many GPUs.", ge=0)] = 0,
+    limit: Limit = 12,
+) -> str:
+    """Data centres that can host this workload: hardware, PUE, power, region, and the soonest feasible placement there.
+
+    An entry's `option` carries the id (c1, c2, …) of that placement; an entry without one has no feasible placement,
+    because of limits or capacity. Energy is that of this workload on that asset.
+    """
+    return _answer(runtime, lambda p, m: assets_answer(p, m, _regions(regions), min_gpus, limit))
+
+
+@tool
+async def estimate_energy(
+    runtime: Runtime,
+    duration_hours: Annotated[float | None, Field(description="Running time in hours, if known.", ge=0)] = None,
+    gpu_minutes: Annotated[float | None, Field(description="GPU minutes over all GPUs, if known.", ge=0)] = None,
+    cpu_cores: Annotated[int | None, Field(description="CPU cores in use, if known.", ge=0)] = None,
+    memory_gb: Annotated[float | None, Field(description="Memory in GB, if known.", ge=0)] = None,
+    hardware: Annotated[str, Field(description="GPU model, e.g. 'A100'; empty if unknown.", max_length=80)] = "",
+) -> str:
+    """Energy (kWh), duration and power of the workload.
+
+    Without arguments: the figures that the placement uses, with the assumptions behind them. With arguments: what the
+    energy model gives for those; it does not change the placement.
+    """
+
+    def answer(problem: Problem, _market: Market) -> JsonValue:
+        job = problem.job
+        if all(value is None for value in (duration_hours, gpu_minutes, cpu_cores, memory_gb)) and not hardware:
+            return {
+                "energy_kwh": number(job.energy_kwh, 3),
+                "duration_minutes": job.duration_minutes,
+                "power_kw": number(job.power_kw, 3),
+                "energy_is_stated_by_user": job.energy_is_stated,
+                "can_pause": job.pausable,
+                "assumptions": list(job.assumptions),
+            }
+        found = estimate(
+            duration_hours=duration_hours,
+            gpu_minutes=gpu_minutes,
+            cpu_cores=cpu_cores,
+            memory_gb=memory_gb,
+            hardware=hardware,
+        )
+        return {
+            "energy_kwh": number(found.energy_kwh, 3),
+            "low_estimate_kwh": number(found.low_model_energy_kwh, 3),
+            "duration_minutes": found.duration_minutes,
+            "power_kw": number(found.power_kw, 3),
+            "pue": found.reference_pue,
+            "embodied_g": number(found.embodied_g, 1),
+            "assumptions": list(found.assumptions),
+        }
+
+    return _answer(runtime, answer)
+
+
+@tool
+async def carbon_intensity(runtime: Runtime, regions: RegionText = None) -> str:
+    """Forecast carbon intensity (gCO2/kWh) and renewable share (%) per region while this workload may run.
+
+    Per region: the value now, the lowest and the highest half-hour, the mean, and the means of eight equal stretches.
+    """
+    return _answer(runtime, lambda p, m: series_answer(p, m, _regions(regions), "carbon"))
+
+
+@tool
+async def electricity_prices(runtime: Runtime, regions: RegionText = None) -> str:
+    """Electricity price (GBP per kWh without VAT) per region while this workload may run.
+
+    Shape as for carbon_intensity; `estimated_slots` counts half-hours whose price is not published yet.
+    """
+    return _answer(runtime, lambda p, m: series_answer(p, m, _regions(regions), "price"))
+
+
+@tool
+async def find_windows(
+    runtime: Runtime,
+    regions: RegionText = None,
+    order_by: Annotated[
+        Literal["best", "cleanest", "cheapest", "soonest"],
+        Field(description="best: lowest cost plus priced carbon; cleanest: lowest carbon; cheapest; soonest finish."),
+    ] = "best",
+    finish_by: Annotated[
+        datetime | None, Field(description="Only windows that end by this time (ISO 8601, UTC if without offset).")
+    ] = None,
+    limit: Limit = 8,
+) -> str:
+    """Feasible run windows from the exact search, with their option ids (e1, e2, …).
+
+    e1 is the exact optimum of cost plus priced carbon under all hard limits; e1 to e3 are the diverse top three. The
+    arguments filter and order the list; the ids stay the same. Where nothing is feasible, the answer says which limit
+    binds and what would help.
+    """
+    until = finish_by.replace(tzinfo=finish_by.tzinfo or UTC) if finish_by else None
+    return _answer(runtime, lambda p, m: windows_answer(p, m, _regions(regions), order_by, until, limit))
+
+
+@tool
+async def compare_options(
+    runtime: Runtime,
+    option_ids: Annotated[
+        list[str],
+        Field(description="Ids from find_assets (c…) and find_windows (e…).", min_length=1, max_length=12),
+    ],
+) -> str:
+    """Compares options with running now at the preferred data centre.
+
+    Per option: carbon, cost, savings against running now (grams, GBP, %), the confidence that it beats running now,
+    whether it lies on the Pareto front of carbon, cost and finish among those compared, and whether the shift saves
+    enough to be recommended. Where it does not (`worth_shifting` false for all), running now is to be recommended.
+    """
+    return _answer(runtime, lambda p, m: comparison_answer(p, m, option_ids))
+
+
+COMPUTE_TOOLS: tuple[BaseTool, ...] = (find_assets, estimate_energy)
+ENERGY_TOOLS: tuple[BaseTool, ...] = (carbon_intensity, electricity_prices, find_windows)
+HEAD_TOOLS: tuple[BaseTool, ...] = (compare_options,)
+
+
+def _answer(runtime: Runtime, compute: Callable[[Problem, Market], JsonValue]) -> str:
+    try:
+        value = compute(runtime.state["problem"], runtime.state["market"])
+    except GridwiseError as error:
+        value = {"error": str(error)}
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _regions(text: str | None) -> Sequence[int] | None:
+    if text is None or not text.strip():
+        return None
+    found = find_regions(text)
+    if not found:
+        msg = f"no region of Great Britain is called {text!r}; try 'London', 'Scotland', 'the north' or a city"
+        raise GridwiseError(msg)
+    return found
