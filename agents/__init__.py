@@ -1,0 +1,1 @@
+"""Three agents, what keeps them honest, and how a model is asked."""

@@ -1,0 +1,1 @@
+"""Suites that judge the agents on recorded model calls."""

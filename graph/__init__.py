@@ -1,0 +1,1 @@
+"""The graph, and the doors to it: what runs a workload, what people see of it, and how it is started."""

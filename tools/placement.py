@@ -50,10 +50,19 @@ class Job(Value):
     """Shortest uninterrupted stretch; counted in whole half-hours, rounded up."""
     resume_overhead_minutes: int = 0
     """Running minutes lost at each resume; they use energy like any other."""
+    max_pauses: int | None = None
+    """`None`: as many as pay."""
     energy_is_stated: bool = False
     """The user gave the energy: it is taken as it is on every asset."""
     assumptions: tuple[str, ...] = ()
     """Plain sentences on what was assumed or looks odd (unknown duration, figure 3× off the model's)."""
+
+
+class Segment(Value):
+    """One uninterrupted stretch of a run."""
+
+    start: datetime
+    end: datetime
 
 
 class Limits(Value):
@@ -68,6 +77,15 @@ class Limits(Value):
     max_cost_gbp: float | None = None
     required_regions: tuple[int, ...] | None = None
     excluded_regions: tuple[int, ...] = ()
+    required_sites: tuple[str, ...] | None = None
+    """Names of assets; `None`: any."""
+    excluded_sites: tuple[str, ...] = ()
+    forbidden: tuple[Segment, ...] = ()
+    """Half-open times in which no part of the run may lie: forbidden hours, weekdays, dates, resolved by the clock."""
+    max_price_gbp_per_kwh: float | None = None
+    """Of every half-hour used."""
+    max_mean_price_gbp_per_kwh: float | None = None
+    """Of the run: cost over energy."""
 
 
 class Commitment(Value):
@@ -94,13 +112,8 @@ class Problem(Value):
     carbon_price_gbp_per_tonne: float
     min_saving: float = 0.05
     """Shifts that save less than this share of the counterfactual's objective are not recommended."""
-
-
-class Segment(Value):
-    """One uninterrupted stretch of a run."""
-
-    start: datetime
-    end: datetime
+    renewable_bonus_gbp_per_kwh: float = 0.0
+    """Taken off the objective per kWh of wind, sun and water: a wish for green sources, beside their low carbon."""
 
 
 class Option(Value):

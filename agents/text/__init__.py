@@ -1,1 +1,1 @@
-"""Room."""
+"""Sentences that code writes: to models and to users."""

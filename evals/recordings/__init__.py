@@ -1,1 +1,1 @@
-"""Room."""
+"""Recorded model calls: how they are kept, played and compared."""

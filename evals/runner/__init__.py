@@ -1,1 +1,1 @@
-"""Room."""
+"""How cases are run and scored."""

@@ -1,1 +1,1 @@
-"""Room."""
+"""What a server loads: LangGraph's development server, and the worker's /metrics and /healthz."""

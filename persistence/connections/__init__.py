@@ -1,1 +1,1 @@
-"""Room."""
+"""How PostgreSQL is reached: pools, poolers, the embedded server."""

@@ -1,1 +1,1 @@
-"""Room."""
+"""The typed calls to the database, one file per SQL topic."""

@@ -1,1 +1,1 @@
-"""Room."""
+"""The exact placement search over one market snapshot."""

@@ -1,1 +1,1 @@
-"""Room."""
+"""Carbon-intensity and price sources: fetched, kept, and degraded step by step."""

@@ -1,1 +1,1 @@
-"""Room."""
+"""The tools that the agents call, and what they answer."""

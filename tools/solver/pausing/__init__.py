@@ -1,1 +1,1 @@
-"""Room."""
+"""Placements with pauses: which stretches to run in."""
