@@ -23,7 +23,7 @@ from tools.toolkit.tools import COMPUTE_TOOLS
 
 pytestmark = pytest.mark.anyio
 
-SHARED = Path(os.environ.get("GRIDWISE_SHARED_DATA", Path(__file__).parents[3].parent / "shared" / "data")) / "gemini"
+SHARED = Path(os.environ.get("GRIDWISE_SHARED_DATA", Path(__file__).parents[4].parent / "shared" / "data")) / "gemini"
 ASK = [HumanMessage("What does the job need?")]
 
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.graph.command import gridwise
-from tests.unit.graph.pages.browser import assert_self_contained
+from tests.unit.graph.views.browser import assert_self_contained
 
 pytestmark = pytest.mark.anyio
 

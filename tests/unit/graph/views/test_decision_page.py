@@ -6,7 +6,7 @@ import pytest
 
 from graph.views.decision import Explanation, judge
 from graph.views.decision_page import explain_page
-from tests.unit.graph.pages.browser import assert_self_contained, measure
+from tests.unit.graph.views.browser import assert_self_contained, measure
 from tests.unit.tools.instances import asset_of
 from tools.placement import Job, Limits, Problem
 from tools.regions import REGION_IDS

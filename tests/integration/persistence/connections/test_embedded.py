@@ -49,7 +49,7 @@ def folder(server_folder: Path) -> Path:
 async def another_process(folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-W", "error", "-c", USER, str(folder),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[3],
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[4],
     )  # fmt: skip
     assert process.stdout
     assert process.stdin

@@ -3,7 +3,7 @@
 import pytest
 
 from graph.views.backtest_page import backtest_page, calibration_page
-from tests.unit.graph.pages.browser import assert_self_contained, measure
+from tests.unit.graph.views.browser import assert_self_contained, measure
 from tools.backtest.calibration import Calibration, Decile
 from tools.backtest.paper import Figure
 from tools.backtest.report import PolicyResult
