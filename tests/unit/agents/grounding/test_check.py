@@ -6,7 +6,7 @@ import pytest
 
 from agents.grounding.check import ungrounded
 from agents.grounding.facts import Facts
-from tests.unit.agents.conftest import NOW
+from tests.unit.conftest import NOW
 from tools.placement import Asset, Option, Segment
 
 

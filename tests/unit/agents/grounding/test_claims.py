@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agents.grounding.check import ungrounded
 from agents.grounding.facts import Change, Facts
-from tests.unit.agents.conftest import NOW
+from tests.unit.conftest import NOW
 from tools.placement import Asset, Option, Segment
 
 LESS, MORE = -1, 1

@@ -12,7 +12,7 @@ from agents.request.reader import Wish, read_wishes
 from agents.request.verify import FoundLimit, confirm
 from graph.problem import problem_from
 from persistence.workload import Workload
-from tests.unit.agents.conftest import NOW
+from tests.unit.conftest import NOW
 from tools.placement import Asset, Problem
 
 Make = Callable[..., Problem]
