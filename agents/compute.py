@@ -4,8 +4,7 @@ from pydantic import BaseModel, Field
 
 from agents.grounding.check import ungrounded
 from agents.grounding.facts import add_tool_results, request_facts
-from agents.model.clients import AgentModel
-from agents.model.loop import Agent, InvalidAnswerError, LoopGraph, LoopOutput, LoopState, agent_graph
+from agents.model.agent import Agent, InvalidAnswerError, LoopOutput, LoopState
 from agents.request.apply import tighten
 from agents.request.text import request_text
 from agents.request.verify import FoundLimit, confirm
@@ -16,7 +15,6 @@ from tools.placement import Option
 from tools.solver.candidates import compute_candidates
 from tools.solver.search import optimum
 from tools.toolkit.summary import option_summary
-from tools.toolkit.tools import COMPUTE_TOOLS
 
 MAX_OPTIONS = 3
 ROUNDS = 3
@@ -57,22 +55,6 @@ class ComputeAnswer(BaseModel):
         description="One to three ids of find_assets, such as c1.", min_length=1, max_length=6
     )
     analysis_summary: str = Field(description="At most three sentences.", min_length=1, max_length=1500)
-
-
-def compute_agent(model: AgentModel) -> LoopGraph:
-    """The agent as a subgraph: reads `workload`, `problem`, `market`; writes `compute` and the tightened `problem`."""
-    return agent_graph(
-        Agent(
-            name="compute",
-            prompt=PROMPT,
-            tools=COMPUTE_TOOLS,
-            answer=ComputeAnswer,
-            rounds=ROUNDS,
-            brief=lambda state: render(state["workload"], state["problem"]),
-            conclude=_conclude,
-        ),
-        model,
-    )
 
 
 def _conclude(answer: ComputeAnswer, state: LoopState, model: str, is_last: bool) -> LoopOutput:
@@ -126,3 +108,15 @@ def _settled(chosen: list[str], feasible: tuple[Option, ...]) -> list[Option]:
 
 def _template(options: list[Option]) -> str:
     return analysis(placements([option_summary(option) for option in options]), "compute option")
+
+
+COMPUTE = Agent(
+    name="compute",
+    prompt=PROMPT,
+    tools=("find_assets", "estimate_energy"),
+    answer=ComputeAnswer,
+    rounds=ROUNDS,
+    brief=lambda state: render(state["workload"], state["problem"]),
+    conclude=_conclude,
+)
+"""Reads `workload`, `problem`, `market`; writes `compute` and the tightened `problem`."""

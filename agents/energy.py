@@ -4,15 +4,13 @@ from pydantic import BaseModel, Field
 
 from agents.grounding.check import ungrounded
 from agents.grounding.facts import add_tool_results, request_facts
-from agents.model.clients import AgentModel
-from agents.model.loop import Agent, InvalidAnswerError, LoopGraph, LoopOutput, LoopState, agent_graph
+from agents.model.agent import Agent, InvalidAnswerError, LoopOutput, LoopState
 from agents.state import EnergyAnalysis
 from agents.text.brief import render
 from agents.text.templates import analysis, placements
 from tools.placement import Option
 from tools.solver.candidates import energy_candidates
 from tools.toolkit.summary import option_summary
-from tools.toolkit.tools import ENERGY_TOOLS
 
 MAX_OPTIONS = 3
 ROUNDS = 3
@@ -45,22 +43,6 @@ class EnergyAnswer(BaseModel):
         description="One to three ids of find_windows, such as e1.", min_length=1, max_length=6
     )
     analysis_summary: str = Field(description="The trade-off, at most three sentences.", min_length=1, max_length=1500)
-
-
-def energy_agent(model: AgentModel) -> LoopGraph:
-    """The agent as a subgraph: reads `workload`, `problem` (tightened), `market`; writes `energy`."""
-    return agent_graph(
-        Agent(
-            name="energy",
-            prompt=PROMPT,
-            tools=ENERGY_TOOLS,
-            answer=EnergyAnswer,
-            rounds=ROUNDS,
-            brief=lambda state: render(state["workload"], state["problem"]),
-            conclude=_conclude,
-        ),
-        model,
-    )
 
 
 def _conclude(answer: EnergyAnswer, state: LoopState, model: str, is_last: bool) -> LoopOutput:
@@ -104,3 +86,15 @@ def _settled(chosen: list[str], known: dict[str, Option]) -> list[Option]:
 
 def _template(options: list[Option]) -> str:
     return analysis(placements([option_summary(option) for option in options]), "energy option")
+
+
+ENERGY = Agent(
+    name="energy",
+    prompt=PROMPT,
+    tools=("carbon_intensity", "electricity_prices", "find_windows"),
+    answer=EnergyAnswer,
+    rounds=ROUNDS,
+    brief=lambda state: render(state["workload"], state["problem"]),
+    conclude=_conclude,
+)
+"""Reads `workload`, `problem` (tightened), `market`; writes `energy`."""

@@ -5,15 +5,13 @@ from collections.abc import Sequence
 from pydantic import BaseModel, Field
 
 from agents.grounding.evidence import _facts, _others, _spans, _summary_spans
-from agents.model.clients import AgentModel
-from agents.model.loop import Agent, InvalidAnswerError, LoopGraph, LoopOutput, LoopState, agent_graph
+from agents.model.agent import Agent, InvalidAnswerError, LoopOutput, LoopState
 from agents.state import Decision, RankedChoice
 from agents.text.brief import render
 from agents.text.templates import TEMPLATED, Placement, caveats, placements, reason_for, reasoning, summary
 from persistence.workload import Reason
 from tools.solver.ranking import CHOICES, Pool
 from tools.toolkit.answers import comparison_answer
-from tools.toolkit.tools import HEAD_TOOLS
 
 ROUNDS = 2
 
@@ -54,22 +52,6 @@ class HeadAnswer(BaseModel):
     choices: list[ChoiceAnswer] = Field(description="Three options, the best first.", min_length=1, max_length=6)
     decision_summary: str = Field(description="The recommendation for the user.", min_length=1, max_length=1500)
     certainty: float = Field(description="How sure you are of the ranking, 0 to 1.", ge=0, le=1)
-
-
-def head_agent(model: AgentModel) -> LoopGraph:
-    """The agent as a subgraph: reads all that the others left; writes `decision`."""
-    return agent_graph(
-        Agent(
-            name="head",
-            prompt=PROMPT,
-            tools=HEAD_TOOLS,
-            answer=HeadAnswer,
-            rounds=ROUNDS,
-            brief=_brief,
-            conclude=_conclude,
-        ),
-        model,
-    )
 
 
 def _pool(state: LoopState) -> Pool:
@@ -148,3 +130,15 @@ def _rank_faults(ids: Sequence[str], pool: Pool) -> list[str]:
     if not faults and known[:CHOICES] != settled:
         faults.append(f"choices: the three must differ in region or by two hours; {', '.join(settled)} would")
     return faults
+
+
+HEAD = Agent(
+    name="head",
+    prompt=PROMPT,
+    tools=("compare_options",),
+    answer=HeadAnswer,
+    rounds=ROUNDS,
+    brief=_brief,
+    conclude=_conclude,
+)
+"""Reads all that the others left; writes `decision`."""

@@ -2,10 +2,11 @@
 
 from langgraph.graph import END, START, StateGraph
 
-from agents.compute import compute_agent
-from agents.energy import energy_agent
-from agents.head import head_agent
+from agents.compute import COMPUTE
+from agents.energy import ENERGY
+from agents.head import HEAD
 from agents.model.clients import Models
+from agents.model.loop import agent_graph
 from graph.catalogue import Places
 from graph.nodes import Conclude, Prepare, after_prepare
 from graph.state import GraphInput, GraphOutput, State
@@ -22,9 +23,9 @@ def build_graph(
     """
     builder = StateGraph(State, input_schema=GraphInput, output_schema=GraphOutput)
     builder.add_node("prepare", Prepare(source, places))
-    builder.add_node("compute", compute_agent(models.compute))
-    builder.add_node("energy", energy_agent(models.energy))
-    builder.add_node("head", head_agent(models.head))
+    builder.add_node("compute", agent_graph(COMPUTE, models.compute))
+    builder.add_node("energy", agent_graph(ENERGY, models.energy))
+    builder.add_node("head", agent_graph(HEAD, models.head))
     builder.add_node("conclude", Conclude(places))
     builder.add_edge(START, "prepare")
     builder.add_conditional_edges("prepare", after_prepare)

@@ -8,24 +8,23 @@ one is sent back once with the exact errors. Every model call is a task of its o
 for is never repeated by a resumed run. Node names are append-only: threads in flight know them.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Generic, TypeAlias, TypedDict, TypeVar
+from collections.abc import Sequence
+from typing import Generic, TypeAlias
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
-from langchain_core.tools import BaseTool
-from langgraph.graph import END, START, StateGraph, add_messages
+from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.prebuilt.tool_node import ToolInvocationError
 from langgraph.types import RetryPolicy, Send
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from agents.model.agent import Agent, AnswerT, InvalidAnswerError, LoopOutput, LoopState
 from agents.model.ask import ask
 from agents.model.clients import AgentModel
 from agents.model.errors import ModelError, is_retryable
-from agents.state import AgentName, AgentsState, ComputeAnalysis, Decision, EnergyAnalysis, Usage
-from tools.placement import Problem
+from agents.state import AgentName, Usage
+from tools.toolkit.tools import TOOLS
 
 MAX_CALLS_PER_ROUND = 8
 MAX_ANSWER_CHARS = 20_000
@@ -37,29 +36,6 @@ _REPAIR_REQUEST = (
     "Your answer cannot be used:\n{faults}\nGive the whole answer again, corrected, as JSON by the schema."
 )
 
-AnswerT = TypeVar("AnswerT", bound=BaseModel)
-
-
-class LoopState(AgentsState, total=False):
-    """The shared channels, and what an agent keeps to itself."""
-
-    messages: Annotated[list[AnyMessage], add_messages]
-    """The agent's own conversation, each message whole."""
-    rounds_left: int
-    """Tool rounds that may still be asked for. In the state, since a recursion limit is refreshed on resume."""
-    faults: tuple[str, ...]
-    """What is wrong with the first answer; empty when it was taken."""
-
-
-class LoopOutput(TypedDict, total=False):
-    """What an agent hands to the graph it is part of."""
-
-    problem: Problem
-    compute: ComputeAnalysis
-    energy: EnergyAnalysis
-    decision: Decision
-    usage: dict[AgentName, Usage]
-
 
 class LoopUpdate(LoopOutput, total=False):
     """What a node of the loop writes."""
@@ -69,32 +45,7 @@ class LoopUpdate(LoopOutput, total=False):
     faults: tuple[str, ...]
 
 
-class InvalidAnswerError(Exception):
-    """An answer that has the right shape and cannot be used; `faults` are written for the model."""
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = tuple(faults)
-
-
 LoopGraph: TypeAlias = CompiledStateGraph[LoopState, None, LoopState, LoopOutput]
-
-
-@dataclass(frozen=True)
-class Agent(Generic[AnswerT]):
-    """What differs between the agents."""
-
-    name: AgentName
-    prompt: str
-    """Instructions only: nothing of a request is ever part of it."""
-    tools: tuple[BaseTool, ...]
-    answer: type[AnswerT]
-    rounds: int
-    """Tool rounds at most."""
-    brief: Callable[[LoopState], str]
-    """The first user message, with the request as delimited data."""
-    conclude: Callable[[AnswerT, LoopState, str, bool], LoopOutput]
-    """Answer, state, model name, whether this is the last try → what is stored. Raises `InvalidAnswerError`."""
 
 
 def agent_graph(agent: Agent[AnswerT], model: AgentModel) -> LoopGraph:
@@ -105,7 +56,7 @@ def agent_graph(agent: Agent[AnswerT], model: AgentModel) -> LoopGraph:
     )
     builder = StateGraph(LoopState, output_schema=LoopOutput)
     builder.add_node("model", loop.call_model, retry_policy=retry)
-    builder.add_node("tools", ToolNode(agent.tools, handle_tool_errors=_tool_error))
+    builder.add_node("tools", ToolNode([TOOLS[name] for name in agent.tools], handle_tool_errors=_tool_error))
     builder.add_node("answer", loop.answer, retry_policy=retry)
     builder.add_node("repair", loop.repair, retry_policy=retry)
     builder.add_edge(START, "model")
@@ -120,8 +71,8 @@ class _Loop(Generic[AnswerT]):
     def __init__(self, agent: Agent[AnswerT], model: AgentModel) -> None:
         self._agent = agent
         self._name = model.name
-        self._tools = frozenset(tool.name for tool in agent.tools)
-        self._with_tools = model.with_tools(agent.tools)
+        self._tools = frozenset(agent.tools)
+        self._with_tools = model.with_tools([TOOLS[name] for name in agent.tools])
         self._with_schema = model.with_schema(agent.answer)
 
     async def call_model(self, state: LoopState) -> LoopUpdate:

@@ -1,13 +1,14 @@
-"""What the agents' tools answer, as JSON values."""
+"""What the agents' tools answer, as JSON values, by the tools' names."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Final, Literal
 
 from pydantic import JsonValue
 
-from tools.energy import asset_energy_kwh, asset_power_kw
-from tools.errors import Infeasible, NoDataError
+from tools.energy import asset_energy_kwh, asset_power_kw, estimate
+from tools.errors import GridwiseError, Infeasible, NoDataError
 from tools.market import Market
 from tools.placement import Option, Problem
 from tools.regions import region_name
@@ -18,9 +19,21 @@ from tools.solver.savings import dominates, savings, worth_shifting
 from tools.solver.search import optimum, run_now, sort_key
 from tools.toolkit.summary import BLOCKS, block_length, number, option_summary, series_summary, stamp
 
+MOST_ASSETS: Final = 12
+MOST_WINDOWS: Final = 8
+
+
+def answer(tool: str, problem: Problem, market: Market, arguments: Mapping[str, Any]) -> str:
+    """Compact JSON text, the same for the same state; a bad argument is answered with `{"error": …}`."""
+    try:
+        value = ANSWERS[tool](problem, market, **arguments)
+    except GridwiseError as error:
+        value = {"error": str(error)}
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
 
 def assets_answer(
-    problem: Problem, market: Market, regions: Sequence[int] | None, min_gpus: int, limit: int
+    problem: Problem, market: Market, regions: Sequence[int] | None = None, min_gpus: int = 0, limit: int = MOST_ASSETS
 ) -> JsonValue:
     """Assets in the regions with enough GPUs, those with the soonest start first, those without an option last."""
     options = {option.option_id: option for option in compute_candidates(problem, market)}
@@ -45,6 +58,54 @@ def assets_answer(
         entries.append(((option.start.timestamp() if option else float("inf"), i), entry))
     shown: list[JsonValue] = [entry for _, entry in sorted(entries, key=lambda pair: pair[0])[:limit]]
     return {"assets": shown, "matching": len(entries), "preferred": problem.preferred_asset}
+
+
+def energy_answer(
+    problem: Problem,
+    _market: Market,
+    duration_hours: float | None = None,
+    gpu_minutes: float | None = None,
+    cpu_cores: int | None = None,
+    memory_gb: float | None = None,
+    hardware: str = "",
+) -> JsonValue:
+    """The figures of the placement; with any argument, what the energy model gives for those."""
+    job = problem.job
+    if all(value is None for value in (duration_hours, gpu_minutes, cpu_cores, memory_gb)) and not hardware:
+        return {
+            "energy_kwh": number(job.energy_kwh, 3),
+            "duration_minutes": job.duration_minutes,
+            "power_kw": number(job.power_kw, 3),
+            "energy_is_stated_by_user": job.energy_is_stated,
+            "can_pause": job.pausable,
+            "assumptions": list(job.assumptions),
+        }
+    found = estimate(
+        duration_hours=duration_hours,
+        gpu_minutes=gpu_minutes,
+        cpu_cores=cpu_cores,
+        memory_gb=memory_gb,
+        hardware=hardware,
+    )
+    return {
+        "energy_kwh": number(found.energy_kwh, 3),
+        "low_estimate_kwh": number(found.low_model_energy_kwh, 3),
+        "duration_minutes": found.duration_minutes,
+        "power_kw": number(found.power_kw, 3),
+        "pue": found.reference_pue,
+        "embodied_g": number(found.embodied_g, 1),
+        "assumptions": list(found.assumptions),
+    }
+
+
+def carbon_answer(problem: Problem, market: Market, regions: Sequence[int] | None = None) -> JsonValue:
+    """Carbon intensity and renewable share."""
+    return series_answer(problem, market, regions, "carbon")
+
+
+def price_answer(problem: Problem, market: Market, regions: Sequence[int] | None = None) -> JsonValue:
+    """Electricity price."""
+    return series_answer(problem, market, regions, "price")
 
 
 def series_answer(
@@ -86,10 +147,10 @@ def series_answer(
 def windows_answer(
     problem: Problem,
     market: Market,
-    regions: Sequence[int] | None,
-    order_by: Literal["best", "cleanest", "cheapest", "soonest"],
-    finish_by: datetime | None,
-    limit: int,
+    regions: Sequence[int] | None = None,
+    order_by: Literal["best", "cleanest", "cheapest", "soonest"] = "best",
+    finish_by: datetime | None = None,
+    limit: int = MOST_WINDOWS,
 ) -> JsonValue:
     """The canonical energy options, filtered and ordered; why there is none where nothing is feasible."""
     options = energy_candidates(problem, market)
@@ -156,3 +217,14 @@ def _why_none(problem: Problem, market: Market) -> JsonValue:
 def _brief(option: Option) -> JsonValue:
     told = option_summary(option)
     return {key: told[key] for key in ("id", "start", "end", "intensity_g_per_kwh", "carbon_g", "cost_gbp")}
+
+
+ANSWERS: Final[Mapping[str, Callable[..., JsonValue]]] = {
+    "find_assets": assets_answer,
+    "estimate_energy": energy_answer,
+    "carbon_intensity": carbon_answer,
+    "electricity_prices": price_answer,
+    "find_windows": windows_answer,
+    "compare_options": comparison_answer,
+}
+"""By tool. Without arguments each answers as its tool does without any."""

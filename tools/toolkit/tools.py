@@ -5,21 +5,17 @@ raising. None of them can write anything, and option ids are those of `tools.can
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from langchain_core.tools import BaseTool, tool
 from langgraph.prebuilt import ToolRuntime
-from pydantic import Field, JsonValue
+from pydantic import Field
 
-from tools.energy import estimate
 from tools.errors import GridwiseError
-from tools.market import Market
-from tools.placement import Problem
 from tools.regions import find_regions
-from tools.toolkit.answers import assets_answer, comparison_answer, series_answer, windows_answer
-from tools.toolkit.summary import number
+from tools.toolkit.answers import MOST_ASSETS, MOST_WINDOWS, answer
 
 Runtime: TypeAlias = ToolRuntime[Any, Any]  # the graph's state type belongs to rooms that tools must not know
 
@@ -39,14 +35,14 @@ async def find_assets(
     runtime: Runtime,
     regions: RegionText = None,
     min_gpus: Annotated[int, Field(description="Only assets with at least this many GPUs.", ge=0)] = 0,
-    limit: Limit = 12,
+    limit: Limit = MOST_ASSETS,
 ) -> str:
     """Data centres that can host this workload: hardware, PUE, power, region, and the soonest feasible placement there.
 
     An entry's `option` carries the id (c1, c2, …) of that placement; an entry without one has no feasible placement,
     because of limits or capacity. Energy is that of this workload on that asset.
     """
-    return _answer(runtime, lambda p, m: assets_answer(p, m, _regions(regions), min_gpus, limit))
+    return _answer(runtime, "find_assets", regions=regions, min_gpus=min_gpus, limit=limit)
 
 
 @tool
@@ -64,35 +60,15 @@ async def estimate_energy(
     energy model gives for those; it does not change the placement.
     """
 
-    def answer(problem: Problem, _market: Market) -> JsonValue:
-        job = problem.job
-        if all(value is None for value in (duration_hours, gpu_minutes, cpu_cores, memory_gb)) and not hardware:
-            return {
-                "energy_kwh": number(job.energy_kwh, 3),
-                "duration_minutes": job.duration_minutes,
-                "power_kw": number(job.power_kw, 3),
-                "energy_is_stated_by_user": job.energy_is_stated,
-                "can_pause": job.pausable,
-                "assumptions": list(job.assumptions),
-            }
-        found = estimate(
-            duration_hours=duration_hours,
-            gpu_minutes=gpu_minutes,
-            cpu_cores=cpu_cores,
-            memory_gb=memory_gb,
-            hardware=hardware,
-        )
-        return {
-            "energy_kwh": number(found.energy_kwh, 3),
-            "low_estimate_kwh": number(found.low_model_energy_kwh, 3),
-            "duration_minutes": found.duration_minutes,
-            "power_kw": number(found.power_kw, 3),
-            "pue": found.reference_pue,
-            "embodied_g": number(found.embodied_g, 1),
-            "assumptions": list(found.assumptions),
-        }
-
-    return _answer(runtime, answer)
+    return _answer(
+        runtime,
+        "estimate_energy",
+        duration_hours=duration_hours,
+        gpu_minutes=gpu_minutes,
+        cpu_cores=cpu_cores,
+        memory_gb=memory_gb,
+        hardware=hardware,
+    )
 
 
 @tool
@@ -101,7 +77,7 @@ async def carbon_intensity(runtime: Runtime, regions: RegionText = None) -> str:
 
     Per region: the value now, the lowest and the highest half-hour, the mean, and the means of eight equal stretches.
     """
-    return _answer(runtime, lambda p, m: series_answer(p, m, _regions(regions), "carbon"))
+    return _answer(runtime, "carbon_intensity", regions=regions)
 
 
 @tool
@@ -110,7 +86,7 @@ async def electricity_prices(runtime: Runtime, regions: RegionText = None) -> st
 
     Shape as for carbon_intensity; `estimated_slots` counts half-hours whose price is not published yet.
     """
-    return _answer(runtime, lambda p, m: series_answer(p, m, _regions(regions), "price"))
+    return _answer(runtime, "electricity_prices", regions=regions)
 
 
 @tool
@@ -124,7 +100,7 @@ async def find_windows(
     finish_by: Annotated[
         datetime | None, Field(description="Only windows that end by this time (ISO 8601, UTC if without offset).")
     ] = None,
-    limit: Limit = 8,
+    limit: Limit = MOST_WINDOWS,
 ) -> str:
     """Feasible run windows from the exact search, with their option ids (e1, e2, …).
 
@@ -133,7 +109,7 @@ async def find_windows(
     binds and what would help.
     """
     until = finish_by.replace(tzinfo=finish_by.tzinfo or UTC) if finish_by else None
-    return _answer(runtime, lambda p, m: windows_answer(p, m, _regions(regions), order_by, until, limit))
+    return _answer(runtime, "find_windows", regions=regions, order_by=order_by, finish_by=until, limit=limit)
 
 
 @tool
@@ -150,20 +126,21 @@ async def compare_options(
     whether it lies on the Pareto front of carbon, cost and finish among those compared, and whether the shift saves
     enough to be recommended. Where it does not (`worth_shifting` false for all), running now is to be recommended.
     """
-    return _answer(runtime, lambda p, m: comparison_answer(p, m, option_ids))
+    return _answer(runtime, "compare_options", option_ids=option_ids)
 
 
-COMPUTE_TOOLS: tuple[BaseTool, ...] = (find_assets, estimate_energy)
-ENERGY_TOOLS: tuple[BaseTool, ...] = (carbon_intensity, electricity_prices, find_windows)
-HEAD_TOOLS: tuple[BaseTool, ...] = (compare_options,)
+TOOLS: Final[Mapping[str, BaseTool]] = {
+    one.name: one
+    for one in (find_assets, estimate_energy, carbon_intensity, electricity_prices, find_windows, compare_options)
+}
 
 
-def _answer(runtime: Runtime, compute: Callable[[Problem, Market], JsonValue]) -> str:
+def _answer(runtime: Runtime, name: str, *, regions: str | None = None, **arguments: Any) -> str:  # noqa: ANN401
     try:
-        value = compute(runtime.state["problem"], runtime.state["market"])
+        within = {"regions": found} if (found := _regions(regions)) else {}
     except GridwiseError as error:
-        value = {"error": str(error)}
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps({"error": str(error)}, ensure_ascii=False, separators=(",", ":"))
+    return answer(name, runtime.state["problem"], runtime.state["market"], {**arguments, **within})
 
 
 def _regions(text: str | None) -> Sequence[int] | None:

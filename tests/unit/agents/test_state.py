@@ -1,13 +1,17 @@
 """What threads in flight know of the agents: stored classes, their fields, and node names."""
 
+from typing import Any
+
 import pytest
 from pydantic import BaseModel
 
 from agents import state
-from agents.compute import compute_agent
-from agents.energy import energy_agent
-from agents.head import head_agent
+from agents.compute import COMPUTE
+from agents.energy import ENERGY
+from agents.head import HEAD
+from agents.model.agent import Agent
 from agents.model.clients import Models
+from agents.model.loop import agent_graph
 
 STORED = {
     "Finding": {"kind", "quote", "effect"},
@@ -41,9 +45,9 @@ def test_a_stored_class_stays_where_it_is_and_new_fields_have_defaults(name: str
     assert not [field for field in added if found.model_fields[field].is_required()]
 
 
-@pytest.mark.parametrize("agent", [compute_agent, energy_agent, head_agent])
-def test_node_names_are_append_only(agent: object) -> None:
-    graph = agent(Models.offline().head)  # type: ignore[operator]
+@pytest.mark.parametrize("agent", [COMPUTE, ENERGY, HEAD])
+def test_node_names_are_append_only(agent: Agent[Any]) -> None:
+    graph = agent_graph(agent, Models.offline().head)
     assert {"model", "tools", "answer", "repair"} <= set(graph.nodes)
 
 

@@ -19,7 +19,7 @@ from agents.model.errors import ModelError, is_retryable
 from evals.standin.script import Reply, Step, blocks, calls, fails, finishes, rate_limited, raw, says
 from evals.standin.server import StandIn
 from evals.standin.wire import GenerateRequest
-from tools.toolkit.tools import COMPUTE_TOOLS
+from tools.toolkit.tools import TOOLS
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +35,7 @@ async def client(base_url: str, **options: Any) -> AsyncIterator[AgentModel]:
 
 async def ask_tools(base_url: str, messages: Sequence[BaseMessage] = ASK, **options: Any) -> AIMessage:
     async with client(base_url, **options) as model:
-        return await ask(model.with_tools(COMPUTE_TOOLS), messages)
+        return await ask(model.with_tools(list(TOOLS.values())), messages)
 
 
 async def outcome(step: Step) -> AIMessage:
@@ -158,7 +158,7 @@ async def test_list_shaped_content_is_read_as_text() -> None:
 async def test_the_schema_call_has_no_tools_and_the_tool_call_no_schema() -> None:
     with StandIn(lambda _request, _number: says("{}")) as server:
         async with client(server.base_url) as model:
-            await ask(model.with_tools(COMPUTE_TOOLS), ASK)
+            await ask(model.with_tools(list(TOOLS.values())), ASK)
             await ask(model.with_schema(ComputeAnswer), ASK)
         tools, schema = server.bodies
     assert "responseJsonSchema" not in tools["generationConfig"]

@@ -10,10 +10,11 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from agents.compute import compute_agent
-from agents.energy import energy_agent
-from agents.head import head_agent
+from agents.compute import COMPUTE
+from agents.energy import ENERGY
+from agents.head import HEAD
 from agents.model.clients import Models
+from agents.model.loop import agent_graph
 from agents.state import AgentsState, Usage
 from persistence.workload import Workload
 from tools.errors import Infeasible
@@ -27,9 +28,9 @@ Make = Callable[..., Problem]
 
 def agents_graph(models: Models, **options: Any) -> CompiledStateGraph[Any, Any, Any, Any]:
     builder = StateGraph(AgentsState)
-    builder.add_node("compute", compute_agent(models.compute))
-    builder.add_node("energy", energy_agent(models.energy))
-    builder.add_node("head", head_agent(models.head))
+    builder.add_node("compute", agent_graph(COMPUTE, models.compute))
+    builder.add_node("energy", agent_graph(ENERGY, models.energy))
+    builder.add_node("head", agent_graph(HEAD, models.head))
     for start, end in ((START, "compute"), ("compute", "energy"), ("energy", "head"), ("head", END)):
         builder.add_edge(start, end)
     return builder.compile(**options)

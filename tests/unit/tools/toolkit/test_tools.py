@@ -15,11 +15,11 @@ from tools.market import Market
 from tools.placement import Job, Limits, Problem
 from tools.regions import REGION_IDS
 from tools.sources.recorded import RecordedSource
-from tools.toolkit.tools import COMPUTE_TOOLS, ENERGY_TOOLS, HEAD_TOOLS
+from tools.toolkit import tools
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 11, 24, 10, 13, tzinfo=UTC)
-TOOLS = [*COMPUTE_TOOLS, *ENERGY_TOOLS, *HEAD_TOOLS]
+TOOLS = list(tools.TOOLS.values())
 
 
 class State(TypedDict):
