@@ -13,7 +13,8 @@ from langchain_google_genai import ChatGoogleGenerativeAI
 from pydantic import BaseModel, SecretStr
 
 from agents.model.schema import json_schema
-from agents.offline.planner import OFFLINE_NAME, OfflinePlanner
+from agents.offline.planner import OfflinePlanner
+from agents.offline.rules import OFFLINE_NAME
 
 AGENT_MODEL = "gemini-3.5-flash-lite"
 HEAD_MODEL = "gemini-3.6-flash"

@@ -11,9 +11,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from agents.offline.rules import answer_for, arguments_for
-
-OFFLINE_NAME = "offline planner"
+from agents.offline.rules import OFFLINE_NAME, answer_for, arguments_for
 
 
 class OfflinePlanner(BaseChatModel):

@@ -13,6 +13,7 @@ from agents.request.reader import read_wishes
 from agents.text.templates import Placement, analysis, placements, reason_for, reasoning, summary
 from tools.regions import REGIONS
 
+OFFLINE_NAME = "offline planner"
 OPTIONS = 3
 _REGION_IDS = {region.name: region.region_id for region in REGIONS}
 _NOW = re.compile(r"^Now: .* \((?P<time>\S+Z)\)$", re.MULTILINE)

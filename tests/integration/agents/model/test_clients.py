@@ -9,7 +9,8 @@ from langchain_core.messages import HumanMessage
 from agents.compute import ComputeAnswer
 from agents.model.ask import ask
 from agents.model.clients import AGENT_MODEL, HEAD_MODEL, Models
-from agents.offline.planner import OFFLINE_NAME, OfflinePlanner
+from agents.offline.planner import OfflinePlanner
+from agents.offline.rules import OFFLINE_NAME
 from evals.standin.script import says
 from evals.standin.server import StandIn
 
