@@ -29,10 +29,10 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import PoolTimeout
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from persistence.connections.pool import Pool, translate
 from persistence.errors import LeaseLost, StoreError
+from persistence.retry import Backoff, Retrier, Until
 
 ThreadState: TypeAlias = Literal["new", "known"]
 
@@ -41,6 +41,7 @@ T = TypeVar("T")
 SCHEMA = "agent_checkpoints"
 MANY_THREADS_SECONDS = 30.0
 """For one call about hundreds of threads."""
+_BACKOFF = Backoff(base_seconds=0.05, cap_seconds=1)
 _TABLES = re.compile(r"\b(checkpoint_migrations|checkpoint_blobs|checkpoint_writes|checkpoints)\b")
 
 
@@ -131,7 +132,8 @@ class FencedSaver(PooledSaver):
         super().__init__(pool, stored_types=stored_types)
         self.thread_id = str(thread_id)
         self.token = token
-        self._patience_seconds = patience_seconds
+        self._patience = Until(seconds=patience_seconds)
+        self._retry = Retrier(backoff=_BACKOFF)
         self._call_seconds = call_seconds
         self._is_new = False
         self._stored: set[str] = set()
@@ -223,20 +225,7 @@ class FencedSaver(PooledSaver):
         return await self._patiently(once)
 
     async def _patiently(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        try:
-            return await self._in_time(call)
-        except StoreError as error:
-            if not error.retryable:
-                raise
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception(lambda error: isinstance(error, StoreError) and error.retryable),
-            stop=stop_after_delay(self._patience_seconds),
-            wait=wait_random_exponential(multiplier=0.05, max=1),
-            reraise=True,
-        ):
-            with attempt:
-                return await self._in_time(call)
-        raise AssertionError  # AsyncRetrying either returns or raises
+        return await self._retry("checkpoint", lambda: self._in_time(call), until=self._patience)
 
     async def _in_time(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
         async with _translated():

@@ -52,6 +52,8 @@ class EmbeddedPostgresError(StoreError):
 class InvalidWorkload(ValueError):  # noqa: N818  says what happened
     """The row cannot be worked on as it is. `problems`: one sentence per bad column, as its user should read it."""
 
+    retryable = False
+
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__(" ".join(problems))
         self.problems = problems

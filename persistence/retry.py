@@ -1,4 +1,4 @@
-"""When a failed workload is tried again."""
+"""Waiting for what may come back: one backoff, one loop that repeats a call, one record of who waits."""
 
 import asyncio
 import threading
@@ -6,9 +6,14 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
 from persistence.errors import RowBusy, StoreError
+
+T = TypeVar("T")
+
+CALL_SECONDS: Final = 15.0
+"""For one call of a worker to the queue."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +31,19 @@ class Backoff:
         """
         ceiling = min(self.cap_seconds, self.base_seconds * 2.0 ** min(attempt - 1, 30))
         return random.uniform(0, ceiling) + (at_least_seconds or 0)
+
+
+@runtime_checkable
+class Fault(Protocol):
+    """What our errors say of themselves, whichever package they are of."""
+
+    retryable: bool
+    """Whether the same call may succeed later."""
+
+
+def is_retryable(error: Exception) -> bool:
+    """What an error says of itself; False of one that says nothing."""
+    return isinstance(error, Fault) and error.retryable
 
 
 class Log(Protocol):
@@ -51,6 +69,10 @@ class Outage:
     def is_on(self) -> bool:
         return bool(self._failing)
 
+    def is_met_by(self, part: str) -> bool:
+        """Whether the last call of `part` failed."""
+        return part in self._failing
+
     def begin(self, part: str, error: Exception) -> None:
         """`part` could not reach the database."""
         with self._lock:
@@ -64,9 +86,9 @@ class Outage:
 
     def end(self, part: str) -> None:
         """`part` reached the database."""
-        if not self._failing:
-            return
         with self._lock:
+            if part not in self._failing:
+                return
             self._failing.discard(part)
             is_over = not self._failing
             seconds = time.monotonic() - self._since
@@ -74,40 +96,73 @@ class Outage:
             self._log.info("Database reachable again", after_seconds=round(seconds, 1))
 
 
-T = TypeVar("T")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Until:
+    """When repeating ends: after so many calls, or so long after the first failure; never where neither is given."""
+
+    attempts: int | None = None
+    seconds: float | None = None
+
+    def is_over(self, failures: int, seconds: float) -> bool:
+        return (self.attempts is not None and failures >= self.attempts) or (
+            self.seconds is not None and seconds > self.seconds
+        )
 
 
-class Persistent:
-    """Repeats what is retryable, for as long as it takes: the calls are fenced, so that one too many does no harm.
+FOREVER: Final = Until()
 
-    A call without an answer within `timeout_seconds` counts as failed: a cut connection may never say so.
+
+class Retrier:
+    """Repeats a call to the database that failed for a reason which may pass.
+
+    The calls are fenced or idempotent, so that one too many does no harm. One without an answer within `timeout`
+    seconds counts as failed: a cut connection may never say so.
     """
 
-    def __init__(self, outage: Outage, random: Random, *, timeout_seconds: float = 15) -> None:
+    def __init__(
+        self, outage: Outage | None = None, random: Random | None = None, *, backoff: Backoff | None = None
+    ) -> None:
         self._outage = outage
-        self._random = random
-        self._timeout_seconds = timeout_seconds
-        self._backoff = Backoff(base_seconds=0.1, cap_seconds=5)
+        self._random = random or Random()  # noqa: S311  spreads retries, guards nothing
+        self._backoff = backoff or Backoff(base_seconds=0.1, cap_seconds=5)
 
-    async def __call__(self, part: str, call: Callable[[], Awaitable[T]]) -> T:
-        """`part` names the caller in the log. Raises `StoreError` where repeating cannot help."""
-        failures = 0
+    async def __call__(
+        self,
+        part: str,
+        call: Callable[[], Awaitable[T]],
+        *,
+        timeout: float | None = None,
+        until: Until = FOREVER,
+        retry_on: Callable[[StoreError], bool] = is_retryable,
+    ) -> T:
+        """`part` names the caller in the log. Raises the last `StoreError` where repeating cannot help or is over."""
+        loop = asyncio.get_running_loop()
+        failures, first_failure_at = 0, 0.0
         while True:
             try:
-                async with asyncio.timeout(self._timeout_seconds):
+                async with asyncio.timeout(timeout) as limit:
                     result = await call()
             except StoreError as error:
-                if not error.retryable:
-                    self._outage.end(part)  # the database did answer
+                failure = error
+            except TimeoutError as error:
+                if not limit.expired():
                     raise
-                if isinstance(error, RowBusy):
-                    self._outage.end(part)
-                else:
-                    self._outage.begin(part, error)
-            except TimeoutError:
-                self._outage.begin(part, StoreError(f"no answer within {self._timeout_seconds:.0f} s"))
+                failure = StoreError(f"The database did not answer within {timeout:g} s.", retryable=True)
+                failure.__cause__ = error
             else:
-                self._outage.end(part)
+                self._report(part, None)
                 return result
+            self._report(part, failure)
             failures += 1
+            first_failure_at = first_failure_at or loop.time()
+            if not retry_on(failure) or until.is_over(failures, loop.time() - first_failure_at):
+                raise failure
             await asyncio.sleep(self._backoff.delay_seconds(failures, self._random))
+
+    def _report(self, part: str, failure: StoreError | None) -> None:
+        if self._outage is None:
+            return
+        if failure is None or not failure.retryable or isinstance(failure, RowBusy):  # the database did answer
+            self._outage.end(part)
+        else:
+            self._outage.begin(part, failure)

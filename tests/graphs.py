@@ -9,10 +9,12 @@ from random import Random
 from typing import Annotated, Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import RunControl
 
-from graph.worker.executor import RunServices
+from graph.worker.executor import Executor, ExecutorConfig
+from graph.worker.outcome import Report
 from persistence.connections.pool import Pool
-from persistence.store.queue import Store
+from persistence.store.queue import Claim, Store
 from persistence.workload import RankedOption, Recommendation
 
 STORED_TYPES = (Recommendation, RankedOption)
@@ -88,10 +90,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def run_services(store: Store, pool: Pool, graph: StateGraph[Any, Any, Any, Any], **changes: Any) -> RunServices:
+def executor_config(store: Store, pool: Pool, graph: StateGraph[Any, Any, Any, Any], **changes: Any) -> ExecutorConfig:
     """What the runs of such a graph share; `changes` to its fields. Compiled once, as the product does it."""
     compiled = graph.compile()
-    services = RunServices(
+    config = ExecutorConfig(
         build=lambda saver: compiled.copy({"checkpointer": saver}),
         input_for=input_for,
         checkpoints=pool,
@@ -100,4 +102,8 @@ def run_services(store: Store, pool: Pool, graph: StateGraph[Any, Any, Any, Any]
         random=Random(1),
         stored_types=STORED_TYPES,
     )
-    return replace(services, **changes)
+    return replace(config, **changes)
+
+
+async def run_workload(claim: Claim, config: ExecutorConfig, control: RunControl) -> Report:
+    return await Executor(claim, config, control).run()

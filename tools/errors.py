@@ -6,6 +6,11 @@ from dataclasses import dataclass
 class GridwiseError(Exception):
     """Root of every error that a user may read: what was wrong, with which value, what to do. Holds no secret."""
 
+    retryable: bool = False
+    """Whether another attempt at the same may succeed."""
+    retry_after_seconds: float | None = None
+    """When, where a service said so."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relaxation:

@@ -1,8 +1,8 @@
 """From settings to everything that running workloads takes: models, sources, the graph."""
 
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,10 +17,10 @@ from graph.app.settings import Settings
 from graph.build import build_graph
 from graph.catalogue import StorePlaces
 from graph.state import STORED_TYPES, graph_input
-from graph.worker.executor import RunServices
-from graph.worker.metrics import Health, Metrics
-from graph.worker.producer import PollerOptions
-from graph.worker.worker import new_owner, run_poller
+from graph.worker.executor import ExecutorConfig
+from graph.worker.metrics import Metrics
+from graph.worker.producer import ProducerOptions
+from graph.worker.worker import Worker, new_owner
 from persistence.connections.pool import Pool, open_pool
 from persistence.store.queue import Store
 from persistence.store.source_cache import SourceCache
@@ -33,7 +33,7 @@ _SPARE_CONNECTIONS: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Services:
+class Runtime:
     """What a poller shares among its runs."""
 
     settings: Settings
@@ -51,7 +51,7 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
+async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
     """Everything for running workloads."""
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(open_database(settings))
@@ -62,7 +62,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(models.aclose)
         source = open_source(settings, store)
         stack.push_async_callback(source.aclose)
-        yield Services(
+        yield Runtime(
             settings=settings,
             database_url=url,
             store=store,
@@ -100,29 +100,28 @@ def open_source(settings: Settings, store: Store) -> MarketSource:
     )
 
 
-async def poll(
-    services: Services,
+def make_worker(
+    runtime: Runtime,
     *,
     until_empty: bool = False,
-    serve: Callable[[Metrics, Health], AbstractContextManager[object]] | None = None,
     poll_interval_seconds: float | None = None,
     metrics: Metrics | None = None,
-) -> None:
-    """The poller on open services; see `run_poller`."""
-    settings = services.settings
-    await run_poller(
-        store=services.store,
-        open_store=lambda: store_at(settings, services.database_url, max_connections=1),
-        services=RunServices(
-            build=services.build,
+) -> Worker:
+    """The poller on an open runtime, yet to be run."""
+    settings = runtime.settings
+    return Worker(
+        store=runtime.store,
+        open_store=lambda: store_at(settings, runtime.database_url, max_connections=1),
+        config=ExecutorConfig(
+            build=runtime.build,
             input_for=graph_input,
-            checkpoints=services.checkpoints,
-            new_thread=services.store.new_thread,
+            checkpoints=runtime.checkpoints,
+            new_thread=runtime.store.new_thread,
             clock=lambda: datetime.now(UTC),
             random=random.Random(),  # noqa: S311 (jitter)
             stored_types=STORED_TYPES,
         ),
-        options=PollerOptions(
+        options=ProducerOptions(
             owner=new_owner(),
             concurrency=settings.concurrency,
             poll_interval_seconds=poll_interval_seconds or settings.poll_interval_seconds,
@@ -131,16 +130,15 @@ async def poll(
             until_empty=until_empty,
         ),
         log=structlog.get_logger(),
-        serve=serve,
         retention_seconds=settings.retention_hours * 3600,
         history_seconds=settings.history_days * 86400,
         metrics=metrics,
     )
 
 
-def banner(services: Services) -> list[str]:
+def banner(runtime: Runtime) -> list[str]:
     """Which of the interchangeable parts are in use."""
-    settings = services.settings
+    settings = runtime.settings
     database = "embedded PostgreSQL" if settings.is_embedded else "DATABASE_URL"
     model = (
         f"Gemini ({settings.agent_model}, {settings.head_model})"
@@ -151,7 +149,7 @@ def banner(services: Services) -> list[str]:
     )
     sources = {"recorded": "one recorded day (NESO, Octopus Agile)", "live": "NESO and Octopus Agile, live"}
     return [
-        f"Store: {services.store.name}",
+        f"Store: {runtime.store.name}",
         f"Checkpoints: {database}",
         f"Model: {model}",
         f"Figures: {sources[settings.sources]}",

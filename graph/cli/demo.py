@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from graph.app.logs import configure_logs
-from graph.app.runtime import Services, banner, open_services, poll
+from graph.app.runtime import Runtime, banner, make_worker, open_runtime
 from graph.app.settings import ConfigurationError, Settings, load_settings
 from graph.cli.options import AsJson
 from graph.cli.output import Output, make_table
@@ -52,29 +52,29 @@ def demo(
 
 async def _demo(settings: Settings, output: Output) -> list[Row]:
     output.say("Starting…")
-    async with open_services(settings) as services:
-        for line in banner(services):
+    async with open_runtime(settings) as runtime:
+        for line in banner(runtime):
             output.say(line)
         samples = sample_rows(datetime.now(UTC), run=str(uuid4()))
-        ids = await services.store.submit(samples)
+        ids = await runtime.store.submit(samples)
         output.say(f"{len(ids)} sample workloads submitted")
-        return await _until_answered(services, output, ids)
+        return await _until_answered(runtime, output, ids)
 
 
-async def _until_answered(services: Services, output: Output, ids: list[UUID]) -> list[Row]:
+async def _until_answered(runtime: Runtime, output: Output, ids: list[UUID]) -> list[Row]:
     """Poll until every sample is answered; on a terminal, show how they move through the states."""
-    poller = asyncio.create_task(poll(services, until_empty=True, poll_interval_seconds=_POLL_SECONDS))
+    poller = asyncio.create_task(make_worker(runtime, until_empty=True, poll_interval_seconds=_POLL_SECONDS).run())
     try:
         if output.is_live:
             with Live(console=output.console, auto_refresh=False, transient=True) as live:
                 while not poller.done():
-                    live.update(_progress(await _read(services.store, ids)), refresh=True)
+                    live.update(_progress(await _read(runtime.store, ids)), refresh=True)
                     await asyncio.wait({poller}, timeout=_REFRESH_SECONDS)
         await poller
     finally:
         poller.cancel()
         await asyncio.wait({poller})
-    return await _read(services.store, ids)
+    return await _read(runtime.store, ids)
 
 
 async def _read(store: Store, ids: list[UUID]) -> list[Row]:

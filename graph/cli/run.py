@@ -7,7 +7,7 @@ import structlog
 import typer
 
 from graph.app.logs import configure_logs
-from graph.app.runtime import banner, open_services, poll
+from graph.app.runtime import banner, make_worker, open_runtime
 from graph.app.settings import Settings, load_settings
 from graph.web.server import serving
 
@@ -23,10 +23,12 @@ def run(
 
 
 async def _run(settings: Settings, *, until_empty: bool, metrics_port: int | None) -> None:
-    async with open_services(settings) as services:
+    async with open_runtime(settings) as runtime:
         log = structlog.get_logger()
         if settings.supabase_url is not None:
             log.info("Supabase client initialized")
-        for line in banner(services):
+        for line in banner(runtime):
             log.info(line)
-        await poll(services, until_empty=until_empty, serve=serving(metrics_port, log))
+        worker = make_worker(runtime, until_empty=until_empty)
+        with serving(worker.metrics, worker.health, port=metrics_port, log=log):
+            await worker.run()

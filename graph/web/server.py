@@ -2,8 +2,8 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -53,18 +53,15 @@ class MetricsServer:
         self._thread.join()
 
 
-def serving(port: int | None, log: Log) -> Callable[[Metrics, Health], AbstractContextManager[object]] | None:
-    """For the worker: serves its metrics and health while it runs."""
+@contextmanager
+def serving(metrics: Metrics, health: Health, *, port: int | None, log: Log) -> Iterator[None]:
+    """Serve a worker's metrics and health meanwhile; nothing without a port. Raises `OSError` if it is taken."""
     if port is None:
-        return None
-
-    @contextmanager
-    def serve(metrics: Metrics, health: Health) -> Iterator[MetricsServer]:
-        server = MetricsServer(metrics, health, port=port)
-        log.info(f"Metrics on port {server.port}: /metrics, /healthz")
-        try:
-            yield server
-        finally:
-            server.close()
-
-    return serve
+        yield
+        return
+    server = MetricsServer(metrics, health, port=port)
+    log.info(f"Metrics on port {server.port}: /metrics, /healthz")
+    try:
+        yield
+    finally:
+        server.close()

@@ -8,7 +8,7 @@ from typing import Any
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 
-from graph.app.runtime import open_services
+from graph.app.runtime import open_runtime
 from graph.app.settings import ConfigurationError, Settings, load_settings
 from graph.state import STORED_TYPES
 from persistence.checkpoint import PooledSaver
@@ -20,8 +20,8 @@ _CONNECTIONS = 4
 @asynccontextmanager
 async def graph() -> AsyncIterator[CompiledStateGraph[Any, Any, Any, Any]]:
     """Opened by the server for each run. Give it `{"row": {…}, "clock": null}`, keys as the columns are called."""
-    async with open_services(await _settings()) as services:
-        yield services.graph
+    async with open_runtime(await _settings()) as runtime:
+        yield runtime.graph
 
 
 @asynccontextmanager

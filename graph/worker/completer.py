@@ -7,40 +7,51 @@ from typing import Final, Literal, TypeAlias
 
 from graph.worker.outcome import Drained, Failed, Lost, Recommended, Report, Retry
 from persistence.errors import LeaseLost, StoreError
-from persistence.retry import Backoff, Log, Persistent
+from persistence.retry import CALL_SECONDS, Backoff, Log, Retrier
 from persistence.store.queue import Lease, Store
 from persistence.workload import Recommendation
 
-Settled: TypeAlias = Literal["queued", "failed", "retry", "lost", "dropped", "drained", "unwritten"]
+Ending: TypeAlias = Literal["queued", "failed", "retry", "lost", "dropped", "drained", "unwritten"]
+Item: TypeAlias = tuple[Lease, Recommendation]
+Answer: TypeAlias = Literal["written", "dropped", "busy"]
+Entry: TypeAlias = tuple[Item, asyncio.Future[Answer]]
+
+MAX_GROUP = 100
+"""Bounds the size of one statement; a result with its metadata is some tens of kilobytes."""
+BUSY: Final = Backoff(base_seconds=0.1, cap_seconds=2)
+"""Until a result is sent again whose row somebody has locked: an edit takes a moment, or hours."""
 
 
-class Settler:
-    """One fenced call per outcome; results go in groups."""
+class BatchCompleter:
+    """One fenced call per outcome. Results go in groups: while one is on its way to the database, those that finish
+    form the next, without a timer and without added latency.
+    """
 
-    def __init__(
-        self, store: Store, persist: Persistent, *, max_attempts: int, backoff: Backoff, random: Random
-    ) -> None:
+    def __init__(self, store: Store, retry: Retrier, *, max_attempts: int, backoff: Backoff, random: Random) -> None:
         self._store = store
-        self._persist = persist
-        self._completions = Completions(store, persist, random)
+        self._retry = retry
         self._max_attempts = max_attempts
         self._backoff = backoff
         self._random = random
+        self._waiting: list[Entry] = []
+        """Results for the next group; `write` adds, the writer takes."""
+        self._writer: asyncio.Task[None] | None = None
+        """Runs while there are groups to write."""
 
-    async def settle(self, report: Report, log: Log) -> Settled:
+    async def complete(self, report: Report, log: Log) -> Ending:
         lease = report.lease
         try:
             match report.outcome:
                 case Recommended() as outcome:
-                    return await self._complete(lease, outcome, log)
+                    return await self._recommend(lease, outcome, log)
                 case Failed() as outcome:
                     return await self._fail(lease, outcome, log)
                 case Retry() as outcome:
-                    return await self._retry(lease, outcome, log)
+                    return await self._try_again(lease, outcome, log)
                 case Drained():
                     return "drained"
                 case Lost():
-                    log.warning("Lease lost: somebody else goes on with this workload")
+                    log.warning("Lease lost: another poller has taken over this workload")
                     return "lost"
         except StoreError as error:
             log.error("The outcome could not be written; the lease will run out", error=str(error))
@@ -49,9 +60,9 @@ class Settler:
             log.error("The outcome could not be written; the lease will run out", exc_info=error)
             return "unwritten"
 
-    async def _complete(self, lease: Lease, outcome: Recommended, log: Log) -> Settled:
+    async def _recommend(self, lease: Lease, outcome: Recommended, log: Log) -> Ending:
         try:
-            is_written = await self._completions.complete(lease, outcome.recommendation)
+            is_written = await self.write(lease, outcome.recommendation)
         except LeaseLost:
             is_written = False
         except StoreError as error:
@@ -62,8 +73,8 @@ class Settler:
         log.info(f"Workload {lease.workload_id} updated with agent recommendations")
         return "queued"
 
-    async def _fail(self, lease: Lease, outcome: Failed, log: Log) -> Settled:
-        written = await self._persist(
+    async def _fail(self, lease: Lease, outcome: Failed, log: Log) -> Ending:
+        written = await self._retry(
             "fail",
             lambda: self._store.fail(
                 lease,
@@ -72,15 +83,17 @@ class Settler:
                 max_attempts=self._max_attempts,
                 details=outcome.details,
             ),
+            timeout=CALL_SECONDS,
         )
         log.warning(f"Workload {lease.workload_id} failed", error=outcome.error, written=written)
         return written
 
-    async def _retry(self, lease: Lease, outcome: Retry, log: Log) -> Settled:
+    async def _try_again(self, lease: Lease, outcome: Retry, log: Log) -> Ending:
         delay = self._backoff.delay_seconds(lease.attempt, self._random, at_least_seconds=outcome.after_seconds)
-        written = await self._persist(
+        written = await self._retry(
             "fail",
             lambda: self._store.fail(lease, outcome.error, retry_in_seconds=delay, max_attempts=self._max_attempts),
+            timeout=CALL_SECONDS,
         )
         log.warning(
             f"Workload {lease.workload_id} will be tried again"
@@ -93,28 +106,7 @@ class Settler:
         )
         return written
 
-
-Item: TypeAlias = tuple[Lease, Recommendation]
-Answer: TypeAlias = Literal["written", "dropped", "busy"]
-Entry: TypeAlias = tuple[Item, asyncio.Future[Answer]]
-
-MAX_GROUP = 100
-"""Bounds the size of one statement; a result with its metadata is some tens of kilobytes."""
-BUSY: Final = Backoff(base_seconds=0.1, cap_seconds=2)
-"""Until a result is sent again whose row somebody has locked: an edit takes a moment, or hours."""
-
-
-class Completions:
-    """While one group is on its way to the database, those that finish form the next: no timer, no added latency."""
-
-    def __init__(self, store: Store, persist: Persistent, random: Random) -> None:
-        self._store = store
-        self._persist = persist
-        self._random = random
-        self._waiting: list[Entry] = []
-        self._writer: asyncio.Task[None] | None = None
-
-    async def complete(self, lease: Lease, recommendation: Recommendation) -> bool:
+    async def write(self, lease: Lease, recommendation: Recommendation) -> bool:
         """As `Store.complete`, and only ever fails for this item. While its row is locked it waits by itself and goes
         with a later group."""
         failures = 0
@@ -145,7 +137,7 @@ class Completions:
     async def _write(self, group: Sequence[Entry]) -> None:
         items = [item for item, _ in group]
         try:
-            done = await self._persist("complete", lambda: self._store.complete_all(items))
+            done = await self._retry("complete", lambda: self._store.complete_all(items), timeout=CALL_SECONDS)
         except Exception as error:
             if len(group) > 1:  # one of them is refused: find out which
                 for entry in group:

@@ -5,7 +5,7 @@ and from nothing else, so that no step is repeated that has finished, and nothin
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -23,7 +23,7 @@ from graph.worker.outcome import Begun, Drained, Failed, Lost, Outcome, Recommen
 from persistence.checkpoint import FencedSaver
 from persistence.connections.pool import Pool
 from persistence.errors import InvalidWorkload, LeaseLost, StoreError
-from persistence.retry import Backoff
+from persistence.retry import Backoff, Retrier, Until, is_retryable
 from persistence.store.queue import Claim, Lease
 from persistence.workload import Recommendation, Row
 from tools.errors import GridwiseError, Infeasible, PowerTaken
@@ -34,7 +34,7 @@ InputFor: TypeAlias = Callable[[Row, datetime], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RunServices:
+class ExecutorConfig:
     """What every run of one process shares."""
 
     build: GraphBuilder
@@ -53,51 +53,44 @@ class RunServices:
     recursion_limit: int = 200
 
 
-async def run_workload(
-    claim: Claim, services: RunServices, control: RunControl, callbacks: list[BaseCallbackHandler] | None = None
-) -> Report:
-    """Run the claimed workload to its outcome; raises nothing but cancellation.
+class Executor:
+    """Runs one claimed workload to its outcome. Call `run` once."""
 
-    A database that goes away is waited for in place: the run then goes on from its last checkpoint under the same
-    lease, and no attempt is spent on it.
-    """
-    run = _Run(claim, services, control, callbacks or [])
-    try:
-        async with asyncio.timeout(services.max_run_seconds):
-            outcome = await run.to_outcome()
-    except TimeoutError:
-        outcome = Retry(error=f"The run took longer than {services.max_run_seconds:.0f} s and was stopped.")
-    return Report(lease=run.lease, outcome=outcome, begun=run.begun)
-
-
-class _Run:
     def __init__(
-        self, claim: Claim, services: RunServices, control: RunControl, callbacks: list[BaseCallbackHandler]
+        self,
+        claim: Claim,
+        config: ExecutorConfig,
+        control: RunControl,
+        callbacks: Sequence[BaseCallbackHandler] = (),
     ) -> None:
-        self.lease = claim.lease
-        self.begun: Begun | None = None
+        self._lease = claim.lease
+        """Its thread changes when the run is planned anew."""
+        self._begun: Begun | None = None
         self._row = claim.row
-        self._services = services
+        self._config = config
         self._control = control
-        self._callbacks = callbacks
+        self._callbacks = list(callbacks)
+        self._retry = Retrier(random=config.random, backoff=Backoff(base_seconds=0.1, cap_seconds=2))
 
-    async def to_outcome(self) -> Outcome:
-        backoff = Backoff(base_seconds=0.1, cap_seconds=2)
-        loop = asyncio.get_running_loop()
-        failures = 0
-        first_failure_at = 0.0
-        while True:
-            try:
-                return await self._attempt()
-            except StoreError as error:
-                now = loop.time()
-                first_failure_at = first_failure_at if failures else now
-                failures += 1
-                if not error.retryable or now - first_failure_at > self._services.patience_seconds:
-                    return classify(error)
-                await asyncio.sleep(backoff.delay_seconds(failures, self._services.random))
-            except Exception as error:
-                return classify(error)
+    async def run(self) -> Report:
+        """Raises nothing but cancellation.
+
+        A database that goes away is waited for in place: the run then goes on from its last checkpoint under the same
+        lease, and no attempt is spent on it.
+        """
+        seconds = self._config.max_run_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                outcome = await self._to_outcome()
+        except TimeoutError:
+            outcome = Retry(error=f"The run took longer than {seconds:.0f} s and was stopped.")
+        return Report(lease=self._lease, outcome=outcome, begun=self._begun)
+
+    async def _to_outcome(self) -> Outcome:
+        try:
+            return await self._retry("run", self._attempt, until=Until(seconds=self._config.patience_seconds))
+        except Exception as error:
+            return classify(error)
 
     async def _attempt(self) -> Outcome:
         """At most two threads: a plan that is too late, or whose power others have taken, is made anew, once."""
@@ -107,8 +100,8 @@ class _Run:
             values = await self._to_end()
         except PowerTaken:
             must_plan_anew = True
-        if must_plan_anew or ("recommendation" not in values and self.begun != "started"):
-            self.lease = await self._services.new_thread(self.lease)
+        if must_plan_anew or ("recommendation" not in values and self._begun != "started"):
+            self._lease = await self._config.new_thread(self._lease)
             values = await self._to_end()
         if "recommendation" not in values:
             return Failed(error="Internal error: the run ended without a recommendation.")
@@ -120,26 +113,26 @@ class _Run:
 
     async def _to_end(self) -> Mapping[str, Any]:
         """The final state of the lease's thread; empty if that thread cannot or must not be continued."""
-        services = self._services
+        config = self._config
         saver = FencedSaver(
-            services.checkpoints,
-            thread_id=self.lease.thread_id,
-            token=self.lease.token,
-            stored_types=services.stored_types,
+            config.checkpoints,
+            thread_id=self._lease.thread_id,
+            token=self._lease.token,
+            stored_types=config.stored_types,
         )
         state = await saver.open()
-        graph = services.build(saver)
-        config = self._config()
+        graph = config.build(saver)
+        run_config = self._run_config()
         if state == "new":
-            self.begun = "started"
-            return await self._invoke(graph, services.input_for(self._row, services.clock()), config)
-        snapshot = await graph.aget_state(config)
-        if is_too_late(snapshot.values, services.clock()):
+            self._begun = "started"
+            return await self._invoke(graph, config.input_for(self._row, config.clock()), run_config)
+        snapshot = await graph.aget_state(run_config)
+        if is_too_late(snapshot.values, config.clock()):
             return {}
         if snapshot.next:
-            self.begun = self.begun or "resumed"
-            return await self._invoke(graph, None, config)
-        self.begun = self.begun or "read back"
+            self._begun = self._begun or "resumed"
+            return await self._invoke(graph, None, run_config)
+        self._begun = self._begun or "read back"
         return snapshot.values
 
     async def _invoke(
@@ -147,18 +140,18 @@ class _Run:
     ) -> Mapping[str, Any]:
         return await graph.ainvoke(given, config, durability="sync", control=self._control) or {}
 
-    def _config(self) -> RunnableConfig:
-        lease = self.lease
+    def _run_config(self) -> RunnableConfig:
+        lease = self._lease
         return {
             "configurable": {"thread_id": str(lease.thread_id)},
             "metadata": {
                 "workload_id": str(lease.workload_id),
                 "attempt": lease.attempt,
                 "token": lease.token,
-                "graph_version": self._services.graph_version,
+                "graph_version": self._config.graph_version,
             },
             "callbacks": self._callbacks,
-            "recursion_limit": self._services.recursion_limit,
+            "recursion_limit": self._config.recursion_limit,
             "run_name": "gridwise",
         }
 
@@ -198,7 +191,7 @@ def classify(error: Exception) -> Outcome:
         case GraphDrained():
             return Drained()
         case StoreError() | GridwiseError() | InvalidWorkload():
-            if getattr(error, "retryable", False):
+            if is_retryable(error):
                 return Retry(error=str(error), after_seconds=getattr(error, "retry_after_seconds", None))
             return Failed(error=str(error), details=_details(error))
         case _:

@@ -6,11 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from random import Random
 from typing import TypeAlias
 
+from graph.worker.tasks import end
 from persistence.errors import StoreError
-from persistence.retry import Backoff, Log, Outage
+from persistence.retry import Backoff, Log, Outage, Retrier
 from persistence.store.queue import Lease, Store
 
 OpenStore: TypeAlias = Callable[[], AbstractAsyncContextManager[Store]]
@@ -26,24 +26,24 @@ class Heartbeat:
     the database does not answer, nothing is declared lost: only the server's clock decides that.
     """
 
-    def __init__(
-        self, open_store: OpenStore, *, lease_seconds: float, on_lost: Callable[[Lease], None], outage: Outage, log: Log
-    ) -> None:
+    def __init__(self, open_store: OpenStore, *, lease_seconds: float, outage: Outage, log: Log) -> None:
         self._open_store = open_store
         self._lease_seconds = lease_seconds
-        self._on_lost = on_lost
+        self._interval_seconds = lease_seconds / BEATS_PER_LEASE
         self._outage = outage
+        self._retry = Retrier(outage, backoff=Backoff(base_seconds=0.1, cap_seconds=self._interval_seconds))
         self._log = log
         self._lock = threading.Lock()
         self._leases: dict[int, Lease] = {}
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._ready = threading.Event()
         self._stop: Callable[[], object] | None = None
+        self._on_lost: Callable[[Lease], None] | None = None
         self._owner_loop: asyncio.AbstractEventLoop | None = None
         self.last_beat_at = time.monotonic()
-        self._is_failing = False
 
-    def start(self) -> None:
+    def start(self, *, on_lost: Callable[[Lease], None]) -> None:
+        self._on_lost = on_lost
         self._owner_loop = asyncio.get_running_loop()
         self._thread.start()
         self._ready.wait()
@@ -74,49 +74,37 @@ class Heartbeat:
         stopping = asyncio.Event()
         self._stop = lambda: loop.call_soon_threadsafe(stopping.set)
         self._ready.set()
-        failures = 0
-        backoff = Backoff(base_seconds=0.1, cap_seconds=self._lease_seconds / BEATS_PER_LEASE)
-        random = Random()  # noqa: S311  spreads retries, guards nothing
-        while not stopping.is_set():
+        beating = asyncio.create_task(self._beat_on())
+        await stopping.wait()
+        await end([beating])
+
+    async def _beat_on(self) -> None:
+        while True:
             try:
                 async with self._open_store() as store:
-                    while not stopping.is_set():
-                        await self._beat(store)
-                        failures = 0
-                        await _wait(stopping, self._lease_seconds / BEATS_PER_LEASE)
-            except (StoreError, TimeoutError) as error:
-                failures += 1
-                self._is_failing = True
+                    while True:
+                        await self._retry("heartbeat", lambda: self._beat(store), timeout=self._interval_seconds)
+                        self.last_beat_at = time.monotonic()
+                        await asyncio.sleep(self._interval_seconds)
+            except StoreError as error:  # for good, as long as nobody mends it
                 self._outage.begin("heartbeat", error)
             except Exception as error:
-                failures += 1
                 self._log.error("Heartbeat failed", exc_info=error)
-            if failures:
-                await _wait(stopping, backoff.delay_seconds(failures, random))
+            await asyncio.sleep(self._interval_seconds)
 
     async def _beat(self, store: Store) -> None:
         with self._lock:
             leases = list(self._leases.values())
-        async with asyncio.timeout(self._lease_seconds / BEATS_PER_LEASE):
-            held = await store.extend(leases, lease_seconds=self._lease_seconds)  # of none: no call
-            if self._is_failing and not leases:  # nobody else would find out that it is over
-                await store.depth()
+        held = await store.extend(leases, lease_seconds=self._lease_seconds)  # of none: no call
+        if not leases and self._outage.is_met_by("heartbeat"):  # nobody else would find out that it is over
+            await store.depth()
         for lease in leases:
             if lease.token not in held:
                 self._report(lease)
-        self._is_failing = False
-        self._outage.end("heartbeat")
-        self.last_beat_at = time.monotonic()
 
     def _report(self, lease: Lease) -> None:
         with self._lock:
             is_watched = self._leases.pop(lease.token, None) is not None
-        if is_watched and self._owner_loop is not None:
+        if is_watched and self._owner_loop is not None and self._on_lost is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to cancel
                 self._owner_loop.call_soon_threadsafe(self._on_lost, lease)
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()

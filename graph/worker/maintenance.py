@@ -1,26 +1,34 @@
 """What has to be done now and then, by whichever poller is there."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
+from typing import TypeVar
 
 from graph.worker.metrics import Metrics
 from persistence.checkpoint import delete_threads
 from persistence.connections.pool import Pool
 from persistence.errors import StoreError
-from persistence.retry import Log, Outage
+from persistence.retry import Log, Retrier
 from persistence.store.queue import Store
 
+T = TypeVar("T")
+
 PRUNE_BATCH = 500
+PRUNE_BATCHES = 20
 TRIM_BATCH = 1000
 TRIM_BATCHES = 20
-"""In one pass; what is left waits for the next, so that trimming a long history holds nothing else up."""
+"""In one pass; what is left waits for the next, so that neither holds anything else up."""
+STEP_SECONDS = 60.0
+"""For one call; deleting hundreds of threads takes longer than the queue's calls."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Housekeeping:
-    """Adopts orphans, measures the queue, prunes the checkpoints of runs that ended `retention_seconds` ago, and trims
-    attempts that ended `history_seconds` ago from the history, never before their checkpoints went.
+class Maintenance:
+    """Rescues rows in processing that nobody has leased, measures the queue, prunes the checkpoints of runs that ended
+    `retention_seconds` ago, and trims attempts that ended `history_seconds` ago from the history, never before their
+    checkpoints went.
 
     Several pollers may do the same at the same time: each step is idempotent.
     """
@@ -28,7 +36,7 @@ class Housekeeping:
     store: Store
     checkpoints: Pool
     metrics: Metrics
-    outage: Outage
+    retry: Retrier
     random: Random
     log: Log
     retention_seconds: float
@@ -40,41 +48,48 @@ class Housekeeping:
         while True:
             try:
                 await self.once()
-            except (StoreError, TimeoutError) as error:
-                if getattr(error, "retryable", True):
-                    self.outage.begin("housekeeping", error)
-                else:
-                    self.log.error("Housekeeping failed", error=str(error))
+            except StoreError as error:
+                self.log.error("Maintenance failed", error=str(error))
             except Exception as error:
-                self.log.error("Housekeeping failed", exc_info=error)
-            else:
-                self.outage.end("housekeeping")
+                self.log.error("Maintenance failed", exc_info=error)
             await asyncio.sleep(self.interval_seconds * self.random.uniform(0.5, 1.5))
 
     async def once(self) -> None:
-        async with asyncio.timeout(60):
-            self.metrics.observe_depth(await self.store.depth())
-            if adopted := await self.store.adopt_orphans():
-                self.log.warning(f"Adopted {adopted} workload(s) in processing that nobody had leased")
-            await self._prune()
-            await self._trim()
+        self.metrics.observe_depth(await self._step(self.store.depth))
+        if rescued := await self._step(self.store.adopt_orphans):
+            self.log.warning(f"Adopted {rescued} workload(s) in processing that nobody had leased")
+        await self._prune()
+        await self._trim()
 
     async def _prune(self) -> None:
         pruned = 0
-        while threads := await self.store.prunable_threads(retention_seconds=self.retention_seconds, limit=PRUNE_BATCH):
-            await delete_threads(self.checkpoints, threads)
-            await self.store.mark_pruned(threads, retention_seconds=self.retention_seconds)
-            pruned += len(threads)
+        for _ in range(PRUNE_BATCHES):
+            count = await self._step(self._prune_batch)
+            pruned += count
+            if count < PRUNE_BATCH:
+                break
         if pruned:
             self.log.info(f"Pruned the checkpoints of {pruned} finished run(s)")
+
+    async def _prune_batch(self) -> int:
+        threads = await self.store.prunable_threads(retention_seconds=self.retention_seconds, limit=PRUNE_BATCH)
+        if threads:
+            await delete_threads(self.checkpoints, threads)
+            await self.store.mark_pruned(threads, retention_seconds=self.retention_seconds)
+        return len(threads)
 
     async def _trim(self) -> None:
         retention_seconds = max(self.history_seconds, self.retention_seconds)
         trimmed = 0
         for _ in range(TRIM_BATCHES):
-            count = await self.store.trim_history(retention_seconds=retention_seconds, limit=TRIM_BATCH)
+            count = await self._step(
+                lambda: self.store.trim_history(retention_seconds=retention_seconds, limit=TRIM_BATCH)
+            )
             trimmed += count
             if count < TRIM_BATCH:
                 break
         if trimmed:
             self.log.info(f"Trimmed {trimmed} attempt(s) from the history")
+
+    async def _step(self, call: Callable[[], Awaitable[T]]) -> T:
+        return await self.retry("maintenance", call, timeout=STEP_SECONDS)

@@ -9,27 +9,25 @@ from typing import Any
 
 from langgraph.runtime import RunControl
 
-from graph.worker.completer import Settled, Settler
-from graph.worker.executor import RunServices, run_workload
+from graph.worker.completer import BatchCompleter, Ending
+from graph.worker.executor import Executor, ExecutorConfig
 from graph.worker.heartbeat import Heartbeat
 from graph.worker.metrics import Metrics, TokenUsage
 from graph.worker.outcome import Report
 from graph.worker.tasks import end
 from persistence.errors import StoreError
-from persistence.retry import Backoff, Log, Persistent
+from persistence.retry import CALL_SECONDS, Backoff, Log, Retrier
 from persistence.store.queue import Claim, Lease, Store
 from persistence.workload import Row
 
 _LAST_CALL_SECONDS = 1.0
 """What a call that is under way gets when we are told to stop."""
-
-
 _DUE_SPREAD_SECONDS = 0.3
 """Idle pollers come at most this much after a lease is due, and not all at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PollerOptions:
+class ProducerOptions:
     """How one poller works. Defaults are the contract's."""
 
     owner: str
@@ -49,11 +47,11 @@ class _InFlight:
     claim: Claim
     control: RunControl
     task: asyncio.Task[None]
-    is_settling: bool = False
+    is_completing: bool = False
     is_lost: bool = False
 
 
-class ClaimLoop:
+class Producer:
     """Call `run`; end it with `stop` (drains) and, for the impatient, `stop` again (at once).
 
     Correctness never hangs on this class: whatever it does late or twice is refused by the fences in the database.
@@ -63,34 +61,41 @@ class ClaimLoop:
         self,
         *,
         store: Store,
-        services: RunServices,
+        config: ExecutorConfig,
         heartbeat: Heartbeat,
-        persist: Persistent,
+        retry: Retrier,
         metrics: Metrics,
-        options: PollerOptions,
+        options: ProducerOptions,
         random: Random,
         log: Log,
     ) -> None:
         self._store = store
-        self._services = services
+        self._config = config
         self._heartbeat = heartbeat
-        self._persist = persist
+        self._retry = retry
         self._metrics = metrics
         self._options = options
         self._random = random
         self._log = log
-        self._settler = Settler(
-            store, persist, max_attempts=options.max_attempts, backoff=options.backoff, random=random
+        self._completer = BatchCompleter(
+            store, retry, max_attempts=options.max_attempts, backoff=options.backoff, random=random
         )
         self._runs: dict[int, _InFlight] = {}
+        """By token: everything leased, from the claim to the written outcome. `_begin` adds, `_end` removes."""
         self._to_release: list[Lease] = []
-        self._nudge = asyncio.Event()
+        """Leases of runs that were drained, and those that arrived too late; `_drain` gives them back."""
+        self._wake_up = asyncio.Event()
+        """Set by whoever has a reason to claim, cleared by `_wait`."""
         self._stopping = asyncio.Event()
+        """Set by the first `stop`, read everywhere."""
         self._aborting = asyncio.Event()
-        self._has_more = True
+        """Set by the second `stop`, read by the drain."""
+        self._must_look = True
+        """Something may wait since the last claim; set by `wake`, `_wait` and runs that end, cleared by `_claim`."""
         self._depth: Row | None = None
-        """Of the queue, when the last claim came back empty."""
+        """Of the queue, when the last claim came back empty; None while it gave something."""
         self.last_claim_at = monotonic()
+        """Read by the health check."""
 
     @property
     def is_stopping(self) -> bool:
@@ -102,30 +107,30 @@ class ClaimLoop:
         return len(self._runs)
 
     @property
-    def free(self) -> int:
+    def demand(self) -> int:
         """Places for further runs. A run whose result is being written has left its place to the next; as many results
         as runs may be on their way, so that a database that takes no results is asked for no more work."""
         concurrency = self._options.concurrency
-        running = sum(not run.is_settling for run in self._runs.values())
+        running = sum(not run.is_completing for run in self._runs.values())
         return max(0, min(concurrency - running, 2 * concurrency - len(self._runs)))
 
     def wake(self) -> None:
         """Something may be in the queue."""
-        self._has_more = True
-        self._nudge.set()
+        self._must_look = True
+        self._wake_up.set()
 
     def stop(self) -> None:
         """First call: claim nothing more, let each run end its step. Second: let go of everything now."""
         if self._stopping.is_set():
             self._aborting.set()
         self._stopping.set()
-        self._nudge.set()
+        self._wake_up.set()
 
     def lose(self, lease: Lease) -> None:
         """The heartbeat found that this lease is no longer ours. A run that is being written down is left to the fence,
         since it may have been its own write that ended the lease."""
         run = self._runs.get(lease.token)
-        if run is not None and not run.is_settling:
+        if run is not None and not run.is_completing:
             run.is_lost = True
             run.task.cancel()
 
@@ -144,28 +149,28 @@ class ClaimLoop:
             await self._drain()
 
     async def _claim(self) -> None:
-        free = self.free
-        if not free or not self._has_more:
+        demand = self.demand
+        if not demand or not self._must_look:
             return
-        self._has_more = False
+        self._must_look = False
         started = monotonic()
-        claims = await self._persist("claim", lambda: self._claim_once(free))
+        claims = await self._retry("claim", lambda: self._claim_once(demand), timeout=CALL_SECONDS)
         self.last_claim_at = monotonic()
         self._metrics.claim_latency.observe(self.last_claim_at - started)
-        self._has_more = self._has_more or len(claims) == free
+        self._must_look = self._must_look or len(claims) == demand
         if self._stopping.is_set():
             self._to_release += [claim.lease for claim in claims]
             return
         if not claims:
-            self._depth = await self._persist("depth", self._store.depth)
+            self._depth = await self._retry("depth", self._store.depth, timeout=CALL_SECONDS)
             self._metrics.observe_depth(self._depth)
             return
         self._depth = None
         self._log.info(f"Found {len(claims)} queued workload(s)")
         for claim in claims:
             self._begin(claim)
-        if self._has_more and self.free:  # runs have ended while this claim was under way
-            self._nudge.set()
+        if self._must_look and self.demand:  # runs have ended while this claim was under way
+            self._wake_up.set()
 
     async def _claim_once(self, limit: int) -> list[Claim]:
         options = self._options
@@ -199,19 +204,19 @@ class ClaimLoop:
             await end([task])
 
     def _is_all_done(self) -> bool:
-        if self._runs or self._has_more or self._depth is None:
+        if self._runs or self._must_look or self._depth is None:
             return False
         return not any(self._depth.get(state) for state in ("pending", "in_flight", "waiting_for_retry"))
 
     async def _wait(self) -> None:
-        """For a notification, a free place while there is more to do, the next lease that runs out or falls due, or
+        """For a notification, demand while there is more to do, the next lease that runs out or falls due, or
         the interval: whichever comes first."""
         try:
             async with asyncio.timeout(self._idle_seconds()):  # wait_for may swallow a cancellation (Python 3.11)
-                await self._nudge.wait()
+                await self._wake_up.wait()
         except TimeoutError:
-            self._has_more = True
-        self._nudge.clear()
+            self._must_look = True
+        self._wake_up.clear()
 
     def _idle_seconds(self) -> float:
         seconds = self._options.poll_interval_seconds * self._random.uniform(0.8, 1.2)
@@ -226,7 +231,7 @@ class ClaimLoop:
         self._heartbeat.watch(claim.lease)
         submitted_at = claim.row.get("submitted_at")
         if claim.lease.attempt == 1 and isinstance(submitted_at, str):
-            self._metrics.observe_wait(submitted_at, self._services.clock())
+            self._metrics.observe_wait(submitted_at, self._config.clock())
         control = RunControl()
         task = asyncio.create_task(self._work(claim, control), name=f"workload {claim.lease.workload_id}")
         self._runs[claim.lease.token] = _InFlight(claim=claim, control=control, task=task)
@@ -241,22 +246,22 @@ class ClaimLoop:
         usage = TokenUsage()
         started = monotonic()
         report: Report | None = None
-        settled: Settled = "unwritten"
+        ending: Ending = "unwritten"
         try:
-            report = await run_workload(claim, self._services, control, [usage])
-            self._runs[lease.token].is_settling = True
-            if self._has_more:
-                self._nudge.set()
-            settled = await self._settler.settle(report, log)
+            report = await Executor(claim, self._config, control, [usage]).run()
+            self._runs[lease.token].is_completing = True
+            if self._must_look:
+                self._wake_up.set()
+            ending = await self._completer.complete(report, log)
         except asyncio.CancelledError:
-            settled = "lost" if self._runs[lease.token].is_lost else "drained"
-            log.warning("Run stopped: the lease was lost" if settled == "lost" else "Run stopped by shutdown")
+            ending = "lost" if self._runs[lease.token].is_lost else "drained"
+            log.warning("Run stopped: the lease was lost" if ending == "lost" else "Run stopped by shutdown")
         finally:
-            if settled == "drained":
+            if ending == "drained":
                 self._to_release.append(lease)
             self._end(lease)
             self._metrics.observe_run(
-                settled, monotonic() - started, report.begun if report else None, usage.usage_metadata
+                ending, monotonic() - started, report.begun if report else None, usage.usage_metadata
             )
 
     def _end(self, lease: Lease) -> None:
@@ -264,15 +269,15 @@ class ClaimLoop:
         del self._runs[lease.token]
         self._metrics.in_flight.set(len(self._runs))
         if self._options.until_empty and not self._runs:
-            self._has_more = True  # the last look at the queue was before this run ended
-        if self._has_more:
-            self._nudge.set()
+            self._must_look = True  # the last look at the queue was before this run ended
+        if self._must_look:
+            self._wake_up.set()
 
     async def _drain(self) -> None:
         for run in self._runs.values():
             run.control.request_drain()
         if tasks := [run.task for run in self._runs.values()]:
-            self._log.info(f"Stopping: {len(tasks)} run(s) end their step; a second signal stops them at once")
+            self._log.info(f"Stopping: waiting for {len(tasks)} run(s) to finish their step; signal again to stop now")
             await self._wait_for(tasks)
             await end(tasks)
         if self._to_release:
@@ -293,8 +298,8 @@ class ClaimLoop:
         seconds = _LAST_CALL_SECONDS if self._aborting.is_set() else self._options.drain_grace_seconds
         try:
             async with asyncio.timeout(seconds):
-                released = await self._persist("release", lambda: self._store.release(self._to_release))
+                released = await self._retry("release", lambda: self._store.release(self._to_release))
         except (StoreError, TimeoutError) as error:
             self._log.warning("Leases not released, they will run out", leases=len(self._to_release), error=str(error))
         else:
-            self._log.info(f"Released {released} workload(s) for others to go on with")
+            self._log.info(f"Released {released} workload(s); another poller will continue them")

@@ -9,9 +9,9 @@ from typing import Any, Final, Protocol, cast
 from uuid import UUID, uuid4
 
 from pydantic import JsonValue
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from persistence.errors import LeaseLost, RowBusy, StoreError, Unreachable
+from persistence.retry import Backoff, Retrier, Until
 from persistence.store.queue import Claim, Completed, FailOutcome, Lease
 from persistence.workload import Recommendation, Row
 
@@ -41,20 +41,20 @@ class RpcStore:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self._retry = Retrier(backoff=Backoff(base_seconds=0.1, cap_seconds=LONGEST_PAUSE_SECONDS))
         self.name = transport.name
 
     async def call(self, function: str, arguments: Mapping[str, JsonValue]) -> JsonValue:
         arguments = cast("dict[str, JsonValue]", storable(dict(arguments)))
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception(_worth_sending_again),
-            stop=stop_after_attempt(SENDS),
-            wait=wait_random_exponential(multiplier=0.1, max=LONGEST_PAUSE_SECONDS),
-            reraise=True,
-        ):
-            with attempt:
-                resend = attempt.retry_state.attempt_number > 1 and "p_resend" in arguments
-                return await self._transport.call(function, {**arguments, "p_resend": True} if resend else arguments)
-        raise AssertionError  # AsyncRetrying either returns or raises
+        sent = 0
+
+        async def send() -> JsonValue:
+            nonlocal sent
+            sent += 1
+            resend = sent > 1 and "p_resend" in arguments
+            return await self._transport.call(function, {**arguments, "p_resend": True} if resend else arguments)
+
+        return await self._retry(function, send, until=Until(attempts=SENDS), retry_on=_worth_sending_again)
 
     async def claim(self, *, owner: str, limit: int, lease_seconds: float, max_attempts: int) -> list[Claim]:
         found = await self.call(
@@ -211,9 +211,9 @@ def _lost(workload_id: UUID, token: int | None) -> LeaseLost:
     return LeaseLost(f"The lease of workload {workload_id} (token {token}) is held by somebody else now.")
 
 
-def _worth_sending_again(error: BaseException) -> bool:
+def _worth_sending_again(error: StoreError) -> bool:
     """A call that has waited for a connection in vain would only wait again."""
-    return isinstance(error, StoreError) and error.retryable and not isinstance(error, Unreachable)
+    return error.retryable and not isinstance(error, Unreachable)
 
 
 def _held(leases: Sequence[Lease]) -> dict[str, JsonValue]:

@@ -12,14 +12,14 @@ from typing import Any
 
 import psycopg
 
-from graph.worker.producer import PollerOptions
-from graph.worker.worker import new_owner, run_poller
+from graph.worker.producer import ProducerOptions
+from graph.worker.worker import Worker, new_owner
 from persistence.connections.pool import open_pool
 from persistence.transports.postgres import open_postgres_store
 from tests.bench.measure import Bench, interleaved, quantile
 from tests.bench.queue_alone import Silent
 from tests.chaos.arena import make_ids, open_arena
-from tests.graphs import chain, now, recommendation, run_services, step
+from tests.graphs import chain, executor_config, now, recommendation, step
 
 CLAIMS = 600
 _FINISHED = """
@@ -95,13 +95,13 @@ async def pickup(bench: Bench) -> str:
     times = []
     async with open_postgres_store(url) as store, open_pool(url, name="checkpoints", max_size=4) as pool:
         poller = asyncio.create_task(
-            run_poller(
+            Worker(
                 store=store,
                 open_store=lambda: open_postgres_store(url, max_connections=1),
-                services=run_services(store, pool, chain(note=note)),
-                options=PollerOptions(owner=new_owner(), poll_interval_seconds=3600),
+                config=executor_config(store, pool, chain(note=note)),
+                options=ProducerOptions(owner=new_owner(), poll_interval_seconds=3600),
                 log=Silent(),
-            )
+            ).run()
         )
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
             for number in range(220):
@@ -170,13 +170,13 @@ async def cost(bench: Bench) -> str:
             "insert into compute_workloads (workload_name) select 'w' from generate_series(1, %s)", (count,)
         )
         before = await _counters(connection)
-        await run_poller(
+        await Worker(
             store=store,
             open_store=lambda: open_postgres_store(url, max_connections=1),
-            services=run_services(store, pool, graph),
-            options=PollerOptions(owner=new_owner(), until_empty=True, concurrency=5),
+            config=executor_config(store, pool, graph),
+            options=ProducerOptions(owner=new_owner(), until_empty=True, concurrency=5),
             log=Silent(),
-        )
+        ).run()
         after = await _counters(connection)
     spent = {name: (after[name] - before[name]) / count for name in after}
     return (

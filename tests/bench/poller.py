@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import structlog
 
-from graph.app.runtime import Services, open_services, poll
+from graph.app.runtime import Runtime, make_worker, open_runtime
 from graph.app.settings import Settings
 from graph.state import STORED_TYPES, graph_input
 from persistence.checkpoint import FencedSaver
@@ -37,12 +37,12 @@ def _settings(url: str, concurrency: int) -> Settings:
 async def whole(bench: Bench, *, concurrency: int) -> float:
     url = await bench.database()
     await bench.execute(INSERT, url)
-    async with open_services(_settings(url, concurrency)) as services:
-        await services.source.market(now())
+    async with open_runtime(_settings(url, concurrency)) as runtime:
+        await runtime.source.market(now())
         started = time.perf_counter()
-        await poll(services, until_empty=True)
+        await make_worker(runtime, until_empty=True).run()
         seconds = time.perf_counter() - started
-        status = await services.store.status()
+        status = await runtime.store.status()
     assert status["last_hour"]["queued"] == WORKLOADS, status
     await bench.drop(url)
     return WORKLOADS / seconds
@@ -52,14 +52,14 @@ async def bare(bench: Bench, *, concurrency: int) -> float:
     """The same rows through the same graph and saver, without queue, leases, heartbeat and write-back."""
     url = await bench.database()
     await bench.execute(INSERT, url)
-    async with open_services(_settings(url, concurrency)) as services:
-        await services.source.market(now())
-        claims = await services.store.claim(owner="bench", limit=WORKLOADS, lease_seconds=600, max_attempts=1)
+    async with open_runtime(_settings(url, concurrency)) as runtime:
+        await runtime.source.market(now())
+        claims = await runtime.store.claim(owner="bench", limit=WORKLOADS, lease_seconds=600, max_attempts=1)
         rows = iter([claim.row for claim in claims])
 
         async def worker() -> None:
             for row in rows:
-                await _invoke(services, row)
+                await _invoke(runtime, row)
 
         started = time.perf_counter()
         await asyncio.gather(*(worker() for _ in range(concurrency)))
@@ -68,11 +68,11 @@ async def bare(bench: Bench, *, concurrency: int) -> float:
     return WORKLOADS / seconds
 
 
-async def _invoke(services: Services, row: object) -> None:
+async def _invoke(runtime: Runtime, row: object) -> None:
     thread = uuid4()
-    saver = FencedSaver(services.checkpoints, thread_id=thread, token=1, stored_types=STORED_TYPES)
+    saver = FencedSaver(runtime.checkpoints, thread_id=thread, token=1, stored_types=STORED_TYPES)
     await saver.open()
-    final = await services.build(saver).ainvoke(
+    final = await runtime.build(saver).ainvoke(
         graph_input(row, now()),
         {"configurable": {"thread_id": str(thread)}, "recursion_limit": 200},
         durability="sync",

@@ -10,8 +10,8 @@ from random import Random
 
 import psycopg
 
-from graph.worker.completer import Completions
-from persistence.retry import Outage, Persistent
+from graph.worker.completer import BatchCompleter
+from persistence.retry import Backoff, Outage, Retrier
 from persistence.store.queue import Claim, Store
 from persistence.transports.postgres import open_postgres_store
 from tests.bench.measure import Bench, Rounds, interleaved, run
@@ -61,8 +61,9 @@ async def drain(store: Store, *, jobs: int, concurrency: int, in_groups: bool) -
     """Jobs per second until the queue is empty. As the poller does it: claims for the free places; a job that is done
     leaves its place to the next while its result is written, and as many results as jobs may be on their way."""
     answer = recommendation(now())
-    completions = Completions(store, Persistent(Outage(Silent()), Random(1)), Random(1))
-    complete = completions.complete if in_groups else store.complete
+    retry = Retrier(Outage(Silent()), Random(1))
+    completer = BatchCompleter(store, retry, max_attempts=5, backoff=Backoff(), random=Random(1))
+    complete = completer.write if in_groups else store.complete
     done = 0
 
     async def settle(claim: Claim) -> None:

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,21 +20,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import graph.poller
 import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from graph.worker.heartbeat import Heartbeat, _wait
-from graph.worker.producer import PollerOptions
-from graph.worker.worker import run_poller
+from graph.worker import worker
+from graph.worker.heartbeat import Heartbeat
+from graph.worker.producer import ProducerOptions
 from persistence.connections.pool import open_pool
 from persistence.errors import StoreError
 from persistence.retry import Backoff
 from persistence.store.open import open_store
+from persistence.store.queue import Lease
 from tests.chaos.mutations import Mutation
-from tests.graphs import State, recommendation, run_services
+from tests.graphs import State, executor_config, recommendation
 
 BLOCKS_ONE_IN = 20
 """One workload in so many has a node that blocks the event loop for longer than a lease."""
@@ -121,7 +121,8 @@ def build(calls: Calls, lease_seconds: float) -> StateGraph[Any, Any, Any, Any]:
 class LoopHeartbeat(Heartbeat):
     """Mutation: the heartbeat as most would write it, a task of the loop that the runs share."""
 
-    def start(self) -> None:
+    def start(self, *, on_lost: Callable[[Lease], None]) -> None:
+        self._on_lost = on_lost
         self._owner_loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         self._task = asyncio.create_task(self._beats())
@@ -131,7 +132,8 @@ class LoopHeartbeat(Heartbeat):
             while not self._stopping.is_set():
                 with contextlib.suppress(StoreError, TimeoutError):
                     await self._beat(store)
-                await _wait(self._stopping, self._lease_seconds / 3)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), self._lease_seconds / 3)
 
     async def stop(self) -> None:
         self._stopping.set()
@@ -148,22 +150,22 @@ def _dump_tasks() -> None:
 async def work(spec: Spec) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _dump_tasks)
     if spec.mutation == "heartbeat on the event loop":
-        graph.poller.Heartbeat = LoopHeartbeat  # type: ignore[misc]
+        worker.Heartbeat = LoopHeartbeat  # type: ignore[misc]
     connect = partial(open_store, database_url=spec.url, supabase_url=spec.supabase_url, supabase_key=spec.supabase_key)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(connect(max_connections=4))
         pool = await stack.enter_async_context(open_pool(spec.url, name="checkpoints", max_size=4, timeout_seconds=5))
-        await run_poller(
+        await worker.Worker(
             store=store,
             open_store=lambda: connect(max_connections=1),
-            services=run_services(
+            config=executor_config(
                 store,
                 pool,
                 build(Calls(spec.calls, spec.owner), spec.lease_seconds),
                 clock=lambda: datetime.now(UTC) + timedelta(seconds=spec.skew_seconds),
                 random=random.Random(),
             ),
-            options=PollerOptions(
+            options=ProducerOptions(
                 owner=spec.owner,
                 concurrency=spec.concurrency,
                 poll_interval_seconds=spec.poll_interval_seconds,
@@ -173,7 +175,7 @@ async def work(spec: Spec) -> None:
                 backoff=Backoff(base_seconds=0.1, cap_seconds=1),
             ),
             log=structlog.get_logger(),
-        )
+        ).run()
 
 
 def run(spec: Spec) -> None:

@@ -11,14 +11,14 @@ from langgraph.graph import StateGraph
 
 from graph.worker.heartbeat import Heartbeat
 from graph.worker.metrics import Metrics
-from graph.worker.producer import ClaimLoop, PollerOptions
+from graph.worker.producer import Producer, ProducerOptions
 from graph.worker.tasks import end
 from graph.worker.worker import new_owner
 from persistence.connections.pool import open_pool
-from persistence.retry import Outage, Persistent
+from persistence.retry import Outage, Retrier
 from persistence.transports.postgres import open_postgres_store
 from persistence.transports.rpc import RpcStore
-from tests.graphs import run_services
+from tests.graphs import executor_config
 
 Graph = StateGraph[Any, Any, Any, Any]
 
@@ -105,39 +105,35 @@ class Rig:
         self.rounds = Rounds()
 
     @asynccontextmanager
-    async def loop(self, graph: Graph, **options: Any) -> AsyncIterator[ClaimLoop]:
-        """A loop that has yet to be run; `options` are of `PollerOptions`."""
+    async def loop(self, graph: Graph, **options: Any) -> AsyncIterator[Producer]:
+        """A loop that has yet to be run; `options` are of `ProducerOptions`."""
         settings = {"owner": new_owner(), "lease_seconds": 30, "poll_interval_seconds": 0.2, **options}
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(open_postgres_store(self.url))
             pool = await stack.enter_async_context(open_pool(self.url, name="checkpoints", max_size=4))
             outage = Outage(self.log)
-            loops: list[ClaimLoop] = []
             heartbeat = Heartbeat(
                 lambda: open_postgres_store(self.url, max_connections=1),
                 lease_seconds=settings["lease_seconds"],
-                on_lost=lambda lease: loops[0].lose(lease),
                 outage=outage,
                 log=self.log,
             )
-            heartbeat.start()
-            stack.push_async_callback(heartbeat.stop)
-            loops.append(
-                ClaimLoop(
-                    store=store,
-                    services=run_services(store, pool, graph),
-                    heartbeat=heartbeat,
-                    persist=Persistent(outage, Random(1)),
-                    metrics=self.metrics,
-                    options=PollerOptions(**settings),
-                    random=self.rounds,
-                    log=self.log,
-                )
+            producer = Producer(
+                store=store,
+                config=executor_config(store, pool, graph),
+                heartbeat=heartbeat,
+                retry=Retrier(outage, Random(1)),
+                metrics=self.metrics,
+                options=ProducerOptions(**settings),
+                random=self.rounds,
+                log=self.log,
             )
-            yield loops[0]
+            heartbeat.start(on_lost=producer.lose)
+            stack.push_async_callback(heartbeat.stop)
+            yield producer
 
     @asynccontextmanager
-    async def running(self, graph: Graph, **options: Any) -> AsyncIterator[ClaimLoop]:
+    async def running(self, graph: Graph, **options: Any) -> AsyncIterator[Producer]:
         """A loop at work. Left once it has ended: the body stops it, or it was to run until the queue is empty."""
         async with self.loop(graph, **options) as loop:
             run = asyncio.create_task(loop.run())

@@ -12,12 +12,11 @@ from agents.model.clients import Models
 from graph.build import build_graph
 from graph.catalogue import StorePlaces
 from graph.state import STORED_TYPES, graph_input
-from graph.worker.executor import run_workload
 from graph.worker.outcome import Recommended, Report, Retry
 from persistence.connections.pool import Pool
 from persistence.store.queue import Claim
 from persistence.transports.rpc import RpcStore
-from tests.graphs import run_services
+from tests.graphs import executor_config, run_workload
 from tools.placement import Commitment
 from tools.sources.recorded import RecordedSource
 
@@ -77,7 +76,7 @@ async def claims(store: RpcStore, open_connection: Any) -> tuple[Claim, Claim]:
 
 async def run(claim: Claim, places: StorePlaces, store: RpcStore, pool: Pool) -> Report:
     graph = build_graph(models=Models.offline(), source=RecordedSource(), places=places)
-    services = run_services(store, pool, graph, input_for=graph_input, clock=lambda: NOW, stored_types=STORED_TYPES)
+    services = executor_config(store, pool, graph, input_for=graph_input, clock=lambda: NOW, stored_types=STORED_TYPES)
     return await run_workload(claim, services, RunControl())
 
 

@@ -11,14 +11,14 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import RunControl
 
 from agents.model.errors import ModelError
-from graph.worker.executor import RunServices, run_workload
+from graph.worker.executor import ExecutorConfig
 from graph.worker.outcome import Drained, Failed, Lost, Recommended, Report, Retry
 from persistence.checkpoint import FencedSaver
 from persistence.connections.pool import Pool
 from persistence.errors import InvalidWorkload
 from persistence.store.queue import Claim
 from persistence.transports.rpc import RpcStore
-from tests.graphs import State, chain, recommendation, run_services, step
+from tests.graphs import State, chain, executor_config, recommendation, run_workload, step
 from tools.errors import Infeasible, Relaxation
 
 pytestmark = pytest.mark.anyio
@@ -43,9 +43,9 @@ Run = Callable[..., Any]
 
 
 @pytest.fixture
-def services(pool: Pool, store: RpcStore, clock: Clock) -> Callable[[StateGraph[Any, Any, Any, Any]], RunServices]:
-    def make(graph: StateGraph[Any, Any, Any, Any]) -> RunServices:
-        return run_services(store, pool, graph, clock=clock, patience_seconds=0.2)
+def services(pool: Pool, store: RpcStore, clock: Clock) -> Callable[[StateGraph[Any, Any, Any, Any]], ExecutorConfig]:
+    def make(graph: StateGraph[Any, Any, Any, Any]) -> ExecutorConfig:
+        return executor_config(store, pool, graph, clock=clock, patience_seconds=0.2)
 
     return make
 

@@ -1,5 +1,6 @@
 """What a poller tidies up in passing, on a real PostgreSQL."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from random import Random
 from typing import Any
@@ -8,11 +9,11 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from graph.worker import maintenance as housekeeping
-from graph.worker.maintenance import Housekeeping
+from graph.worker import maintenance
+from graph.worker.maintenance import Maintenance
 from graph.worker.metrics import Metrics
 from persistence.connections.pool import open_pool
-from persistence.retry import Outage
+from persistence.retry import Outage, Retrier
 from persistence.transports.rpc import RpcStore
 
 pytestmark = pytest.mark.anyio
@@ -21,13 +22,13 @@ DAY = 86400.0
 
 
 @pytest.fixture
-async def keep(database_url: str, store: RpcStore) -> AsyncIterator[Callable[..., Housekeeping]]:
+async def keep(database_url: str, store: RpcStore) -> AsyncIterator[Callable[..., Maintenance]]:
     async with open_pool(database_url, name="checkpoints", max_size=2) as pool:
 
-        def keeper(*, retention_days: float = 7, history_days: float = 90) -> Housekeeping:
+        def keeper(*, retention_days: float = 7, history_days: float = 90) -> Maintenance:
             log = structlog.get_logger()
-            return Housekeeping(
-                store=store, checkpoints=pool, metrics=Metrics(), outage=Outage(log), random=Random(1), log=log,
+            return Maintenance(
+                store=store, checkpoints=pool, metrics=Metrics(), retry=Retrier(Outage(log)), random=Random(1), log=log,
                 retention_seconds=retention_days * DAY, history_seconds=history_days * DAY,
             )  # fmt: skip
 
@@ -53,7 +54,7 @@ def history(open_connection: Callable[[], Any]) -> Callable[..., Any]:
 
 
 async def test_history_goes_in_the_same_pass_as_the_checkpoints_that_held_it(
-    keep: Callable[..., Housekeeping], history: Any
+    keep: Callable[..., Maintenance], history: Any
 ) -> None:
     await history(3, days_ago=91)
     await history(2, days_ago=89)
@@ -64,7 +65,7 @@ async def test_history_goes_in_the_same_pass_as_the_checkpoints_that_held_it(
 
 
 async def test_history_outlives_checkpoints_that_are_kept_for_longer(
-    keep: Callable[..., Housekeeping], history: Any
+    keep: Callable[..., Maintenance], history: Any
 ) -> None:
     await history(3, days_ago=200)
     await keep(retention_days=365, history_days=90).once()
@@ -74,15 +75,40 @@ async def test_history_outlives_checkpoints_that_are_kept_for_longer(
 
 
 async def test_a_pass_is_bounded_and_the_next_goes_on(
-    keep: Callable[..., Housekeeping], history: Any, monkeypatch: pytest.MonkeyPatch
+    keep: Callable[..., Maintenance], history: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(housekeeping, "TRIM_BATCH", 10)
-    monkeypatch.setattr(housekeeping, "TRIM_BATCHES", 3)
+    monkeypatch.setattr(maintenance, "TRIM_BATCH", 10)
+    monkeypatch.setattr(maintenance, "TRIM_BATCHES", 3)
     await history(50, days_ago=100)
     keeper = keep()
     assert [await _left(keeper, history) for _ in range(3)] == [20, 0, 0]
 
 
-async def _left(keeper: Housekeeping, history: Any) -> int:
+async def _left(keeper: Maintenance, history: Any) -> int:
     await keeper.once()
     return int(await history())
+
+
+async def test_a_long_backlog_of_threads_is_no_outage_and_bounded(
+    keep: Callable[..., Maintenance], history: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each call is timed, not the pass: a database that answers is never called unreachable."""
+    monkeypatch.setattr(maintenance, "PRUNE_BATCH", 2)
+    monkeypatch.setattr(maintenance, "PRUNE_BATCHES", 3)
+    monkeypatch.setattr(maintenance, "STEP_SECONDS", 0.5)
+    delete = maintenance.delete_threads
+
+    async def slowly(*arguments: Any) -> None:
+        await asyncio.sleep(0.3)
+        await delete(*arguments)
+
+    monkeypatch.setattr(maintenance, "delete_threads", slowly)
+    await history(8, days_ago=8)
+    with capture_logs() as logs:
+        await keep().once()
+        await keep().once()
+    events = [entry["event"] for entry in logs]
+    assert events == [
+        "Pruned the checkpoints of 6 finished run(s)",
+        "Pruned the checkpoints of 2 finished run(s)",
+    ]

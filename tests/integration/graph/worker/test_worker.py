@@ -9,33 +9,36 @@ from typing import Any
 import httpx
 import pytest
 
-from graph.worker.producer import PollerOptions
-from graph.worker.worker import new_owner, run_poller
+from graph.web.server import serving
+from graph.worker.producer import ProducerOptions
+from graph.worker.worker import Worker, new_owner
 from persistence.connections.pool import open_pool
 from persistence.transports.postgres import open_postgres_store
 from persistence.transports.rpc import RpcStore
-from tests.graphs import chain, run_services
+from tests.graphs import chain, executor_config
 from tests.integration.graph.rig import Gate, Graph, Log, submit
 
 pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def poller(url: str, log: Log, graph: Graph, **arguments: Any) -> AsyncIterator[asyncio.Task[None]]:
+async def poller(
+    url: str, log: Log, graph: Graph, *, metrics_port: int | None = None, **arguments: Any
+) -> AsyncIterator[asyncio.Task[None]]:
     options = {"owner": new_owner(), **arguments.pop("options", {})}
     async with open_postgres_store(url) as store, open_pool(url, name="checkpoints", max_size=4) as pool:
-        task = asyncio.create_task(
-            run_poller(
-                store=store,
-                open_store=lambda: open_postgres_store(url, max_connections=1),
-                services=run_services(store, pool, graph),
-                options=PollerOptions(**options),
-                log=log,
-                **arguments,
-            )
+        worker = Worker(
+            store=store,
+            open_store=lambda: open_postgres_store(url, max_connections=1),
+            config=executor_config(store, pool, graph),
+            options=ProducerOptions(**options),
+            log=log,
+            **arguments,
         )
+        task = asyncio.create_task(worker.run())
         try:
-            yield task
+            with serving(worker.metrics, worker.health, port=metrics_port, log=log):
+                yield task
         finally:
             task.cancel()
             await asyncio.wait({task}, timeout=20)
@@ -105,7 +108,7 @@ async def test_a_poller_whose_places_are_all_taken_is_healthy_without_claiming(
         httpx.AsyncClient(base_url=await metrics_address(log)) as client,
     ):
         await gate.reached.wait()
-        monkeypatch.setattr("graph.poller.monotonic", lambda: time.monotonic() + 3600)
+        monkeypatch.setattr("graph.worker.worker.monotonic", lambda: time.monotonic() + 3600)
         health = await client.get("/healthz")
         assert (health.status_code, health.json()["status"], health.json()["in_flight"]) == (200, "ok", 1)
         assert health.json()["last_claim_seconds_ago"] >= 3600

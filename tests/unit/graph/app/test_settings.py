@@ -1,14 +1,17 @@
 """A wrong setting is named with its value and the fix; secrets never show."""
 
+import os
+
 import pytest
 
 from graph.app.settings import ConfigurationError, load_settings
+from tests.integration.graph.command import OURS
 
 
 @pytest.fixture(autouse=True)
 def _empty_environment(monkeypatch, tmp_path):
-    for name in ("SUPABASE_URL", "SUPABASE_KEY", "DATABASE_URL", "GEMINI_API_KEY", "GRIDWISE_MODEL"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith(OURS)]:
+        monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
 

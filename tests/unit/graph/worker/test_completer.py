@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from graph.worker.completer import Completions
-from persistence.retry import Outage, Persistent
+from graph.worker.completer import BatchCompleter
+from persistence.retry import Backoff, Outage, Retrier
 from persistence.store.queue import Completed, Lease
 from tests.bench.queue_alone import Silent
 from tests.graphs import recommendation
@@ -45,31 +45,33 @@ def store() -> Faulty:
 
 
 @pytest.fixture
-def completions(store: Faulty) -> Completions:
-    return Completions(store, Persistent(Outage(Silent()), Random(1)), Random(1))  # type: ignore[arg-type]
+def completer(store: Faulty) -> BatchCompleter:
+    return BatchCompleter(
+        store, Retrier(Outage(Silent()), Random(1)), max_attempts=5, backoff=Backoff(), random=Random(1)
+    )  # type: ignore[arg-type]
 
 
-async def test_an_error_that_nobody_foresaw_reaches_its_own_caller(completions: Completions, store: Faulty) -> None:
+async def test_an_error_that_nobody_foresaw_reaches_its_own_caller(completer: BatchCompleter, store: Faulty) -> None:
     answer = recommendation(NOW)
     async with asyncio.timeout(10):
         found = await asyncio.gather(
-            *(completions.complete(lease(token), answer) for token in (1, 2, 10, 3)), return_exceptions=True
+            *(completer.write(lease(token), answer) for token in (1, 2, 10, 3)), return_exceptions=True
         )
         assert [type(one) for one in found] == [bool, bool, ZeroDivisionError, bool]
-        assert await completions.complete(lease(4), answer), "the next group is written"
+        assert await completer.write(lease(4), answer), "the next group is written"
     assert [1, 2, 10, 3] in store.groups or [2, 10, 3] in store.groups
 
 
-async def test_a_busy_result_is_sent_again_and_holds_nobody_up(completions: Completions, store: Faulty) -> None:
+async def test_a_busy_result_is_sent_again_and_holds_nobody_up(completer: BatchCompleter, store: Faulty) -> None:
     store.busy = {1}
     answer = recommendation(NOW)
     async with asyncio.timeout(10):
-        assert await asyncio.gather(*(completions.complete(lease(token), answer) for token in (1, 2))) == [True, True]
+        assert await asyncio.gather(*(completer.write(lease(token), answer) for token in (1, 2))) == [True, True]
     assert sum(1 in group for group in store.groups) == 2
     assert sum(2 in group for group in store.groups) == 1
 
 
-async def test_nobody_waits_for_a_writer_that_was_stopped(completions: Completions, store: Faulty) -> None:
+async def test_nobody_waits_for_a_writer_that_was_stopped(completer: BatchCompleter, store: Faulty) -> None:
     stuck = asyncio.Event()
 
     async def never(results: Sequence[tuple[Lease, Any]]) -> Completed:
@@ -78,9 +80,9 @@ async def test_nobody_waits_for_a_writer_that_was_stopped(completions: Completio
         raise AssertionError
 
     store.complete_all = never  # type: ignore[method-assign]
-    waiting = asyncio.create_task(completions.complete(lease(1), recommendation(NOW)))
+    waiting = asyncio.create_task(completer.write(lease(1), recommendation(NOW)))
     await stuck.wait()
-    writer = completions._writer
+    writer = completer._writer
     assert writer is not None
     writer.cancel()
     async with asyncio.timeout(10):

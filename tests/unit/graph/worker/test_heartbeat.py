@@ -41,9 +41,9 @@ async def test_an_outage_that_it_met_is_over_even_if_nothing_is_left_to_extend()
 
     log = Log()
     outage = Outage(log)
-    heartbeat = Heartbeat(open_store, lease_seconds=0.3, on_lost=lambda _: None, outage=outage, log=log)
+    heartbeat = Heartbeat(open_store, lease_seconds=0.3, outage=outage, log=log)
     heartbeat.watch(LEASE)
-    heartbeat.start()
+    heartbeat.start(on_lost=lambda _: None)
     try:
         await log.seen("Database unreachable")
         heartbeat.forget(LEASE)
