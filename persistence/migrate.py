@@ -6,10 +6,9 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import psycopg
-from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from psycopg import errors
 from psycopg.rows import dict_row
 
@@ -18,7 +17,11 @@ from persistence.connections.pool import CONNECT_SECONDS, translate
 from persistence.connections.pooler import is_transaction_pooled, session_needed
 from persistence.errors import MigrationFailed, StoreError
 
-Scope: TypeAlias = Literal["all", "checkpoints"]
+if TYPE_CHECKING:
+    from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+
+Scope: TypeAlias = Literal["all", "checkpoints", "queue"]
+"""`queue`: without LangGraph's tables, which no command but the poller's needs, and without importing LangGraph."""
 Connection: TypeAlias = psycopg.AsyncConnection[dict[str, Any]]
 
 CHECKPOINT_SCHEMA: Final = "agent_checkpoints"
@@ -72,7 +75,8 @@ async def migrate(
                 done(await _apply(connection, script, await _recorded(connection)))
             for name in extras:
                 done(await _apply(connection, sql.optional(name), {}))
-            done(await _checkpoint_tables(connection))
+            if scope != "queue":
+                done(await _checkpoint_tables(connection))
     except psycopg.Error as error:
         raise translate(error) from error
     return steps
@@ -84,7 +88,7 @@ async def pending(url: str, *, scope: Scope = "all") -> list[str]:
         async with await _connect(url) as connection:
             recorded = await _recorded(connection)
             names = [script.name for script in _scripts(scope) if not _is_current(script, recorded)]
-            if await _checkpoint_version(connection) != _newest_checkpoint():
+            if scope != "queue" and await _checkpoint_version(connection) != _newest_checkpoint():
                 names.append(CHECKPOINT_STEP)
             return names
     except psycopg.Error as error:
@@ -98,7 +102,7 @@ def printed(*, scope: Scope = "all") -> str:
 
 
 def _scripts(scope: Scope) -> list[sql.Script]:
-    return [script for script in sql.migrations() if scope == "all" or script.name in _FOR_CHECKPOINTS]
+    return [script for script in sql.migrations() if scope != "checkpoints" or script.name in _FOR_CHECKPOINTS]
 
 
 async def _connect(url: str) -> Connection:
@@ -193,7 +197,7 @@ async def _checkpoint_tables(connection: Connection) -> Step:
     started = time.monotonic()
     await connection.execute(f"set search_path = {CHECKPOINT_SCHEMA}".encode())
     try:
-        await AsyncPostgresSaver(connection).setup()
+        await _stock_saver()(connection).setup()
     finally:
         await connection.execute("reset search_path")
     return Step(name=CHECKPOINT_STEP, state="applied", seconds=time.monotonic() - started)
@@ -208,11 +212,17 @@ async def _checkpoint_version(connection: Connection) -> int:
 
 
 def _newest_checkpoint() -> int:
-    return len(AsyncPostgresSaver.MIGRATIONS) - 1
+    return len(_stock_saver().MIGRATIONS) - 1
+
+
+def _stock_saver() -> "type[AsyncPostgresSaver]":
+    from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+
+    return AsyncPostgresSaver
 
 
 def _checkpoint_sql() -> str:
-    plain = [statement.strip().rstrip(";").replace(" CONCURRENTLY", "") for statement in AsyncPostgresSaver.MIGRATIONS]
+    plain = [statement.strip().rstrip(";").replace(" CONCURRENTLY", "") for statement in _stock_saver().MIGRATIONS]
     versions = ", ".join(f"({version})" for version in range(len(plain)))
     record = f"insert into checkpoint_migrations (v) values {versions} on conflict do nothing"  # noqa: S608  numbers
     return ";\n".join([f"set search_path = {CHECKPOINT_SCHEMA}", *plain, record, "reset search_path"]) + ";\n"

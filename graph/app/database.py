@@ -27,10 +27,13 @@ async def database_server(settings: Settings) -> AsyncIterator[str]:
 async def open_database(settings: Settings) -> AsyncIterator[str]:
     """The same, ready for use: the embedded one is migrated, and seeded where it is the store as well."""
     async with database_server(settings) as url:
-        scope: Scope = "all" if settings.supabase_url is None else "checkpoints"
-        if settings.is_embedded and await pending(url, scope=scope):
-            await migrate(url, scope=scope, extras=(SAMPLE_CATALOGUE,) if scope == "all" else ())
+        await _prepare(settings, url, "all" if settings.supabase_url is None else "checkpoints")
         yield url
+
+
+async def _prepare(settings: Settings, url: str, scope: Scope) -> None:
+    if settings.is_embedded and await pending(url, scope=scope):
+        await migrate(url, scope=scope, extras=() if scope == "checkpoints" else (SAMPLE_CATALOGUE,))
 
 
 @asynccontextmanager
@@ -39,7 +42,8 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
     async with AsyncExitStack() as stack:
         url = None
         if settings.supabase_url is None:
-            url = await stack.enter_async_context(open_database(settings))
+            url = await stack.enter_async_context(database_server(settings))
+            await _prepare(settings, url, "queue")
         yield await stack.enter_async_context(store_at(settings, url))
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,9 @@ def dev(
     browser: Annotated[bool, typer.Option(help="Open Studio.")] = False,
 ) -> None:
     """Look inside the graph with LangGraph's development server: offline and without keys unless configured."""
+    if find_spec("langgraph_api") is None or find_spec("langgraph_cli") is None:
+        message = "gridwise dev needs LangGraph's development server. Fix: pip install 'gridwise[dev]'"
+        raise ConfigurationError(message)
     settings = load_settings()
     if not _CONFIG.exists():
         message = "gridwise dev needs a checkout of the repository: langgraph.json is not installed with the package."

@@ -1,17 +1,14 @@
 """The `gridwise` command. Exit codes: 0 done, 1 the thing asked about failed, 2 wrong usage or configuration,
 130 interrupted."""
 
+import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import entry_points
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
-from graph.app.settings import ConfigurationError
-from graph.cli import backtest, demo, dev, doctor, explain, history, migrate, retry, run, show, status, submit
-from persistence.errors import AccessDenied, MigrationNeeded, SessionNeeded, StoreError
-from tools.errors import GridwiseError
+from graph.cli.lazy import CommandUnavailable, LazyGroup
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -21,63 +18,95 @@ INTERRUPTED: Final = 130
 UsageError: Final[type[Exception]] = next(k for k in typer.BadParameter.__mro__ if k.__name__ == "UsageError")
 """Typer carries its own click; the installed click's class is another one and catches nothing."""
 
-COMMANDS: Final = (
-    run.run,
-    demo.demo,
-    submit.submit,
-    show.show,
-    status.status,
-    history.history,
-    retry.retry,
-    migrate.migrate,
-    doctor.doctor,
-    dev.dev,
-    backtest.backtest,
-)
-PLUGINS: Final = "gridwise.commands"
-"""Entry points of commands that this package must not know, such as the evals'."""
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"gridwise {version('gridwise')}")
+        raise typer.Exit
 
 
 def make_app() -> typer.Typer:
     app = typer.Typer(
         name="gridwise",
+        cls=LazyGroup,
         help="Where in Great Britain, and when, should a compute workload run?",
+        epilog="`gridwise COMMAND --help` has the options of a command, with examples.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        add_completion=False,
+        rich_markup_mode=None,
     )
-    for command in COMMANDS:
-        app.command()(command)
-    app.command("explain")(explain.explain_workload)
-    for plugin in entry_points(group=PLUGINS):
-        app.command(plugin.name)(plugin.load())
+
+    @app.callback()
+    def root(
+        version: Annotated[
+            bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+        ] = False,
+    ) -> None:
+        pass
+
     return app
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code."""
-    sys.exit(exit_code(arguments))
+    code = exit_code(arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_pipe()
+    sys.exit(code)
 
 
 def exit_code(arguments: Sequence[str] | None = None) -> int:
     try:
         result = make_app()(args=None if arguments is None else list(arguments), standalone_mode=False)
     except UsageError as error:
-        error.show()  # type: ignore[attr-defined]  # what mypy cannot see of a class found by name
-        return USAGE
+        return _wrong_usage(error)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except (ConfigurationError, MigrationNeeded, AccessDenied, SessionNeeded) as error:
-        return _explain(error, USAGE)
-    except (GridwiseError, StoreError) as error:
-        return _explain(error, FAILED)
+    except CommandUnavailable as error:
+        return _explain(str(error), USAGE)
+    except BrokenPipeError:
+        return _leave_pipe()
+    except Exception as error:
+        code = _code_of(error)
+        if code is None:
+            raise
+        return _explain(str(error), code)
     return result if isinstance(result, int) else DONE
 
 
-def _explain(error: Exception, code: int) -> int:
-    typer.echo(str(error), err=True)
+def _code_of(error: Exception) -> int | None:
+    """Of an error with a message for people; None for one that is a fault of the program."""
+    from graph.app.settings import ConfigurationError
+    from persistence.errors import AccessDenied, MigrationNeeded, SessionNeeded, StoreError
+    from tools.errors import GridwiseError
+
+    if isinstance(error, (ConfigurationError, MigrationNeeded, AccessDenied, SessionNeeded)):
+        return USAGE
+    return FAILED if isinstance(error, (GridwiseError, StoreError)) else None
+
+
+def _wrong_usage(error: Exception) -> int:
+    """One line; without any argument, the help."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()  # type: ignore[attr-defined]  # what mypy cannot see of a class found by name
+        return USAGE
+    command = "gridwise" if context is None else context.command_path
+    message = error.format_message()  # type: ignore[attr-defined]
+    stop = "" if message.endswith((".", "?")) else "."
+    return _explain(f"Error: {message}{stop} See `{command} --help`.", USAGE)
+
+
+def _leave_pipe() -> int:
+    """Whoever read our output (`| head`) has read enough: what is left goes nowhere, quietly."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return DONE
+
+
+def _explain(message: str, code: int) -> int:
+    typer.echo(message, err=True)
     return code
-
-
-if __name__ == "__main__":
-    main()

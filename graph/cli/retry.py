@@ -13,7 +13,7 @@ from graph.cli.output import Output
 
 
 def retry(
-    workload_ids: Annotated[list[UUID], typer.Argument(metavar="ID...")],
+    workload_ids: Annotated[list[UUID], typer.Argument(metavar="ID...", help="Ids of the workloads.")],
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start over, as a new submission; without it the run resumes.")
     ] = False,

@@ -26,10 +26,12 @@ def submit(
         Path | None, typer.Option(help="Rows as JSON lines, keys as the columns are called; - reads standard input.")
     ] = None,
     workload_type: Annotated[str, typer.Option("--type", help="TRAINING_RUN, INFERENCE_BATCH, …")] = "OTHER",
-    urgency: Annotated[Urgency, typer.Option(case_sensitive=False)] = Urgency.MEDIUM,
-    gpu_mins: Annotated[int | None, typer.Option(help="GPU minutes in all.")] = None,
-    cpu_cores: Annotated[int | None, typer.Option()] = None,
-    memory_gb: Annotated[int | None, typer.Option()] = None,
+    urgency: Annotated[
+        Urgency, typer.Option(case_sensitive=False, help="How soon it should run; also weighs carbon against cost.")
+    ] = Urgency.MEDIUM,
+    gpu_mins: Annotated[int | None, typer.Option(help="Total GPU minutes.")] = None,
+    cpu_cores: Annotated[int | None, typer.Option(help="CPU cores needed at the same time.")] = None,
+    memory_gb: Annotated[int | None, typer.Option(help="Memory needed, GB.")] = None,
     energy_kwh: Annotated[float | None, typer.Option(help="Energy of the whole run, if known.")] = None,
     hours: Annotated[float | None, typer.Option(help="Duration of the run.")] = None,
     deferral_mins: Annotated[int | None, typer.Option(help="May start up to this many minutes from now.")] = None,

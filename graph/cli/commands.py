@@ -1,0 +1,99 @@
+"""Which commands there are: where each is, what it is for, how it is called. Nothing here imports one."""
+
+from typing import Final, NamedTuple
+
+
+class Command(NamedTuple):
+    """One line of `gridwise --help`."""
+
+    target: str
+    """module:function; imported when the command is used."""
+    help: str
+    examples: tuple[str, ...]
+    """Shown below the options in the command's own help."""
+    extra: str = ""
+    """The optional dependencies that it needs, as in `pip install 'gridwise[dev]'`."""
+
+
+PLACE: Final = "Place workloads"
+QUEUE: Final = "Look after the queue"
+SET_UP: Final = "Set up and study"
+
+SECTIONS: Final[dict[str, dict[str, Command]]] = {
+    PLACE: {
+        "demo": Command(
+            "graph.cli.demo:demo",
+            "Place twelve sample workloads on one recorded day.",
+            ("gridwise demo", "gridwise demo --json | jq .decision_summary"),
+        ),
+        "submit": Command(
+            "graph.cli.submit:submit",
+            "Put workloads into the queue.",
+            (
+                'gridwise submit "Nightly training" --gpu-mins 960 --hours 4 --deferral-mins 1200',
+                'gridwise submit "Report" --hours 1 --deadline "2026-12-01 09:00" --request "must stay in Scotland"',
+                "gridwise submit --file rows.jsonl",
+            ),
+        ),
+        "run": Command(
+            "graph.cli.run:run",
+            "The poller: claim workloads, place them, write the answers.",
+            ("gridwise run", "gridwise run --until-empty", "gridwise run --metrics-port 9100"),
+        ),
+        "show": Command(
+            "graph.cli.show:show",
+            "Show one workload and its recommendation.",
+            ("gridwise show 3f2a", 'gridwise show "Nightly training"'),
+        ),
+        "explain": Command(
+            "graph.cli.explain:explain_workload",
+            "Show what a recommendation was chosen from.",
+            ("gridwise explain 3f2a", "gridwise explain 3f2a --html page.html"),
+        ),
+    },
+    QUEUE: {
+        "status": Command(
+            "graph.cli.status:status",
+            "Show what waits, what runs and what failed.",
+            ("gridwise status", "gridwise status --watch"),
+        ),
+        "history": Command(
+            "graph.cli.history:history", "Show the attempts at one workload.", ("gridwise history 3f2a",)
+        ),
+        "retry": Command(
+            "graph.cli.retry:retry",
+            "Put failed workloads back into the queue.",
+            ("gridwise retry 3f2a", "gridwise retry 3f2a 91c0 --fresh"),
+        ),
+    },
+    SET_UP: {
+        "doctor": Command(
+            "graph.cli.doctor:doctor", "Check every configured part and say what to fix.", ("gridwise doctor",)
+        ),
+        "migrate": Command(
+            "graph.cli.migrate:migrate",
+            "Bring the database up to date.",
+            ("gridwise migrate", "gridwise migrate --check", "gridwise migrate --print > gridwise.sql"),
+        ),
+        "dev": Command(
+            "graph.cli.dev:dev",
+            "Look inside the graph with LangGraph's development server.",
+            ("gridwise dev", "gridwise dev --browser"),
+            extra="dev",
+        ),
+        "backtest": Command(
+            "graph.cli.backtest:backtest",
+            "Replay past data and compare policies.",
+            ("gridwise backtest --trace intensity_2023.csv", "gridwise backtest --trace gb.csv --html report.html"),
+        ),
+        "eval": Command(
+            "evals.command:evaluate",
+            "Judge the agents on recorded model calls (from a checkout).",
+            ("gridwise eval", "gridwise eval --suite decisions"),
+            extra="dev",
+        ),
+    },
+}
+COMMANDS: Final = {name: command for section in SECTIONS.values() for name, command in section.items()}
+PLUGINS: Final = "gridwise.commands"
+"""Entry points by which other packages add commands: `name = "module:function"`, with `[extra]` where it needs one."""

@@ -1,0 +1,92 @@
+"""What a command imports: nothing that it does not use, counted in a fresh interpreter."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from graph.cli.commands import COMMANDS, Command
+from graph.cli.lazy import load
+from graph.cli.main import exit_code
+
+HEAVY = {"agents", "evals", "google", "langchain_core", "langgraph", "numpy", "psycopg", "pydantic", "supabase"}
+MODULES_OF_HELP = 130
+"""Beyond `import typer, rich`; the standard library's included."""
+PROGRAM = """
+import json, sys, typer, rich
+before = set(sys.modules)
+from graph.cli.main import exit_code
+try:
+    {call}
+finally:
+    print("\\n" + json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def imported(call):
+    found = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(call=call)], capture_output=True, text=True, timeout=60
+    )
+    return json.loads(found.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["statsu"], ["--nonsense"]])
+def test_help_version_and_wrong_usage_import_next_to_nothing(arguments):
+    modules = imported(f"exit_code({arguments})")
+    assert not HEAVY & {name.partition(".")[0] for name in modules}
+    assert len(modules) <= MODULES_OF_HELP
+
+
+@pytest.mark.parametrize("command", ["submit", "show", "status", "retry"])
+def test_a_command_of_the_queue_loads_neither_langgraph_nor_a_model_nor_the_evals(command):
+    modules = imported(f"from graph.cli.lazy import load; load({command!r})")
+    used = {name.partition(".")[0] for name in modules}
+    assert "psycopg" in used
+    assert not {"agents", "evals", "google", "langchain_core", "langchain_google_genai", "langgraph", "numpy"} & used
+
+
+def test_every_command_can_be_loaded():
+    assert {load(name).name for name in COMMANDS} == set(COMMANDS)
+
+
+def test_a_command_whose_extra_is_missing_says_so_and_leaves_the_others_alone(monkeypatch, capsys):
+    monkeypatch.setitem(COMMANDS, "eval", Command("no_such_package.command:run", "Judge.", (), extra="dev"))
+    assert exit_code(["eval"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no_such_package" in line
+    assert "pip install 'gridwise[dev]'" in line
+    assert exit_code(["submit", "--help"]) == 0
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """A package that adds two commands, installed as pip leaves it."""
+    (tmp_path / "their_package.py").write_text(
+        "import typer\n"
+        "def greet(name: str = typer.Option('you', help='Whom.')) -> None:\n"
+        "    typer.echo(f'hello {name}')\n"
+    )
+    metadata = tmp_path / "their_package-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: their-package\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text(
+        "[gridwise.commands]\ngreet = their_package:greet\n"
+        "broken = their_package:missing\nstatus = their_package:greet\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+def test_another_package_adds_a_command_that_is_loaded_when_used(plugin, capsys):
+    assert exit_code(["--help"]) == 0
+    assert "Added by their-package" in capsys.readouterr().out
+    assert "their_package" not in sys.modules
+    assert exit_code(["greet", "--name", "grid"]) == 0
+    assert "hello grid" in capsys.readouterr().out
+
+
+def test_a_broken_plugin_is_one_line_and_cannot_take_the_place_of_a_command(plugin, capsys):
+    assert exit_code(["broken"]) == 2
+    assert "another package" in capsys.readouterr().err
+    assert exit_code(["status", "--help"]) == 0
+    assert "--watch" in capsys.readouterr().out
