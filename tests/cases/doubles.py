@@ -1,4 +1,4 @@
-"""What NESO and Octopus answer in a case, over HTTP on this machine. The format is that of `README.md` beside this file."""
+"""What NESO and Octopus answer in a case, over HTTP on this machine. `README.md` beside this file has the format."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
