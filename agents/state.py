@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal, TypeAlias, TypedDict
 
+from agents.constraints import ReadConstraint
 from persistence.workload import Reason, Workload
 from tools.market import Market
 from tools.placement import Problem, Value
@@ -27,7 +28,7 @@ FindingKind: TypeAlias = Literal[
 
 
 class Finding(Value):
-    """A constraint or wish found in the free text of a request."""
+    """A constraint or wish found in the free text of a request, as runs before 0.2 stored it."""
 
     kind: FindingKind
     quote: str
@@ -43,6 +44,10 @@ class ComputeAnalysis(Value):
     duration_minutes: int
     power_kw: float
     assumptions: tuple[str, ...] = ()
+    constraints: tuple[ReadConstraint, ...] = ()
+    """What was read in the request, and what became of each."""
+    not_understood: tuple[str, ...] = ()
+    """Clauses of the request that bear a limit's marks and were not read: nothing was done about them."""
     findings: tuple[Finding, ...] = ()
     unread: tuple[str, ...] = ()
     """Words in which the model saw a limit that code could not confirm; they had no effect."""

@@ -1,0 +1,300 @@
+"""What the words of a request can ask for: one typed vocabulary for readers, verifier, search and page.
+
+Stored in checkpoints: never move or rename a class; new fields get defaults.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, time
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
+
+from tools.placement import Value
+from tools.regions import REGION_IDS, region_name
+from tools.slots import UK
+
+Strength: TypeAlias = Literal["must", "should"]
+"""A `must` that cannot be kept fails the row; a `should` is given up, and that is said."""
+ReadBy: TypeAlias = Literal["model", "rules"]
+Outcome: TypeAlias = Literal["applied", "given_up", "refused", "unsupported"]
+Weekday: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _aware(instant: datetime) -> datetime:
+    """An instant without an offset is UK time, as the words of a request are."""
+    return instant if instant.tzinfo else instant.replace(tzinfo=UK)
+
+
+def _known(regions: tuple[int, ...]) -> tuple[int, ...]:
+    unknown = sorted(set(regions) - set(REGION_IDS))
+    if unknown or not regions:
+        msg = f"regions must be numbers from 1 to 14, got {unknown or 'none'}"
+        raise ValueError(msg)
+    return tuple(sorted(set(regions)))
+
+
+def _minutes(value: object) -> object:
+    """ "24:00" is a day's end: midnight."""
+    return "00:00" if value in {"24:00", "24:00:00"} else value
+
+
+Instant: TypeAlias = Annotated[datetime, AfterValidator(_aware)]
+Clock: TypeAlias = Annotated[time, BeforeValidator(_minutes)]
+Regions: TypeAlias = Annotated[tuple[int, ...], AfterValidator(_known)]
+Amount: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Said(Value):
+    """What every constraint has."""
+
+    quote: str = Field(description="The words that say it, copied exactly from the request.")
+    strength: Strength = Field(
+        "must", description="must: only, never, by, at most …; should: a wish, or a bare time word."
+    )
+
+
+class Region(Said):
+    kind: Literal["region"] = "region"
+    regions: Regions = Field(description="Ids 1-14 of the regions that the words name.")
+    allowed: bool = Field(description="true: only there; false: not there.")
+
+
+class Site(Said):
+    kind: Literal["site"] = "site"
+    sites: tuple[str, ...] = Field(description="Names of data centres.")
+    allowed: bool = Field(description="true: only there; false: not there.")
+
+
+class Hardware(Said):
+    kind: Literal["hardware"] = "hardware"
+    gpu_model: str = Field(description="Such as H100.")
+    allowed: bool = Field(description="true: only on it; false: not on it.")
+
+
+class Start(Said):
+    kind: Literal["start"] = "start"
+    bound: Literal["earliest", "latest", "exact"]
+    time: Instant = Field(description="ISO 8601 with offset.")
+
+
+class Finish(Said):
+    """The run is over by then."""
+
+    kind: Literal["finish"] = "finish"
+    time: Instant = Field(description="ISO 8601 with offset.")
+
+
+class Hours(Said):
+    """Clock range on days: all of the run lies within (allowed), or none of it (forbidden). UK time.
+
+    A missing clock is the day's start or end; a range whose end is not after its start ends on the next day. Without
+    days, an allowed range means its next occurrence, or every one where it `recurs`; a forbidden range means every day.
+    """
+
+    kind: Literal["hours"] = "hours"
+    allowed: bool = Field(description="true: only then; false: not then.")
+    start: Clock | None = Field(None, description="HH:MM, UK time; null: the day's start.")
+    end: Clock | None = Field(None, description="HH:MM, UK time; null: the day's end.")
+    weekdays: tuple[Weekday, ...] = ()
+    dates: tuple[date, ...] = Field((), description="Days on which the range begins.")
+    recurs: bool = Field(False, description="An allowed range of every day (nights only), not just the next one.")
+
+
+class CarbonTotal(Said):
+    kind: Literal["carbon_total"] = "carbon_total"
+    max_g: Amount = Field(description="Grams of CO2 for the whole run.")
+
+
+class CarbonIntensity(Said):
+    kind: Literal["carbon_intensity"] = "carbon_intensity"
+    max_g_per_kwh: Amount
+
+
+class RenewableShare(Said):
+    kind: Literal["renewable_share"] = "renewable_share"
+    min_pct: Annotated[float, Field(ge=0, le=100)]
+
+
+class CostTotal(Said):
+    kind: Literal["cost_total"] = "cost_total"
+    max_gbp: Amount = Field(description="Pounds for the whole run.")
+
+
+class PricePerKwh(Said):
+    kind: Literal["price_per_kwh"] = "price_per_kwh"
+    max_gbp_per_kwh: Annotated[float, Field(allow_inf_nan=False)] = Field(description="Pounds, not pence.")
+    basis: Literal["each", "mean"] = Field("each", description="each half-hour used, or the run's mean.")
+
+
+class Pausing(Said):
+    kind: Literal["pausing"] = "pausing"
+    allowed: bool
+    max_pauses: Annotated[int, Field(ge=0)] | None = None
+    min_run_minutes: Annotated[int, Field(ge=1)] | None = Field(None, description="Shortest uninterrupted stretch.")
+
+
+class Saving(Said):
+    """Shift away from now only for that much."""
+
+    kind: Literal["saving"] = "saving"
+    amount: Amount
+    unit: Literal["pct", "g", "gbp"]
+
+
+class Preference(Said):
+    kind: Literal["preference"] = "preference"
+    strength: Strength = "should"
+    first: Literal["carbon", "cost", "cost_only", "soon", "renewables"] = Field(
+        description="What matters most; cost_only: carbon does not matter."
+    )
+
+
+class JobFacts(Said):
+    """What the job needs, where the columns say nothing."""
+
+    kind: Literal["job"] = "job"
+    duration_minutes: Annotated[int, Field(ge=1)] | None = None
+    energy_kwh: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    gpus: Annotated[int, Field(ge=1)] | None = None
+
+
+class Unsupported(Said):
+    """Understood, and nothing that a placement can keep (after another job, a monthly budget)."""
+
+    kind: Literal["unsupported"] = "unsupported"
+    what: str = Field(description="What is asked, in a few words.")
+
+
+Constraint: TypeAlias = (
+    Region
+    | Site
+    | Hardware
+    | Start
+    | Finish
+    | Hours
+    | CarbonTotal
+    | CarbonIntensity
+    | RenewableShare
+    | CostTotal
+    | PricePerKwh
+    | Pausing
+    | Saving
+    | Preference
+    | JobFacts
+    | Unsupported
+)
+"""A plain union with a literal `kind`: a discriminator would become `oneOf`, which Gemini's schemas do not know."""
+
+
+class ReadConstraint(Value):
+    """A constraint, who read it, and what became of it."""
+
+    constraint: Constraint
+    read_by: ReadBy
+    outcome: Outcome = "applied"
+    reason: str = ""
+    """Why it was not applied, or why it changed nothing."""
+
+    def record(self) -> dict[str, JsonValue]:
+        """As `metadata.request_reading` lists it: one flat object."""
+        value: dict[str, Any] = self.constraint.model_dump(mode="json", exclude_none=True)
+        reason = {"reason": self.reason} if self.reason else {}
+        return {**value, "read_by": self.read_by, "outcome": self.outcome, **reason}
+
+
+def described(constraint: Constraint) -> str:
+    """The constraint as a phrase, without its strength: "only in London", "not between 16:00 and 19:00"."""
+    phrase: str = _PHRASES[type(constraint)](constraint)
+    return phrase
+
+
+def region_names(regions: Iterable[int]) -> str:
+    """ "London and South Wales"; most of the country by what is left out."""
+    named = set(regions)
+    left_out = [region for region in REGION_IDS if region not in named]
+    if left_out and len(left_out) < len(named):
+        return "regions other than " + _listed(region_name(region) for region in left_out)
+    return _listed(region_name(region) for region in sorted(named))
+
+
+def uk_time(instant: datetime) -> str:
+    """As people in the UK write it: "Fri 27 Nov 18:00"."""
+    return f"{instant.astimezone(UK):%a %-d %b %H:%M}"
+
+
+def _listed(names: Iterable[str], word: str = "and") -> str:
+    *rest, last = names
+    return f"{', '.join(rest)} {word} {last}" if rest else last
+
+
+def _only(allowed: bool) -> str:
+    return "only" if allowed else "not"
+
+
+def _start(it: Start) -> str:
+    how = {"earliest": "start at {} or later", "latest": "start by {}", "exact": "start at {}"}[it.bound]
+    return how.format(uk_time(it.time))
+
+
+def _hours(it: Hours) -> str:
+    parts = []
+    if it.start is not None or it.end is not None:
+        parts.append(f"between {it.start or time():%H:%M} and {it.end or time():%H:%M}")
+    if it.weekdays:
+        parts.append(f"on {_listed(day.capitalize() for day in WEEKDAYS if day in it.weekdays)}")
+    if it.dates:
+        parts.append(f"on {_listed(f'{day:%a %-d %b}' for day in it.dates)}")
+    return f"{_only(it.allowed)} {' '.join(parts) or 'at any time'}{' on any day' if it.recurs else ''}"
+
+
+def _pausing(it: Pausing) -> str:
+    if not it.allowed:
+        return "run in one go"
+    most = "" if it.max_pauses is None else f" at most {it.max_pauses} time{'' if it.max_pauses == 1 else 's'}"
+    shortest = "" if it.min_run_minutes is None else f", running at least {it.min_run_minutes} minutes at a stretch"
+    return f"may pause{most}{shortest}"
+
+
+def _saving(it: Saving) -> str:
+    unit = {"pct": "{:g} %", "g": "{:g} g of CO2", "gbp": "£{:g}"}[it.unit]
+    return f"wait only if it saves at least {unit.format(it.amount)}"
+
+
+def _job(it: JobFacts) -> str:
+    facts = (
+        (it.duration_minutes, "takes {:g} minutes"),
+        (it.energy_kwh, "uses {:g} kWh"),
+        (it.gpus, "needs {:g} GPUs"),
+    )
+    return _listed([text.format(value) for value, text in facts if value is not None] or ["says nothing of its needs"])
+
+
+_FIRST = {
+    "carbon": "put low carbon first",
+    "cost": "put low cost first",
+    "cost_only": "look at cost alone",
+    "soon": "run soon",
+    "renewables": "favour renewable power",
+}
+
+_PHRASES: dict[type[Said], Callable[[Any], str]] = {
+    Region: lambda it: f"{_only(it.allowed)} in {region_names(it.regions)}",
+    Site: lambda it: f"{_only(it.allowed)} at {_listed(it.sites, 'or')}",
+    Hardware: lambda it: f"{_only(it.allowed)} on {it.gpu_model}",
+    Start: _start,
+    Finish: lambda it: f"finish by {uk_time(it.time)}",
+    Hours: _hours,
+    CarbonTotal: lambda it: f"emit at most {it.max_g:g} g of CO2",
+    CarbonIntensity: lambda it: f"stay at or below {it.max_g_per_kwh:g} g/kWh",
+    RenewableShare: lambda it: f"use at least {it.min_pct:g} % renewable power",
+    CostTotal: lambda it: f"cost at most £{it.max_gbp:.2f}",
+    PricePerKwh: lambda it: (
+        f"pay at most £{it.max_gbp_per_kwh:g} per kWh {'in every half-hour' if it.basis == 'each' else 'on average'}"
+    ),
+    Pausing: _pausing,
+    Saving: _saving,
+    Preference: lambda it: _FIRST[it.first],
+    JobFacts: _job,
+    Unsupported: lambda it: it.what,
+}
