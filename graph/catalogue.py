@@ -13,6 +13,7 @@ from persistence.columns import mapping
 from persistence.store.queue import Store
 from persistence.workload import Row
 from tools.placement import Asset, Commitment
+from tools.tariff import TariffError, read_tariff
 
 DEFAULT_PUE = 1.5
 """Of an asset that states none; global average of Uptime Institute's surveys of 2020 to 2023, 1.55 to 1.58."""
@@ -59,7 +60,7 @@ class StorePlaces:
     def _asset(self, row: Row) -> Asset | None:
         try:
             return asset_from(row)
-        except ValueError as error:
+        except (ValueError, TariffError) as error:
             self._log.warning("Asset left out: its row cannot be read", asset=row.get("asset_name"), error=str(error))
             return None
 
@@ -93,6 +94,7 @@ def asset_from(row: Row) -> Asset | None:
         max_deferral_hours=_float(row.get("max_deferral_hours")),
         carbon_intensity_cap_gco2_kwh=_float(row.get("carbon_intensity_cap_gco2_kwh")),
         min_renewable_threshold_pct=_float(row.get("min_renewable_threshold_pct")),
+        tariff=read_tariff(metadata.get("tariff")),
     )
 
 

@@ -18,6 +18,7 @@ from tools.solver.confidence import confidence
 from tools.solver.fallback import BlindPlacement
 from tools.solver.savings import savings
 from tools.solver.search import run_now
+from tools.tariff import tariff_words
 
 GRAPH_VERSION = version("gridwise")
 UNKNOWN = 0.5
@@ -124,7 +125,7 @@ def _ranked(option: Option, choice: RankedChoice) -> RankedOption:
         grid_zone_id=option.asset.grid_zone_id,
         asset_id=option.asset.asset_id,
         carbon_intensity=_decimal(option.intensity_g_per_kwh, 2),
-        renewable_mix=_decimal(option.renewable_pct, 2),
+        renewable_mix=None if option.renewable_pct is None else _decimal(option.renewable_pct, 2),
         cost_gbp=None if option.cost_gbp is None else _decimal(option.cost_gbp, 4),
         reason=choice.reason,
         start=option.start,
@@ -150,7 +151,7 @@ def _details(option: Option) -> dict[str, JsonValue]:
         "energy_kwh": round(option.energy_kwh, 4),
         "carbon_g": round(option.carbon_g, 2),
         "carbon_intensity_gco2_kwh": round(option.intensity_g_per_kwh, 2),
-        "renewable_pct": round(option.renewable_pct, 2),
+        "renewable_pct": None if option.renewable_pct is None else round(option.renewable_pct, 2),
         "cost_gbp": None if option.cost_gbp is None else round(option.cost_gbp, 4),
         "price_is_estimated": option.price_is_estimated,
         "label": option.label,
@@ -171,6 +172,7 @@ def _provenance(state: AgentsState, winner: Option, baseline: Option | None) -> 
         },
         "usage": {agent: usage.model_dump() for agent, usage in state["usage"].items()},
         "carbon_price_gbp_per_tonne": problem.carbon_price_gbp_per_tonne,
+        "tariff": tariff_words(winner.asset.tariff, region_name(winner.asset.region)),
         "power_kw": round(asset_power_kw(problem, winner.asset), 4),
         "segments": [{"start": part.start.isoformat(), "end": part.end.isoformat()} for part in winner.segments],
         "assumptions": list(problem.job.assumptions),

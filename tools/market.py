@@ -9,8 +9,9 @@ from typing import Literal, Protocol, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tools.placement import Value
+from tools.placement import Asset, Value
 from tools.slots import SLOT
+from tools.tariff import AgileTariff, network_prices, own_prices
 
 Mode: TypeAlias = Literal["live", "last_good", "profile", "recorded", "none"]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -40,6 +41,22 @@ class Figures(Protocol):
 
     @property
     def price_estimated(self) -> npt.NDArray[np.bool_]: ...
+
+
+def prices_at(market: Figures, asset: Asset) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """(S,) GBP/kWh without VAT that the asset pays in each half-hour, and whether each is estimated.
+
+    Its own tariff where it has one, else its region's rate in the market; NaN for a hole.
+    """
+    tariff = asset.tariff
+    if tariff is not None and (own := own_prices(tariff, market.start, market.slots)) is not None:
+        return own + network_prices(tariff, market.start, market.slots), np.zeros(market.slots, np.bool_)
+    region = tariff.region if isinstance(tariff, AgileTariff) and tariff.region is not None else asset.region
+    if region not in market.regions:
+        return np.full(market.slots, np.nan), np.zeros(market.slots, np.bool_)
+    row = market.regions.index(region)
+    price, estimated = market.price_gbp_per_kwh[row], market.price_estimated[row]
+    return price if tariff is None else price + network_prices(tariff, market.start, market.slots), estimated
 
 
 class SourceNote(Value):

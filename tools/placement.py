@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from tools.tariff import Tariff
+
 OptionSource: TypeAlias = Literal["compute", "energy"]
 
 
@@ -34,6 +36,8 @@ class Asset(Value):
     max_deferral_hours: float | None = None
     carbon_intensity_cap_gco2_kwh: float | None = None
     min_renewable_threshold_pct: float | None = None
+    tariff: Tariff | None = None
+    """What the site pays for electricity; None: the half-hourly Agile rate of its region, as a public proxy."""
 
 
 class Job(Value):
@@ -127,7 +131,8 @@ class Option(Value):
     energy_kwh: float
     carbon_g: float
     intensity_g_per_kwh: float
-    renewable_pct: float
+    renewable_pct: float | None
+    """None where the generation mix of a part of the run is unknown."""
     cost_gbp: float | None
     price_is_estimated: bool = False
     objective_gbp: float

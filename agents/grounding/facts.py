@@ -270,7 +270,8 @@ def _plain(values: Mapping[str, object]) -> dict[str, JsonValue]:
 def _pairs(one: Option, other: Option) -> Iterator[tuple[Measure, Quantity, float, float]]:
     yield "intensity", "g_per_kwh", one.intensity_g_per_kwh, other.intensity_g_per_kwh
     yield "carbon", "g", one.carbon_g, other.carbon_g
-    yield "renewable", "pct", one.renewable_pct, other.renewable_pct
+    if one.renewable_pct is not None and other.renewable_pct is not None:
+        yield "renewable", "pct", one.renewable_pct, other.renewable_pct
     yield "energy", "kwh", one.energy_kwh, other.energy_kwh
     if one.cost_gbp is not None and other.cost_gbp is not None:
         yield "cost", "gbp", one.cost_gbp, other.cost_gbp

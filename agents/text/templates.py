@@ -33,7 +33,7 @@ class Placement:
     start: datetime
     end: datetime
     intensity_g_per_kwh: float
-    renewable_pct: float
+    renewable_pct: float | None
     carbon_g: float
     cost_gbp: float | None
     objective_gbp: float
@@ -54,7 +54,7 @@ class Placement:
             start=datetime.fromisoformat(str(option["start"])),
             end=datetime.fromisoformat(str(option["end"])),
             intensity_g_per_kwh=_float(option["intensity_g_per_kwh"]),
-            renewable_pct=_float(option["renewable_pct"]),
+            renewable_pct=_optional(option["renewable_pct"]),
             carbon_g=_float(option["carbon_g"]),
             cost_gbp=_optional(option.get("cost_gbp")),
             objective_gbp=_float(option["objective_gbp"]),
@@ -148,8 +148,8 @@ def cost(option: Placement) -> str:
 
 
 def _figures(option: Placement) -> str:
-    clean = f"{option.intensity_g_per_kwh:.1f} g/kWh, {option.renewable_pct:.1f} % renewable"
-    return f"{clean}, {cost(option)}{_pauses(option)}"
+    share = "share of renewables unknown" if option.renewable_pct is None else f"{option.renewable_pct:.1f} % renewable"
+    return f"{option.intensity_g_per_kwh:.1f} g/kWh, {share}, {cost(option)}{_pauses(option)}"
 
 
 def _short(option: Placement) -> str:

@@ -17,7 +17,7 @@ from evals.runner.execute import Outcome
 from graph.problem import problem_from
 from persistence.workload import parse_workload
 from tools.errors import NoDataError
-from tools.market import FloatArray, Market
+from tools.market import FloatArray, Market, prices_at
 from tools.placement import Limits, Option, Problem
 from tools.slots import SLOT
 from tools.solver.candidates import compute_candidates, energy_candidates, is_apart, option_by_id
@@ -270,11 +270,12 @@ def _wrong(option: Option, market: Market) -> Iterator[str]:
     shares = weights / weights.sum()
     pairs = [
         ("intensity", _mean(market.intensity[row], shares), option.intensity_g_per_kwh),
-        ("renewable", _mean(market.renewable[row], shares), option.renewable_pct),
         ("carbon", option.energy_kwh * _mean(market.intensity[row], shares), option.carbon_g),
     ]
+    if option.renewable_pct is not None:
+        pairs.append(("renewable", _mean(market.renewable[row], shares), option.renewable_pct))
     if option.cost_gbp is not None:
-        cost = option.energy_kwh * _mean(market.price_gbp_per_kwh[row], shares)
+        cost = option.energy_kwh * _mean(prices_at(market, option.asset)[0], shares)
         pairs.append(("cost", cost, option.cost_gbp))
     for name, mine, its in pairs:
         if not abs(mine - its) <= TOLERANCE * max(1.0, abs(mine)):

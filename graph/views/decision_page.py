@@ -126,7 +126,7 @@ def cells(judged: Judged, name: str = "") -> tuple[str, ...]:
         _window(option),
         f"{option.intensity_g_per_kwh:.1f}",
         f"{option.carbon_g:.0f}",
-        f"{option.renewable_pct:.0f}",
+        "?" if option.renewable_pct is None else f"{option.renewable_pct:.0f}",
         "?" if option.cost_gbp is None else f"{option.cost_gbp:.2f}" + ("*" if option.price_is_estimated else ""),
         "" if saved is None else _pct(saved.carbon_pct),
         "" if saved is None else _pct(saved.cost_pct),

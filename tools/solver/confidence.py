@@ -12,7 +12,7 @@ from math import copysign, exp, inf, sqrt
 
 import numpy as np
 
-from tools.market import FloatArray, Market
+from tools.market import FloatArray, Market, prices_at
 from tools.placement import Option, Problem, Value
 from tools.slots import SLOT_MINUTES
 from tools.solver.instance import GRAMS_PER_TONNE
@@ -120,5 +120,5 @@ def _carbon_sd(market: Market, option: Option, model: ErrorModel) -> float:
 
 
 def _estimated(market: Market, option: Option) -> FloatArray:
-    flags: FloatArray = market.price_estimated[market.regions.index(option.asset.region)].astype(np.float64)
+    flags: FloatArray = prices_at(market, option.asset)[1].astype(np.float64)
     return flags

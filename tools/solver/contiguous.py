@@ -81,7 +81,7 @@ def _at(grid: Grid, minutes: IntArray) -> Starts:
     inside = (begin >= grid.first) & (begin <= grid.last_start[:, None]) & (end <= min(grid.finish, reach))
     lo, hi = np.clip(begin, 0, reach), np.clip(end, 0, reach)
     shared = minutes.ndim == 1
-    row = grid.row if not shared else np.arange(len(grid.market.regions))
+    row = grid.row if not shared else np.arange(len(grid.holes))
     total = _cumulative(grid, row, hi, shared=shared) - _cumulative(grid, row, lo, shared=shared)
     where = row[:, None]
     holes = grid.holes[where, -(-hi // SLOT_MINUTES)] - grid.holes[where, lo // SLOT_MINUTES]

@@ -184,7 +184,11 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "min_renewable_pct",
         Order.RENEWABLE,
         _limits(min_renewable_pct=None),
-        lambda p, o: f"{floor(o.renewable_pct)} %" if o else _limit(p.limits, "min_renewable_pct", "%"),
+        lambda p, o: (
+            ("no limit (the generation mix is unknown)" if o.renewable_pct is None else f"{floor(o.renewable_pct)} %")
+            if o
+            else _limit(p.limits, "min_renewable_pct", "%")
+        ),
     ),
     Loosening(
         "max_price_gbp",

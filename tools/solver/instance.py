@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tools.energy import asset_energy_kwh, asset_power_kw
-from tools.market import Figures, FloatArray
+from tools.market import Figures, FloatArray, prices_at
 from tools.placement import Asset, Limits, Problem
 from tools.slots import SLOT_MINUTES
 
@@ -41,12 +41,19 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Shapes: A assets, R market rows, S slots. Minutes are counted from `market.start`."""
+    """Shapes: A assets, R rows of figures, S slots. Minutes are counted from `market.start`.
+
+    Assets share a row where they have the same region, the same tariff and the same need to know the mix.
+    """
 
     problem: Problem
     market: Figures
     values: FloatArray
     """(3, R, S): intensity g/kWh, renewable %, price GBP/kWh; holes are 0 here and counted in `holes`."""
+    guessed: BoolArray
+    """(R, S): the price is estimated."""
+    mixless: BoolArray
+    """(R, S): the renewable share is unknown, which is a hole only where a limit needs it."""
     prefix: FloatArray
     """(3, R, S + 1): minutes-weighted sums of `values` up to each slot edge."""
     holes: IntArray
@@ -54,7 +61,7 @@ class Grid:
     priced: bool
     """False: no placement has a known price, so carbon alone decides."""
     row: IntArray
-    """(A,): the market row of each asset; -1 where the market lacks its region or the limits exclude it."""
+    """(A,): the row of each asset; -1 where the market lacks its region or the limits exclude it."""
     kwh_per_minute: FloatArray
     """(A,)."""
     first: int
@@ -78,13 +85,19 @@ class Grid:
     def of(cls, problem: Problem, market: Figures, *, priced: bool = True) -> "Grid":
         """Lays the problem's limits and the market's figures out in minutes; costs one pass over the arrays."""
         limits, start = problem.limits, market.start
-        values = np.stack([market.intensity, market.renewable, market.price_gbp_per_kwh])
+        row, keys = _rows(problem, market)
+        at = [index for index, _, _ in keys]
+        prices = [prices_at(market, asset) for _, asset, _ in keys]
+        shape = (len(keys), market.slots)
+        price = np.array([price for price, _ in prices]).reshape(shape)
+        values = np.stack([market.intensity[at], market.renewable[at], price])
         hole = np.isnan(values)
-        missing = hole[INTENSITY] | hole[RENEWABLE] | (hole[PRICE] if priced else False)
+        needed = np.array([needs_mix for _, _, needs_mix in keys], np.bool_).reshape(-1, 1)
+        missing = hole[INTENSITY] | (hole[RENEWABLE] & needed) | (hole[PRICE] if priced else False)
         values = np.where(hole, 0.0, values)
         if not priced:
             values[PRICE] = 0.0
-        rows, slots = len(market.regions), market.slots
+        rows, slots = shape
         prefix = np.zeros((3, rows, slots + 1))
         np.cumsum(values * SLOT_MINUTES, axis=2, out=prefix[:, :, 1:])
         holes = np.zeros((rows, slots + 1), np.int64)
@@ -96,15 +109,16 @@ class Grid:
             latest if asset.max_deferral_hours is None else min(latest, first + floor(asset.max_deferral_hours * 60))
             for asset in problem.assets
         ]
-        market_row = {region: i for i, region in enumerate(market.regions)}
         return cls(
             problem=problem,
             market=market,
             values=values,
+            guessed=np.array([guessed for _, guessed in prices], np.bool_).reshape(shape),
+            mixless=hole[RENEWABLE],
             prefix=prefix,
             holes=holes,
             priced=priced,
-            row=np.array([_row(asset, limits, market_row) for asset in problem.assets], np.int64),
+            row=row,
             kwh_per_minute=np.array([asset_energy_kwh(problem, asset) for asset in problem.assets])
             / problem.job.duration_minutes,
             first=first,
@@ -166,11 +180,11 @@ class Grid:
         total: FloatArray = np.add.reduceat(cumulative[:, 1::2] - cumulative[:, ::2], first, axis=1)
         return total
 
-    def estimated(self, plans: Sequence[tuple[int, Sequence[tuple[int, int]]]]) -> BoolArray:
-        """(number of plans,): whether a plan touches a slot whose price is estimated."""
+    def touches(self, plans: Sequence[tuple[int, Sequence[tuple[int, int]]]], flags: BoolArray) -> BoolArray:
+        """(number of plans,): whether a plan touches a slot that is flagged in (R, S) `flags`."""
         row, edges, first = self._flatten(plans)
-        counts = np.zeros((len(self.market.regions), self.market.slots + 1), np.int64)
-        np.cumsum(self.market.price_estimated, axis=1, out=counts[:, 1:])
+        counts = np.zeros((len(flags), self.market.slots + 1), np.int64)
+        np.cumsum(flags, axis=1, out=counts[:, 1:])
         inside = counts[row[1::2], -(-edges[1::2] // SLOT_MINUTES)] - counts[row[::2], edges[::2] // SLOT_MINUTES]
         touched: BoolArray = np.add.reduceat(inside, first) > 0
         return touched
@@ -207,9 +221,30 @@ def _limit(time: datetime | None, start: datetime, fallback: int) -> int:
     return fallback if time is None else min(fallback, floor((time - start) / timedelta(minutes=1)))
 
 
-def _row(asset: Asset, limits: Limits, market_row: dict[int, int]) -> int:
-    allowed = limits.required_regions is None or asset.region in limits.required_regions
-    return market_row.get(asset.region, -1) if allowed and asset.region not in limits.excluded_regions else -1
+def _rows(problem: Problem, market: Figures) -> tuple[IntArray, list[tuple[int, Asset, bool]]]:
+    """(A,) the row of each asset; of each row, at least one, the market's row, an asset that has it, whether it needs
+    the mix."""
+    limits = problem.limits
+    needs_mix = limits.min_renewable_pct is not None
+    found: dict[tuple[object, ...], int] = {}
+    keys: list[tuple[int, Asset, bool]] = []
+    rows: list[int] = []
+    for asset in problem.assets:
+        if not _allowed(asset, limits) or asset.region not in market.regions:
+            rows.append(-1)
+            continue
+        needs = needs_mix or asset.min_renewable_threshold_pct is not None
+        key = (asset.region, asset.tariff, needs)
+        if key not in found:
+            found[key] = len(keys)
+            keys.append((market.regions.index(asset.region), asset, needs))
+        rows.append(found[key])
+    return np.array(rows, np.int64), keys or [(0, problem.assets[0], False)]
+
+
+def _allowed(asset: Asset, limits: Limits) -> bool:
+    required = limits.required_regions is None or asset.region in limits.required_regions
+    return required and asset.region not in limits.excluded_regions
 
 
 def _blocked(problem: Problem, asset: Asset, start: datetime) -> tuple[tuple[int, int], ...]:

@@ -100,9 +100,9 @@ def to_options(
     if not plans:
         return []
     options: list[Option] = []
-    guessed = grid.estimated(plans).tolist() if grid.priced else [False] * len(plans)
-    figures = zip(plans, grid.sums(plans).T.tolist(), guessed, strict=True)
-    for (asset, stretches), (intensity, renewable, price), is_estimated in figures:
+    guessed = grid.touches(plans, grid.guessed).tolist() if grid.priced else [False] * len(plans)
+    figures = zip(plans, grid.sums(plans).T.tolist(), guessed, grid.touches(plans, grid.mixless).tolist(), strict=True)
+    for (asset, stretches), (intensity, renewable, price), is_estimated, is_mixless in figures:
         minutes = sum(end - start for start, end in stretches)
         rate = float(grid.kwh_per_minute[asset])
         carbon_g, cost_gbp = rate * intensity, rate * price
@@ -114,7 +114,7 @@ def to_options(
             energy_kwh=rate * minutes,
             carbon_g=carbon_g,
             intensity_g_per_kwh=intensity / minutes,
-            renewable_pct=renewable / minutes,
+            renewable_pct=None if is_mixless else renewable / minutes,
             cost_gbp=cost_gbp if grid.priced else None,
             price_is_estimated=is_estimated,
             objective_gbp=(cost_gbp if grid.priced else 0.0) + carbon_g * grid.carbon_price_gbp_per_g,
@@ -131,7 +131,7 @@ def sort_key(option: Option, order: Order, index: int = 0) -> SortKey:
         Order.CLEANEST: option.carbon_g,
         Order.CHEAPEST: option.cost_gbp or 0.0,
         Order.SOONEST: option.end.timestamp(),
-        Order.RENEWABLE: -option.renewable_pct,
+        Order.RENEWABLE: -(option.renewable_pct or 0.0),
     }[order]
     cost = round(option.cost_gbp or 0.0, 9)
     return SortKey(round(value, 9), cost, option.start.timestamp(), option.asset.region, index)

@@ -9,14 +9,15 @@ from pydantic import JsonValue
 
 from tools.energy import asset_energy_kwh, asset_power_kw, estimate
 from tools.errors import GridwiseError, Infeasible, NoDataError
-from tools.market import Market
-from tools.placement import Option, Problem
+from tools.market import Market, prices_at
+from tools.placement import Asset, Option, Problem
 from tools.regions import region_name
 from tools.solver.candidates import compute_candidates, energy_candidates, option_by_id
 from tools.solver.confidence import confidence
 from tools.solver.instance import Order
 from tools.solver.savings import dominates, savings, worth_shifting
 from tools.solver.search import optimum, run_now, sort_key
+from tools.tariff import tariff_words
 from tools.toolkit.summary import BLOCKS, block_length, number, option_summary, series_summary, stamp
 
 MOST_ASSETS: Final = 12
@@ -133,6 +134,8 @@ def series_answer(
                 "price_gbp_per_kwh": series_summary(market, market.price_gbp_per_kwh[row], begin, end, 4),
                 "estimated_slots": int(market.price_estimated[row].sum()),
             }
+    if kind == "price":
+        told |= {asset.name: _own_prices(market, asset, begin, end) for asset in _with_tariff(problem, wanted)}
     note = market.carbon if kind == "carbon" else market.price
     return {
         "from": stamp(begin),
@@ -141,6 +144,19 @@ def series_answer(
         "stretches": BLOCKS,
         "source": {"name": note.name, "mode": note.mode, "detail": note.detail},
         "regions": told,
+    }
+
+
+def _with_tariff(problem: Problem, regions: Sequence[int]) -> list[Asset]:
+    return [asset for asset in problem.assets if asset.tariff is not None and asset.region in regions]
+
+
+def _own_prices(market: Market, asset: Asset, begin: datetime, end: datetime) -> JsonValue:
+    price, estimated = prices_at(market, asset)
+    return {
+        "price_gbp_per_kwh": series_summary(market, price, begin, end, 4),
+        "estimated_slots": int(estimated.sum()),
+        "tariff": tariff_words(asset.tariff, region_name(asset.region)),
     }
 
 

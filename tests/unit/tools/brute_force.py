@@ -38,7 +38,9 @@ def per_minute(market: Market, region: int):
 def allowed_minutes(problem: Problem, market: Market, asset: Asset):
     """Per minute: whether the asset has figures and free power."""
     intensity, renewable, price = per_minute(market, asset.region)
-    ok = ~(np.isnan(intensity) | np.isnan(renewable) | np.isnan(price))
+    ok = ~(np.isnan(intensity) | np.isnan(price))
+    if problem.limits.min_renewable_pct is not None or asset.min_renewable_threshold_pct is not None:
+        ok &= ~np.isnan(renewable)
     power = energy(problem, asset) / problem.job.duration_minutes * 60
     if asset.rated_power_kw is not None:
         used = np.zeros(len(ok))
