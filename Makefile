@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-peers
+WORKERS ?= 2
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +26,14 @@ install: $(VENV)/.installed ## Create .venv from the hashed lock
 run: install ## Place the sample workloads on the embedded defaults
 	@$(BIN)/gridwise demo
 
-test: install $(NODE_MODULES) ## Run the tests
-	$(BIN)/python -m pytest
+test: install $(NODE_MODULES) ## Run the tests, two at a time
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+test-fast: install ## Run the unit tests: no database
+	$(BIN)/python -m pytest -n $(WORKERS) -q tests/unit
+
+test-long: install $(NODE_MODULES) ## Run everything with many more random examples, and the tests that take minutes
+	GRIDWISE_TEST_LONG=1 $(BIN)/python -m pytest -n $(WORKERS) -m ""
 
 dev: install ## Look inside the graph with LangGraph's development server
 	@$(BIN)/gridwise dev
@@ -62,4 +69,4 @@ supabase-local: install $(NODE_MODULES) ## Start a Supabase project on this mach
 lock: ## Re-resolve requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --custom-compile-command "make lock" -q pyproject.toml -o requirements.lock
 
-.PHONY: help install run test bench bench-queue bench-search eval dev check supabase-local lock chaos
+.PHONY: help install run test test-fast test-long bench bench-queue bench-search eval dev check supabase-local lock chaos

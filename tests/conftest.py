@@ -1,6 +1,7 @@
 """One real PostgreSQL per session, a database per test cloned from a migrated template; no network but this machine."""
 
 import ipaddress
+import lzma
 import os
 import shutil
 import socket
@@ -24,6 +25,7 @@ from persistence.transports.rpc import RpcStore
 from persistence.workload import RankedOption, Recommendation
 from tests.background import in_background
 
+RECORDINGS = Path(__file__).with_name("data")
 TEMPLATE = "gridwise_template"
 WINDOW = datetime(2026, 1, 31, 18, tzinfo=UTC)
 # durability against power loss is not what tests look for, and it costs most of their time
@@ -63,13 +65,18 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Other people's recordings, beside the repository; a test that needs them is skipped where they are not."""
-    root = Path(__file__).parents[1]
-    for candidate in (os.environ.get("GRIDWISE_SHARED_DATA"), root.parent / "shared" / "data"):
-        if candidate and Path(candidate).is_dir():
-            return Path(candidate)
-    pytest.skip("the shared recordings are not beside the repository (see GRIDWISE_SHARED_DATA)")
+def shared_data() -> Iterator[Path]:
+    """Recordings that several tests read (tests/data), unpacked."""
+    with temporary_folder() as folder:
+        for path in sorted(RECORDINGS.rglob("*")):
+            target = folder / path.relative_to(RECORDINGS)
+            if path.is_dir():
+                target.mkdir()
+            elif path.suffix == ".xz":
+                target.with_suffix("").write_bytes(lzma.decompress(path.read_bytes()))
+            else:
+                shutil.copyfile(path, target)
+        yield folder
 
 
 class Cluster:

@@ -135,7 +135,7 @@ def _jobs(
 
 def _paper(output: Output, series: Trace, html: Path | None) -> None:
     with _progress(output, paper_steps()) as step:
-        figures = paper_figures(series, step)
+        figures = list(paper_figures(series, step))
     output.records([figure.record() for figure in figures])
     if not output.as_json:
         output.table(

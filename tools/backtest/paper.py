@@ -5,7 +5,7 @@ baseline may slip by that slot too (on true figures), a day whose window begins 
 sum is still divided by 365, and the noise is scaled by the mean of the series from 1 January 2020 to its end.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -53,7 +53,7 @@ class Figure:
         }
 
 
-def paper_figures(trace: Trace, progress: Callable[[int], None] = lambda _done: None) -> list[Figure]:
+def paper_figures(trace: Trace, progress: Callable[[int], None] = lambda _done: None) -> Iterator[Figure]:
     """All eight figures for Great Britain from the trace of `lets-wait-awhile`; about 20,000 jobs are replayed."""
     year = trace.since(datetime(YEAR, 1, 1, tzinfo=UTC))
     forecasts = noisy(year.actual, ERROR, SEEDS)
@@ -64,13 +64,12 @@ def paper_figures(trace: Trace, progress: Callable[[int], None] = lambda _done: 
         done += 1
         progress(done)
 
-    figures: list[Figure] = []
     greenest = Setting(policies=(Policy.GREENEST,), min_saving=0.0)
     for slots, published in NIGHTLY:
         found = replay(year, nightly(year.start, slots), forecasts, greenest, step)
         carbon = found.scores[Policy.GREENEST].carbon_g / found.energy_kwh[:, None]
         ours = float(carbon.sum(axis=0).mean()) / NIGHTLY_DAYS
-        figures.append(Figure(f"nightly, ±{slots * SLOT_MINUTES / 60:g} h", "g/kWh", published, ours))
+        yield Figure(f"nightly, ±{slots * SLOT_MINUTES / 60:g} h", "g/kWh", published, ours)
     for slack, pausable, published in ML:
         jobs = [_one_slot_longer(job) for job in ml_project(YEAR, slack)]
         slips = [replace(job, latest_finish=job.nominal + job.minutes + SLOT_MINUTES) for job in jobs]
@@ -79,8 +78,7 @@ def paper_figures(trace: Trace, progress: Callable[[int], None] = lambda _done: 
         carbon_g = replay(year, jobs, forecasts, setting, step).scores[Policy.GREENEST].carbon_g.sum(axis=0)
         kind = "interruptible" if pausable else "contiguous"
         saving = 100 * (1 - float(np.mean(carbon_g)) / float(baseline))
-        figures.append(Figure(f"{slack.replace('_', ' ')}, {kind}", "% saved", published, saving))
-    return figures
+        yield Figure(f"{slack.replace('_', ' ')}, {kind}", "% saved", published, saving)
 
 
 def paper_steps() -> int:

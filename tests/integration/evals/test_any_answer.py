@@ -11,6 +11,7 @@ from evals.cases.decisions import DECISIONS
 from evals.runner.execute import Outcome, run_case
 from evals.runner.scores import score
 from graph.recommend import recommend
+from tests.thorough import tries
 
 CASE = next(case for case in DECISIONS if case.name == "medium urgency")
 WORDS = [
@@ -41,7 +42,7 @@ def outcome() -> Outcome:
     return asyncio.run(run_case(CASE, Models.offline()))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(25, 150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(answer=ANSWERS)
 def test_any_answer_is_stored_right(outcome: Outcome, answer: HeadAnswer) -> None:
     concluded = head._conclude(answer, outcome.state, "any model", True)  # type: ignore[arg-type]  # more channels than it reads

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from persistence.errors import InvalidWorkload
 from persistence.workload import MAX_NAME_CHARACTERS, MAX_REQUEST_CHARACTERS, Urgency, Workload, parse_workload
+from tests.thorough import tries
 
 ID = "6a3c2f0e-58a1-4a52-9d7e-0e6f0b8b7a11"
 
@@ -181,7 +182,7 @@ JSON = st.recursive(
 COLUMNS = [*Workload.model_fields, "deadline", "latest_completion", "agent_started_at", "unheard_of"]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tries(60, 400), deadline=None)
 @given(st.dictionaries(st.sampled_from(COLUMNS), JSON), JSON, st.dictionaries(st.sampled_from(COLUMNS), JSON))
 def test_any_row_becomes_a_workload_or_an_explanation(columns: Any, metadata: Any, form: Any) -> None:
     for candidate in (metadata, {"user_request": form}, {"user_request": metadata}):

@@ -1,7 +1,6 @@
 """Everything Gemini can answer, through the real client over HTTP: usable, or a typed failure that says what to do."""
 
 import json
-import os
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -23,7 +22,7 @@ from tools.toolkit.tools import TOOLS
 
 pytestmark = pytest.mark.anyio
 
-SHARED = Path(os.environ.get("GRIDWISE_SHARED_DATA", Path(__file__).parents[4].parent / "shared" / "data")) / "gemini"
+RECORDED = Path(__file__).parents[3] / "data" / "gemini"
 ASK = [HumanMessage("What does the job need?")]
 
 
@@ -180,7 +179,7 @@ async def test_the_schema_call_has_no_tools_and_the_tool_call_no_schema() -> Non
     ]
 )
 def real(request: pytest.FixtureRequest) -> Iterator[tuple[str, Reply]]:
-    path = SHARED / request.param
+    path = RECORDED / request.param
     if not path.exists():
         pytest.skip(f"shared data absent: {path.name}")
     body = json.loads(path.read_text())

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.thorough import tries
 from tools.backtest.calibration import Calibration, Decision, brier, decisions, fit_link, reliability
 from tools.backtest.trace import TraceError, read_trace
 from tools.solver.confidence import error_model
@@ -10,9 +11,10 @@ from tools.solver.confidence import error_model
 @pytest.fixture(scope="module")
 def made(shared_data):
     trace = read_trace(shared_data / "octopus" / "matched_2023_national_ci_and_agile.csv")
-    return list(decisions(trace, 4500, seed=11))
+    return list(decisions(trace, tries(1200, 4500), seed=11))
 
 
+@pytest.mark.long
 def test_every_decile_with_fifty_decisions_is_within_seven_points(made):
     deciles = [d for d in reliability(made) if d.decisions >= 50]
     assert len(deciles) >= 4
@@ -32,6 +34,7 @@ def test_it_scores_better_than_a_constant_and_than_the_papers_noise(made):
     assert score.brier < score.brier_paper < score.brier_constant
 
 
+@pytest.mark.long
 def test_the_stored_figures_are_what_fitting_gives(made):
     slope, optimism = fit_link([d for d in made if d.week % 2])
     assert slope == pytest.approx(error_model().slope, rel=0.25)

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 
+from tests.thorough import tries
 from tests.unit.tools.instances import START, asset_of, market_of, problems
 from tools.errors import NoDataError, UnknownOptionError
 from tools.placement import Job, Limits, Problem
@@ -13,7 +14,7 @@ from tools.solver.confidence import confidence
 from tools.solver.savings import dominates, savings, worth_shifting
 from tools.solver.search import run_now, search
 
-QUICK = settings(max_examples=150, deadline=None, derandomize=True, database=None)
+QUICK = settings(max_examples=tries(30, 150), deadline=None, derandomize=True, database=None)
 
 
 def problem_of(market, **kwargs) -> Problem:

@@ -1,24 +1,20 @@
-"""The search against trying everything, on random problems.
-
-`GRIDWISE_SEARCH_INSTANCES=10000 make test-search` (or the variable with pytest on this file) runs the long version.
-"""
-
-import os
+"""The search against trying everything, on random problems; `make test-long` tries many more."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import just
 
+from tests.thorough import tries
 from tests.unit.tools.brute_force import best
 from tests.unit.tools.instances import problems
 from tools.errors import Infeasible
 from tools.solver.search import optimum, search
 
-INSTANCES = int(os.environ.get("GRIDWISE_SEARCH_INSTANCES", "250"))
+INSTANCES = tries(50, 2500)
 RANDOM = settings(
     max_examples=INSTANCES,
     deadline=None,
-    derandomize=INSTANCES <= 250,
+    derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
