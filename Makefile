@@ -35,6 +35,9 @@ test-fast: install ## Run the unit tests: no database
 test-long: install $(NODE_MODULES) ## Run everything with many more random examples, and the tests that take minutes
 	GRIDWISE_TEST_LONG=1 $(BIN)/python -m pytest -n $(WORKERS) -m ""
 
+wheel: install ## Build the wheel, install it elsewhere and try it there
+	tests/wheel.sh $(BIN)/python
+
 dev: install ## Look inside the graph with LangGraph's development server
 	@$(BIN)/gridwise dev
 
@@ -69,4 +72,4 @@ supabase-local: install $(NODE_MODULES) ## Start a Supabase project on this mach
 lock: ## Re-resolve requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --custom-compile-command "make lock" -q pyproject.toml -o requirements.lock
 
-.PHONY: help install run test test-fast test-long bench bench-queue bench-search eval dev check supabase-local lock chaos
+.PHONY: help install run test test-fast test-long wheel bench bench-queue bench-search eval dev check supabase-local lock chaos
