@@ -1,5 +1,6 @@
 """Configuration: the only module that reads the environment and `.env`."""
 
+import sys
 from pathlib import Path
 from typing import Literal, Self, TypeAlias
 
@@ -43,6 +44,9 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     data_dir: Path | None = Field(default=None, validation_alias="GRIDWISE_DATA_DIR")
     """Folder of the embedded PostgreSQL; the user's data folder when unset."""
+    cache_dir: Path | None = Field(default=None, validation_alias="GRIDWISE_CACHE_DIR")
+    """Folder of source answers for commands that open no database; the user's cache folder when unset."""
+    xdg_cache_home: Path | None = Field(default=None, validation_alias="XDG_CACHE_HOME")
 
     gemini_api_key: SecretStr | None = Field(default=None, validation_alias="GEMINI_API_KEY")
     gemini_base_url: HttpUrl | None = Field(default=None, validation_alias="GEMINI_BASE_URL")
@@ -96,6 +100,11 @@ class Settings(BaseSettings):
         if self.model == "auto":
             return "gemini" if self.gemini_api_key else "offline"
         return self.model
+
+    @property
+    def cache_folder(self) -> Path:
+        caches = "Library/Caches" if sys.platform == "darwin" else ".cache"
+        return self.cache_dir or (self.xdg_cache_home or Path.home() / caches) / "gridwise"
 
     @property
     def is_embedded(self) -> bool:

@@ -26,6 +26,15 @@ SECTIONS: Final[dict[str, dict[str, Command]]] = {
             "Place twelve sample workloads on one recorded day.",
             ("gridwise demo", "gridwise demo --json | jq .decision_summary"),
         ),
+        "plan": Command(
+            "graph.cli.plan:plan",
+            "Answer at once, without a queue.",
+            (
+                'gridwise plan --hours 4 --gpus 2 --by "tomorrow 09:00"',
+                "gridwise plan --hours 1 --region London --chart",
+                "gridwise plan --hours 8 --format sbatch > job.sh",
+            ),
+        ),
         "submit": Command(
             "graph.cli.submit:submit",
             "Put workloads into the queue.",

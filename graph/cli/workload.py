@@ -1,0 +1,130 @@
+"""The options that describe a workload, shared by every command that takes one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar, get_type_hints
+from uuid import uuid4
+
+import typer
+from pydantic import JsonValue
+
+from persistence.workload import Urgency
+from tools.slots import UK
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkloadOptions:
+    """What a user says of a workload on the command line; one field per option."""
+
+    workload_type: Annotated[str, typer.Option("--type", help="TRAINING_RUN, INFERENCE_BATCH, …")] = "OTHER"
+    urgency: Annotated[
+        Urgency, typer.Option(case_sensitive=False, help="How soon it should run; also weighs carbon against cost.")
+    ] = Urgency.MEDIUM
+    gpus: Annotated[int | None, typer.Option(help="GPUs used for the whole run; needs --hours.")] = None
+    gpu_mins: Annotated[int | None, typer.Option(help="Total GPU minutes.")] = None
+    cpu_cores: Annotated[int | None, typer.Option(help="CPU cores needed at the same time.")] = None
+    memory_gb: Annotated[int | None, typer.Option(help="Memory needed, GB.")] = None
+    energy_kwh: Annotated[float | None, typer.Option(help="Energy of the whole run, if known.")] = None
+    hours: Annotated[float | None, typer.Option(help="Duration of the run.")] = None
+    deferral_mins: Annotated[int | None, typer.Option(help="May start up to this many minutes from now.")] = None
+    deadline: Annotated[
+        str | None,
+        typer.Option("--deadline", "--by", help='Finish by: "tomorrow 09:00", "in 6 hours", or ISO 8601; UK time.'),
+    ] = None
+    earliest_start: Annotated[str | None, typer.Option(help="Not before: as for --deadline.")] = None
+    carbon_cap_g: Annotated[int | None, typer.Option(help="Grams of CO2 for the whole run.")] = None
+    max_intensity: Annotated[float | None, typer.Option(help="gCO2/kWh.")] = None
+    min_renewable: Annotated[float | None, typer.Option(help="Percent.")] = None
+    max_price: Annotated[float | None, typer.Option(help="GBP for the whole run.")] = None
+    host_dc: Annotated[str | None, typer.Option(help="Preferred data centre, by name.")] = None
+    request: Annotated[str | None, typer.Option(help="What else matters, in plain English.")] = None
+
+    def row(self, name: str | None, now: datetime) -> dict[str, JsonValue]:
+        """The columns as a frontend would insert them, with an id. Raises `typer.BadParameter`."""
+        columns: dict[str, JsonValue] = {
+            "id": str(uuid4()),
+            "workload_name": name,
+            "workload_type": self.workload_type,
+            "urgency": self.urgency.value,
+            "host_dc": self.host_dc,
+            "required_gpu_mins": self._gpu_minutes(),
+            "required_cpu_cores": self.cpu_cores,
+            "required_memory_gb": self.memory_gb,
+            "estimated_energy_kwh": self.energy_kwh,
+            "estimated_duration_hours": self.hours,
+            "is_deferrable": None if self.deferral_mins is None else self.deferral_mins > 0,
+            "deferral_window_mins": self.deferral_mins,
+            "deadline": instant(self.deadline, now, "--deadline"),
+            "earliest_start": instant(self.earliest_start, now, "--earliest-start"),
+            "carbon_cap_gco2": self.carbon_cap_g,
+            "max_carbon_intensity_gco2_kwh": self.max_intensity,
+            "min_renewable_pct": self.min_renewable,
+            "max_price_gbp": self.max_price,
+            "metadata": None if self.request is None else {"user_request": self.request},
+        }
+        return {key: value for key, value in columns.items() if value is not None}
+
+    def _gpu_minutes(self) -> int | None:
+        if self.gpus is None:
+            return self.gpu_mins
+        if self.gpu_mins is not None or self.hours is None:
+            message = "give --gpus together with --hours, or --gpu-mins alone"
+            raise typer.BadParameter(message)
+        return round(self.gpus * self.hours * 60)
+
+
+def instant(text: str | None, now: datetime, option: str) -> str | None:
+    """A point in time in ISO 8601 or in English, UK time where it has no offset. Raises `typer.BadParameter`."""
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text.strip())
+    except ValueError:
+        time = _in_words(text, now, option)
+    return (time if time.tzinfo else time.replace(tzinfo=UK)).astimezone(UTC).isoformat()
+
+
+def _in_words(text: str, now: datetime, option: str) -> datetime:
+    from agents.request.times import find_spans, find_times
+
+    for match, span in find_spans(text):
+        if text[: match.start()].strip().lower() in ("in", "within", "") and not text[match.end() :].strip():
+            return now + span
+    for match, time in find_times(text, now, "latest"):
+        if match.group().strip().lower() == text.strip().lower():
+            return time
+    message = f'{option}: "{text}" is not a time; write "tomorrow 09:00", "in 6 hours" or 2026-12-01T09:00'
+    raise typer.BadParameter(message)
+
+
+def takes_workload(command: Callable[..., T]) -> Callable[..., T]:
+    """Give a command one option per field of `WorkloadOptions`, in place of its parameter `workload`."""
+    hints = get_type_hints(WorkloadOptions, include_extras=True)
+    shared = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in fields(WorkloadOptions)
+    ]
+    names = {parameter.name for parameter in shared}
+    own_hints = get_type_hints(command, include_extras=True)
+    own = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=own_hints[name])
+        for name, parameter in inspect.signature(command).parameters.items()
+        if name != "workload"
+    ]
+
+    def spread(**arguments: Any) -> T:  # noqa: ANN401  whatever the options are
+        given = {name: arguments.pop(name) for name in names & arguments.keys()}
+        return command(workload=WorkloadOptions(**given), **arguments)
+
+    spread.__name__, spread.__doc__ = command.__name__, command.__doc__
+    spread.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]  # read by inspect
+    spread.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *shared)}
+    return spread

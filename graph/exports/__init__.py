@@ -1,0 +1,1 @@
+"""A recommendation in the words of other schedulers: pure functions from a row to text."""
