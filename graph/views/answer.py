@@ -68,7 +68,7 @@ def option_record(option: Option) -> dict[str, JsonValue]:
         "segments": [[part.start.isoformat(), part.end.isoformat()] for part in option.segments],
         "carbon_g": round(option.carbon_g, 2),
         "carbon_intensity_gco2_kwh": round(option.intensity_g_per_kwh, 2),
-        "renewable_pct": round(option.renewable_pct, 2),
+        "renewable_pct": None if option.renewable_pct is None else round(option.renewable_pct, 2),
         "cost_gbp": None if option.cost_gbp is None else round(option.cost_gbp, 4),
         "price_is_estimated": option.price_is_estimated,
     }
@@ -141,7 +141,7 @@ def option_cells(option: Option) -> tuple[str, ...]:
         option.asset.name,
         f"{option.start.astimezone(LONDON):%a %d %b %H:%M}-{closing}",
         f"{option.intensity_g_per_kwh:.0f}",
-        f"{option.renewable_pct:.0f}",
+        "" if option.renewable_pct is None else f"{option.renewable_pct:.0f}",
         "" if option.cost_gbp is None else f"{option.cost_gbp:.2f}",
         option.label,
     )
