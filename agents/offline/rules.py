@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +10,8 @@ from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 from pydantic import JsonValue
 
 from agents.request.reader import read_wishes
-from agents.text.templates import Placement, analysis, placements, reason_for, reasoning, summary
 from tools.regions import REGIONS
+from tools.solver.candidates import APART
 
 OFFLINE_NAME = "offline planner"
 OPTIONS = 3
@@ -19,7 +19,6 @@ _REGION_IDS = {region.name: region.region_id for region in REGIONS}
 _NOW = re.compile(r"^Now: .* \((?P<time>\S+Z)\)$", re.MULTILINE)
 _REQUEST = re.compile(r"<request>\n(?P<text>.*?)\n</request>", re.DOTALL)
 _IDS = re.compile(r"^options: (?P<ids>[\w, ]+)$", re.MULTILINE)
-SIGNATURE = "Decided by rules (offline planner)."
 
 
 def arguments_for(tool: str, messages: Sequence[BaseMessage]) -> dict[str, Any]:
@@ -29,14 +28,15 @@ def arguments_for(tool: str, messages: Sequence[BaseMessage]) -> dict[str, Any]:
 
 def answer_for(schema: dict[str, Any], messages: Sequence[BaseMessage]) -> str:
     """JSON by the schema, which is told by its properties: titles do not survive every client."""
-    wanted = frozenset(schema.get("properties", {}))
-    return json.dumps(_ANSWERS[wanted](messages), ensure_ascii=False)
+    wanted = schema.get("properties", {})
+    answer = _head if "choices" in wanted else _compute if "limits" in wanted else _energy
+    return json.dumps(answer(messages), ensure_ascii=False)
 
 
 def _compute(messages: Sequence[BaseMessage]) -> dict[str, JsonValue]:
     brief = _brief(messages)
     wishes = read_wishes(_request(brief), _now(brief))
-    needs, assets = _result(messages, "estimate_energy"), _result(messages, "find_assets")
+    assets = _result(messages, "find_assets")
     allowed = set(range(1, 15))
     for wish in wishes:
         if wish.kind == "required_regions":
@@ -52,82 +52,60 @@ def _compute(messages: Sequence[BaseMessage]) -> dict[str, JsonValue]:
     return {
         "limits": [{"kind": wish.kind, "quote": wish.quote} for wish in wishes],
         "option_ids": [entry["option"]["id"] for entry in suited[:OPTIONS]],
-        "analysis_summary": _needs(needs, suited),
+        "claims": [{"kind": "extreme", "of": "carbon", "end": "best"}],
     }
 
 
 def _energy(messages: Sequence[BaseMessage]) -> dict[str, JsonValue]:
-    options = placements(_result(messages, "find_windows").get("options"))
-    chosen = options[:OPTIONS]
-    prices = _result(messages, "electricity_prices").get("source")
     return {
-        "option_ids": [option.option_id for option in chosen],
-        "analysis_summary": analysis(chosen, "energy option") + _trade_off(options) + _source(prices),
+        "option_ids": [option["id"] for option in _options(messages, "find_windows")[:OPTIONS]],
+        "claims": [
+            {"kind": "mix", "who": "first", "fuel": "renewable"},
+            {"kind": "trend", "who": "first", "of": "intensity"},
+        ],
     }
 
 
 def _head(messages: Sequence[BaseMessage]) -> dict[str, JsonValue]:
-    compared = _result(messages, "compare_options")
-    options = placements(compared.get("options"))
-    now = compared.get("running_now")
-    ranked = _ranked(options, now if isinstance(now, dict) else None)
+    now = _result(messages, "compare_options").get("running_now")
+    ranked = _ranked(_options(messages, "compare_options"), now)
+    is_greener = isinstance(now, dict) and (ranked[0]["renewable_pct"] or 0) > (now["renewable_pct"] or 0)
+    cause: JsonValue = {"kind": "mix", "who": "first", "fuel": "renewable"}
     return {
         "choices": [
-            {"option_id": option.option_id, "reason": reason_for(option, options), "reasoning": reasoning(option)}
-            for option in ranked
+            {"option_id": option["id"], "reason": _reason(option, ranked), "topics": ["rank"]} for option in ranked
         ],
-        "decision_summary": f"{summary(ranked[0], ranked[1:])} {SIGNATURE}",
-        "certainty": ranked[0].confidence if ranked[0].confidence is not None else 0.5,
+        "claims": [*([cause] if is_greener else []), {"kind": "sure", "about": "confidence"}],
+        "certainty": ranked[0].get("confidence", 0.5),
     }
 
 
-_ANSWERS: dict[frozenset[str], Callable[[Sequence[BaseMessage]], dict[str, JsonValue]]] = {
-    frozenset({"limits", "option_ids", "analysis_summary"}): _compute,
-    frozenset({"option_ids", "analysis_summary"}): _energy,
-    frozenset({"choices", "decision_summary", "certainty"}): _head,
-}
+def _reason(option: dict[str, Any], ranked: Sequence[dict[str, Any]]) -> str:
+    """Code checks it against the figures."""
+    if option["carbon_g"] <= min(other["carbon_g"] for other in ranked):
+        return "low_carbon"
+    return "availability" if option["start"] <= min(other["start"] for other in ranked) else "cost_effective"
 
 
-def _ranked(options: Sequence[Placement], now: dict[str, JsonValue] | None) -> list[Placement]:
+def _options(messages: Sequence[BaseMessage], tool: str) -> list[dict[str, Any]]:
+    found = _result(messages, tool).get("options")
+    return [option for option in found or () if isinstance(option, dict) and "objective_gbp" in option]
+
+
+def _ranked(options: Sequence[dict[str, Any]], now: object) -> list[dict[str, Any]]:
     """By objective; running now first where no shift is worth it; no two of one region within two hours."""
-    order = sorted(options, key=lambda option: option.objective_gbp)
-    if now is not None and not order[0].worth_shifting:
-        same = [
-            o
-            for o in order
-            if o.asset == now["asset"] and o.start == _time(now["start"]) and o.end == _time(now["end"])
-        ]
-        order = [*same[:1], *(option for option in order if option not in same[:1])]
-    ranked: list[Placement] = []
+    order = sorted(options, key=lambda option: float(option["objective_gbp"]))
+    if isinstance(now, dict) and not order[0].get("worth_shifting"):
+        order.sort(key=lambda option: any(option[key] != now[key] for key in ("asset", "start", "end")))
+    ranked: list[dict[str, Any]] = []
     for option in order:
         if len(ranked) < OPTIONS and all(_apart(option, other) for other in ranked):
             ranked.append(option)
     return ranked
 
 
-def _apart(one: Placement, other: Placement) -> bool:
-    return one.region != other.region or abs((one.start - other.start).total_seconds()) >= 2 * 3600
-
-
-def _trade_off(options: Sequence[Placement]) -> str:
-    if not options:
-        return ""
-    cleanest = min(options, key=lambda option: option.carbon_g)
-    cheapest = min(options, key=lambda option: (option.cost_gbp is None, option.cost_gbp or 0.0))
-    if cleanest == cheapest:
-        return f" It is the cleanest and the cheapest: {cleanest.region}." if cleanest == options[0] else ""
-    return f" Cleanest is {cleanest.region}, cheapest is {cheapest.region}."
-
-
-def _needs(needs: dict[str, Any], suited: Sequence[dict[str, Any]]) -> str:
-    text = f"The workload needs {needs['energy_kwh']:g} kWh over {needs['duration_minutes']} minutes."
-    regions = list(dict.fromkeys(str(entry["region"]) for entry in suited))
-    return f"{text} It could run in {', '.join(regions)}." if regions else text
-
-
-def _source(source: object) -> str:
-    estimated = isinstance(source, dict) and source.get("mode") != "live"
-    return " Prices are not live ones." if estimated else ""
+def _apart(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return bool(one["region"] != other["region"]) or abs(_time(one["start"]) - _time(other["start"])) >= APART
 
 
 def _cost(entry: dict[str, Any]) -> tuple[float, float]:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents import compute, energy, head
-from agents.grounding.check import repeated, ungrounded
-from agents.grounding.facts import Facts, request_facts
 from agents.model.errors import ModelError
 from agents.state import AgentName
 from evals.cases.case import MAX_INPUT_TOKENS, Case
@@ -20,9 +18,8 @@ from tools.errors import NoDataError
 from tools.market import FloatArray, Market, prices_at
 from tools.placement import Limits, Option, Problem
 from tools.slots import SLOT
-from tools.solver.candidates import compute_candidates, energy_candidates, is_apart, option_by_id
+from tools.solver.candidates import energy_candidates, is_apart, option_by_id
 from tools.solver.search import optimum, run_now
-from tools.toolkit.answers import comparison_answer
 
 TOLERANCE = 1e-6
 _PROMPTS = (compute.PROMPT, energy.PROMPT, head.PROMPT)
@@ -143,12 +140,6 @@ def _diversity(_case: Case, outcome: Outcome) -> Iterator[Score]:
     yield Score("order", tail == sorted(tail), "the runners-up are not in order of their objective")
 
 
-def _grounding(_case: Case, outcome: Outcome) -> Iterator[Score]:
-    known = _known(outcome)
-    faults = [f"{where}: {span}" for where, text in stored_texts(outcome) for span in ungrounded(text, known)]
-    yield Score("grounding", not faults, "; ".join(faults), len(faults))
-
-
 def _expectations(case: Case, outcome: Outcome) -> Iterator[Score]:
     expected, state = case.expected, outcome.state
     if expected.findings is not None:
@@ -160,11 +151,6 @@ def _expectations(case: Case, outcome: Outcome) -> Iterator[Score]:
     for words in expected.says:
         summary = state["decision"].decision_summary
         yield Score("summary", words in summary, f"{words!r} is not in: {summary}")
-    if expected.is_templated is not None:
-        decision = state["decision"]
-        flags = (state["compute"].is_templated, state["energy"].is_templated, decision.is_templated)
-        templated = any(flags) or any(choice.is_templated for choice in decision.choices)
-        yield Score("own words", templated == expected.is_templated, "templated" if templated else "the model's")
 
 
 def _blind(case: Case, outcome: Outcome) -> Iterator[Score]:
@@ -178,13 +164,6 @@ def _blind(case: Case, outcome: Outcome) -> Iterator[Score]:
     yield Score("regions", allowed is None or first.region_number in allowed, f"{first.region}")
     for words in case.expected.says:
         yield Score("summary", words in recommended.decision_summary, recommended.decision_summary)
-
-
-def _leaks(_case: Case, outcome: Outcome) -> Iterator[Score]:
-    """No stored sentence repeats what a model was told to do."""
-    texts = stored_texts(outcome)
-    found = [where for where, text in texts for prompt in _PROMPTS if repeated(text, prompt)]
-    yield Score("leaks", not found, "; ".join(found))
 
 
 def _corrections(case: Case, outcome: Outcome) -> Iterator[Score]:
@@ -209,9 +188,7 @@ _PLACED: tuple[Scorer, ...] = (
     _figures,
     _regret,
     _diversity,
-    _grounding,
     _expectations,
-    _leaks,
     _corrections,
     _trajectory,
 )
@@ -297,26 +274,3 @@ def _is_a_candidate(now: Option, problem: Problem, market: Market) -> bool:
     """Capacity is the one limit that only the search knows."""
     known = energy_candidates(problem, market)
     return any((option.asset, option.segments) == (now.asset, now.segments) for option in known)
-
-
-def _known(outcome: Outcome) -> Facts:
-    """All that any stored sentence may speak of."""
-    state = outcome.state
-    problem, market = state["problem"], state["market"]
-    effects = [finding.effect for finding in state["compute"].findings]
-    facts = request_facts(state["workload"], problem, effects)
-    ids = {*state["compute"].option_ids, *state["energy"].option_ids}
-    ids |= {choice.option_id for choice in state["decision"].choices}
-    candidates = (*energy_candidates(problem, market), *compute_candidates(problem, market))
-    options = [option for option in candidates if option.option_id in ids]
-    now = _now(problem, market)
-    for option in (*candidates, *([now] if now else [])):
-        facts.add_option(option)
-    facts.add_comparisons([*options, *([now] if now else [])])
-    facts.add_json(comparison_answer(problem, market, sorted(ids)))
-    for asset in problem.assets:
-        facts.add_region(asset.region)
-        facts.add_name(asset.name)
-    facts.add_json({"age_hours": (market.carbon.age_seconds or 0) / 3600, "coverage_pct": 100 * market.carbon.coverage})
-    facts.sides.clear()  # of whom a sentence speaks is the agents' reading; here the options of any pair will do
-    return facts

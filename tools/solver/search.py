@@ -85,6 +85,14 @@ def run_now(problem: Problem, market: Market) -> Option:
     raise NoDataError(msg)
 
 
+def counterfactual(problem: Problem, market: Market) -> Option | None:
+    """`run_now`; None where it cannot be measured."""
+    try:
+        return run_now(problem, market)
+    except NoDataError:
+        return None
+
+
 def to_options(
     grid: Grid,
     plans: Sequence[tuple[int, Minutes]],

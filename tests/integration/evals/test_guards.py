@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-
-from agents import compute, energy, head
 from agents.grounding import check as grounding
 from agents.grounding.comparands import Sides
+
+from agents import compute, energy, head
 from agents.model import ask as replies
 from agents.model import loop
 from agents.request import apply as tighten

@@ -1,1 +1,0 @@
-"""The check of sentences that a model wrote, behind one door: `Evidence`."""

@@ -1,0 +1,151 @@
+"""How the first option keeps each limit of the request."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from agents.text.figures import clock, intensity, length, listed, mass, money, percent, power_price, spans
+from agents.text.situation import Situation
+from tools.placement import Option
+from tools.regions import region_name
+
+Which: TypeAlias = Literal[
+    "deadline", "start", "carbon", "intensity", "renewable", "cost", "price", "places", "hours", "pauses"
+]
+ALWAYS: tuple[Which, ...] = ("deadline", "carbon", "intensity", "renewable", "cost", "price", "places", "hours")
+"""Told of every decision that has them."""
+_MOST_HOURS = 3
+
+
+def limit_kept(which: Which, about: Situation) -> str | None:
+    """A predicate of the first option; None where the request sets no such limit."""
+    return _KEPT[which](about, about.options[0]) if about.options else None
+
+
+def limits_kept(about: Situation, besides: Sequence[Which] = ()) -> str | None:
+    """All of them in one sentence."""
+    kept = [words for which in ALWAYS if which not in besides and (words := limit_kept(which, about))]
+    return f"within its limits, it {'; '.join(kept)}" if kept else None
+
+
+def _deadline(about: Situation, option: Option) -> str | None:
+    latest = about.problem.limits.latest_finish
+    return None if latest is None else f"ends {_apart(option.end, latest, 'before')} the deadline, {clock(latest)}"
+
+
+def _start(about: Situation, option: Option) -> str | None:
+    limits = about.problem.limits
+    said = []
+    if limits.earliest_start > about.problem.now:
+        said.append(f"starts {_apart(limits.earliest_start, option.start, 'after')} the earliest start")
+    if limits.latest_start is not None:
+        ahead = _apart(option.start, limits.latest_start, "before")
+        said.append(f"starts {ahead} the latest start, {clock(limits.latest_start)}")
+    return listed(said) or None
+
+
+def _apart(early: datetime, late: datetime, side: str) -> str:
+    minutes = round((late - early) / timedelta(minutes=1))
+    return f"{length(minutes)} {side}" if minutes else "exactly at"
+
+
+def _cap(
+    value: Callable[[Situation, Option], float | None],
+    limit: Callable[[Situation], float | None],
+    shown: Callable[[float], str],
+    told: str,
+    *,
+    floor_gap: Callable[[float], str] | None = None,
+) -> Callable[[Situation, Option], str | None]:
+    def kept(about: Situation, option: Option) -> str | None:
+        has, allowed = value(about, option), limit(about)
+        if has is None or allowed is None:
+            return None
+        if shown(abs(allowed - has)) == shown(0):
+            return f"{told.format(shown(has))}, just at the limit of {shown(allowed)}"
+        gap = f"{shown(allowed - has)} below" if floor_gap is None else f"{floor_gap(has - allowed)} above"
+        return f"{told.format(shown(has))}, {gap} the limit of {shown(allowed)}"
+
+    return kept
+
+
+def _highest_price(about: Situation, option: Option) -> float | None:
+    row = about.row(option)
+    used = about.minutes(option) > 0
+    prices = about.market.price_gbp_per_kwh[row][used] if row is not None else np.zeros(0)
+    return float(prices.max()) if prices.size and not np.isnan(prices).any() else None
+
+
+def _price(about: Situation, option: Option) -> str | None:
+    return listed([words for kept in (_HIGHEST, _MEAN) if (words := kept(about, option))]) or None
+
+
+_HIGHEST = _cap(
+    _highest_price,
+    lambda about: about.problem.limits.max_price_gbp_per_kwh,
+    power_price,
+    "pays at most {} for power",
+)
+_MEAN = _cap(
+    lambda _, option: None if option.cost_gbp is None else option.cost_gbp / option.energy_kwh,
+    lambda about: about.problem.limits.max_mean_price_gbp_per_kwh,
+    power_price,
+    "pays {} for power on average",
+)
+
+
+def _places(about: Situation, _option: Option) -> str | None:
+    limits, said = about.problem.limits, []
+    if limits.required_regions is not None:
+        said.append(f"stays in {_regions(limits.required_regions)}")
+    if limits.excluded_regions:
+        said.append(f"stays out of {_regions(limits.excluded_regions)}")
+    if limits.required_sites is not None:
+        said.append(f"runs at {listed(limits.required_sites, 'or')}, as required")
+    if limits.excluded_sites:
+        said.append(f"avoids {listed(limits.excluded_sites)}")
+    return listed(said) or None
+
+
+def _regions(regions: Sequence[int]) -> str:
+    return listed([region_name(region) for region in regions], "or")
+
+
+def _hours(about: Situation, _option: Option) -> str | None:
+    forbidden = about.problem.limits.forbidden
+    if not forbidden:
+        return None
+    more = len(forbidden) - _MOST_HOURS
+    rest = f" and {more} more such time{'s' if more > 1 else ''}" if more > 0 else ""
+    return f"keeps clear of {spans(forbidden[:_MOST_HOURS])}{rest}"
+
+
+def _pauses(about: Situation, option: Option) -> str | None:
+    job, pauses = about.problem.job, len(option.segments) - 1
+    if not job.pausable:
+        return "runs in one go"
+    return None if job.max_pauses is None else f"pauses {pauses} of at most {job.max_pauses} times"
+
+
+_KEPT: dict[Which, Callable[[Situation, Option], str | None]] = {
+    "deadline": _deadline,
+    "start": _start,
+    "carbon": _cap(lambda _, o: o.carbon_g, lambda a: a.problem.limits.carbon_cap_g, mass, "emits {}"),
+    "intensity": _cap(
+        lambda _, o: o.intensity_g_per_kwh, lambda a: a.problem.limits.max_intensity_g_per_kwh, intensity, "is at {}"
+    ),
+    "renewable": _cap(
+        lambda _, o: o.renewable_pct,
+        lambda a: a.problem.limits.min_renewable_pct,
+        percent,
+        "has {} renewable power",
+        floor_gap=lambda points: f"{points:.1f} points",
+    ),
+    "cost": _cap(lambda _, o: o.cost_gbp, lambda a: a.problem.limits.max_cost_gbp, money, "costs {}"),
+    "price": _price,
+    "places": _places,
+    "hours": _hours,
+    "pauses": _pauses,
+}
