@@ -8,6 +8,7 @@ from typing import Literal, Protocol, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from tools.placement import Asset, Value
 from tools.slots import SLOT
@@ -69,7 +70,12 @@ class SourceNote(Value):
     coverage: float
     """Share of (region, slot) cells of the horizon that have a value, 0-1."""
     detail: str = ""
-    """Plain words: what is estimated, derived or missing, and why."""
+    """Plain words: what is kept, estimated, derived or missing, and why."""
+    cells: dict[str, int] = Field(default_factory=dict)
+    """How many cells are from what: `answer`, `kept` (an earlier answer), `profile`, `derived`, `estimated`, `missing`;
+    and `without_mix`, of those with an intensity."""
+    kept_since: dict[int, datetime] = Field(default_factory=dict)
+    """Region → when the oldest of its kept figures was fetched."""
 
 
 class Market(Value):

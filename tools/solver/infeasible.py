@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil, floor
 
+import numpy as np
+
 from tools.energy import asset_power_kw
 from tools.errors import Infeasible, Relaxation
 from tools.market import Market
 from tools.placement import Limits, Option, Problem
 from tools.regions import region_name
-from tools.solver.instance import Order
+from tools.slots import SLOT
+from tools.solver.instance import Order, is_allowed
 
 Search = Callable[[Problem, Market, Order], Sequence[Option]]
 Words = Callable[[Problem, Option | None], str]
@@ -34,6 +37,13 @@ def explain(problem: Problem, market: Market, search: Search) -> Infeasible:
     Every limit is dropped alone; those that open a placement are reported with the least change that does, cheapest
     first. Where no single one helps, limits are dropped together until a placement appears, and all of them bind.
     """
+    silent = _silent(problem, market)
+    if silent:
+        return Infeasible(
+            f"There are no carbon-intensity figures for {' and '.join(map(region_name, silent))} while the workload "
+            f"may run ({market.carbon.name}), so no placement there can be computed. Submit it again later.",
+            binding="data",
+        )
     given = [loosening for loosening in LOOSENINGS if loosening.drop(problem) != problem]
     free = problem
     for loosening in given:
@@ -51,6 +61,27 @@ def explain(problem: Problem, market: Market, search: Search) -> Infeasible:
     message = "No placement keeps every hard limit. " + _sentences(relaxations)
     message += _intensity_typed_as_grams(problem, market, search)
     return Infeasible(message, binding=relaxations[0].limit, relaxations=tuple(relaxations))
+
+
+def _silent(problem: Problem, market: Market) -> tuple[int, ...]:
+    """The regions in which the workload may run, where none of them has a figure in its time; else none.
+
+    What is missing then is data: to give up a limit is no remedy.
+    """
+    limits = problem.limits
+    allowed = sorted({asset.region for asset in problem.assets if is_allowed(asset, limits)})
+    first = max(0, (max(problem.now, limits.earliest_start) - market.start) // SLOT)
+    last = (
+        market.slots if limits.latest_finish is None else max(first, -((market.start - limits.latest_finish) // SLOT))
+    )
+    if first >= market.slots or last <= first or market.carbon.mode == "none":
+        return ()
+    known = {
+        region
+        for region, row in zip(market.regions, market.intensity, strict=True)
+        if not np.isnan(row[first:last]).all()
+    }
+    return () if known.intersection(allowed) else tuple(allowed)
 
 
 def _sentences(relaxations: Sequence[Relaxation]) -> str:

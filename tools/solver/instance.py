@@ -230,7 +230,7 @@ def _rows(problem: Problem, market: Figures) -> tuple[IntArray, list[tuple[int, 
     keys: list[tuple[int, Asset, bool]] = []
     rows: list[int] = []
     for asset in problem.assets:
-        if not _allowed(asset, limits) or asset.region not in market.regions:
+        if not is_allowed(asset, limits) or asset.region not in market.regions:
             rows.append(-1)
             continue
         needs = needs_mix or asset.min_renewable_threshold_pct is not None
@@ -242,7 +242,8 @@ def _rows(problem: Problem, market: Figures) -> tuple[IntArray, list[tuple[int, 
     return np.array(rows, np.int64), keys or [(0, problem.assets[0], False)]
 
 
-def _allowed(asset: Asset, limits: Limits) -> bool:
+def is_allowed(asset: Asset, limits: Limits) -> bool:
+    """Whether the limits on places leave the asset in."""
     required = limits.required_regions is None or asset.region in limits.required_regions
     return required and asset.region not in limits.excluded_regions
 

@@ -9,6 +9,8 @@ from datetime import datetime
 from tools.slots import LONDON_TIME
 
 VAT = 0.05
+CAP_P = 100 / (1 + VAT)
+"""Highest rate that Agile can have, p/kWh without VAT: 100 with it."""
 PEAK_FROM_HOUR, PEAK_UNTIL_HOUR = 16, 19
 SHAPE: dict[str, tuple[float, float]] = {
     "A": (0.21, 13.0),

@@ -1,23 +1,33 @@
-"""New."""
+"""From the sources' answers, of now and of earlier, to the market's figures: cell by cell the best that is known.
 
-import math
-from collections.abc import Iterable, Mapping
+Carbon: this half-hour's answer, else the last good figure of the cell, else (where there is no answer of this
+half-hour) the daily profile of the last one. Prices: the published rate, whenever it was read; else the one derived
+from another region's; else an estimate. What stays unknown is a hole.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import JsonValue
 
 from tools.market import FloatArray, Market, Mode, SourceNote
-from tools.regions import REGION_IDS, REGIONS
-from tools.slots import HORIZON_SLOTS, LONDON_TIME, SLOT
-from tools.sources.agile import VAT, derive_rate
+from tools.regions import REGION_IDS, REGIONS, region_name
+from tools.slots import HORIZON_SLOTS, SLOT
 from tools.sources.neso import HOLE
-from tools.sources.payloads import Cells, RatesByLetter, read_carbon, read_prices
+from tools.sources.payloads import (
+    Cells,
+    read_carbon,
+    read_kept,
+    read_kept_rates,
+    read_means,
+    read_prices,
+)
+from tools.sources.prices import BoolArray, price_arrays
 
-BoolArray = npt.NDArray[np.bool_]
 LAST_GOOD_LIMIT: Final = timedelta(days=7)
 """An answer older than this says nothing about today, not even as a profile."""
 
@@ -32,9 +42,12 @@ class Answer:
     """Why the payload is not of this half-hour; empty when it is."""
 
 
-def _build(carbon: Answer, prices: Answer, start: datetime, now: datetime) -> Market:
+def build(carbon: Answer, prices: Answer, start: datetime, now: datetime) -> Market:
+    """The market from the two sources' answers."""
     intensity, renewable, low_carbon, carbon_note = _carbon(carbon, start, now)
-    price, estimated, price_note = _prices(prices, start, now)
+    usable = carbon.fetched_at is not None and now - carbon.fetched_at <= LAST_GOOD_LIMIT
+    means = read_means(carbon.payload) if usable else {}
+    price, estimated, price_note = _prices(prices, means, start, now)
     return Market.pack(
         start=start,
         regions=REGION_IDS,
@@ -48,75 +61,138 @@ def _build(carbon: Answer, prices: Answer, start: datetime, now: datetime) -> Ma
     )
 
 
-def _aged(note: SourceNote, now: datetime) -> SourceNote:
+def aged(note: SourceNote, now: datetime) -> SourceNote:
+    """The same note with its age at `now`."""
     age = None if note.fetched_at is None else max(0.0, (now - note.fetched_at).total_seconds())
     return note.model_copy(update={"age_seconds": age})
 
 
 def _carbon(answer: Answer, start: datetime, now: datetime) -> tuple[FloatArray, FloatArray, FloatArray, SourceNote]:
-    series = read_carbon(answer.payload, now, LAST_GOOD_LIMIT, answer.fetched_at)
-    arrays = carbon_arrays(series, start, HORIZON_SLOTS)
-    known = int((~np.isnan(arrays).any(axis=0)).sum())
-    filled = 0
+    cells = read_carbon(answer.payload, now, LAST_GOOD_LIMIT, answer.fetched_at)
+    arrays = carbon_arrays(cells, start, HORIZON_SLOTS)
+    answered = ~np.isnan(arrays[0])
+    kept = {
+        (REGION_IDS.index(region), (time - start) // SLOT): at
+        for (time, region), at in read_kept(answer.payload).items()
+        if region in REGION_IDS and start <= time < start + HORIZON_SLOTS * SLOT and cells
+    }
     if answer.fault:
-        arrays, filled = fill_from_profile(arrays, series, start)
+        arrays = fill_from_profile(arrays, cells, start)
+    known = ~np.isnan(arrays[0])
+    silent = [region_name(region) for region, row in zip(REGION_IDS, known, strict=True) if not row.any()]
+    counts = Counter(
+        {
+            "answer": int(answered.sum()) - len(kept),
+            "kept": len(kept),
+            "profile": int((known & ~answered).sum()),
+            "missing": int((~known).sum()),
+            "without_mix": int((known & np.isnan(arrays[1])).sum()),
+        }
+    )
+    mode: Mode = "none" if not known.any() else "live" if not answer.fault else "profile"
     note = _note(
         "NESO Carbon Intensity API",
         answer,
         now,
-        mode="none" if not known + filled else "live" if not answer.fault else "last_good" if known else "profile",
-        coverage=float((~np.isnan(arrays).any(axis=0)).mean()),
+        mode="last_good" if mode == "profile" and answered.any() else mode,
+        counts=counts,
+        kept=kept,
         details=[
-            f"{filled} of {arrays[0].size} cells from the daily profile of the last good answer" if filled else "",
-            ", ".join(str(oddity) for oddity in _strings(answer.payload, "oddities")),
+            f"{counts['profile']} of {known.size} cells from the daily profile of the last good answer"
+            if counts["profile"]
+            else "",
+            f"the generation mix of {counts['without_mix']} cells is unknown" if counts["without_mix"] else "",
+            f"no figures for {', '.join(silent)}" if silent and known.any() else "",
         ],
     )
     return arrays[0], arrays[1], arrays[2], note
 
 
-def _prices(answer: Answer, start: datetime, now: datetime) -> tuple[FloatArray, BoolArray, SourceNote]:
+def _prices(
+    answer: Answer, means: Mapping[datetime, float], start: datetime, now: datetime
+) -> tuple[FloatArray, BoolArray, SourceNote]:
     rates = read_prices(answer.payload, now, LAST_GOOD_LIMIT, answer.fetched_at)
-    price, estimated, derived = price_arrays(rates, start, HORIZON_SLOTS)
-    published = int((~np.isnan(price) & ~estimated).sum())
-    guessed = int(estimated.sum()) - derived
-    mode: Mode = "live" if not answer.fault else "last_good" if published else "profile" if guessed else "none"
+    found = price_arrays(rates, start, HORIZON_SLOTS, means)
+    letters = [region.agile_letter for region in REGIONS]
+    kept = {
+        (letters.index(letter), (time - start) // SLOT): at
+        for (time, letter), at in read_kept_rates(answer.payload).items()
+        if letter in letters and start <= time < start + HORIZON_SLOTS * SLOT and rates
+    }
+    known = ~np.isnan(found.price)
+    counts = Counter(
+        {
+            "answer": int((known & ~found.estimated).sum()) - len(kept),
+            "kept": len(kept),
+            "derived": found.derived,
+            "estimated": int(found.estimated.sum()) - found.derived,
+            "missing": int((~known).sum()),
+        }
+    )
+    published = bool((known & ~found.estimated).any())
+    mode: Mode = "live" if not answer.fault else "last_good" if published else "profile"
+    moved = f", moved by the carbon forecast of the day ({found.days} of 7 days known)" if found.moved else ""
     note = _note(
         f"Octopus Agile {answer.payload.get('product', '')}".strip() if answer.payload else "Octopus Agile",
         answer,
         now,
-        mode=mode if published + guessed + derived else "none",
-        coverage=float((~np.isnan(price)).mean()),
+        mode=mode if known.any() else "none",
+        counts=counts,
+        kept=kept,
         details=[
-            f"{guessed} of {price.size} cells estimated as the mean of the same half-hour of the last days"
-            if guessed
+            f"{counts['estimated']} of {known.size} cells estimated as the mean of the same half-hour of the last days"
+            f"{moved}"
+            if counts["estimated"]
             else "",
-            f"{derived} cells derived from another region's rate" if derived else "",
-            ", ".join(_strings(answer.payload, "oddities")),
+            f"{counts['derived']} cells derived from another region's rate" if counts["derived"] else "",
         ],
     )
-    return price, estimated, note
+    return found.price, found.estimated, note
 
 
-def _note(name: str, answer: Answer, now: datetime, *, mode: Mode, coverage: float, details: list[str]) -> SourceNote:
+def _note(
+    name: str,
+    answer: Answer,
+    now: datetime,
+    *,
+    mode: Mode,
+    counts: Mapping[str, int],
+    kept: Mapping[tuple[int, int], datetime],
+    details: list[str],
+) -> SourceNote:
     at = answer.fetched_at
     reason = f"no fresh answer: {answer.fault}" if answer.fault else ""
+    of_region: dict[int, datetime] = {}
+    for (row, _), fetched in kept.items():
+        region = REGION_IDS[row]
+        of_region[region] = min(fetched, of_region.get(region, fetched))
+    size = sum(count for kind, count in counts.items() if kind != "without_mix")
+    oddities = ", ".join(_strings(answer.payload, "oddities"))
     return SourceNote(
         name=name,
         mode=mode,
         fetched_at=at,
         age_seconds=None if at is None else max(0.0, (now - at).total_seconds()),
-        coverage=coverage,
-        detail="; ".join(part for part in (reason, *details) if part),
+        coverage=1 - counts["missing"] / size,
+        detail="; ".join(part for part in (reason, _kept_words(kept), *details, oddities) if part),
+        cells={kind: count for kind, count in counts.items() if count},
+        kept_since=of_region,
     )
+
+
+def _kept_words(kept: Mapping[tuple[int, int], datetime]) -> str:
+    if not kept:
+        return ""
+    first, several = min(kept.values()), len(set(kept.values())) > 1
+    where = "earlier answers, the oldest" if several else "the answer"
+    rows = sorted({row for row, _ in kept})
+    regions = "" if len(rows) > 3 else " for " + ", ".join(REGIONS[row].name for row in rows)
+    return f"{len(kept)} cells{regions} kept from {where} of {first:%d %b %H:%M}Z"
 
 
 def _strings(payload: Mapping[str, JsonValue] | None, key: str) -> list[str]:
     value = payload.get(key) if payload else None
     return [str(item) for item in value] if isinstance(value, list) else []
-
-
-PROFILE_DAYS = 7
-"""A missing price is the mean of the same half-hour (UK wall clock) of this many last known days."""
 
 
 def carbon_arrays(cells: Cells, start: datetime, slots: int) -> FloatArray:
@@ -129,8 +205,8 @@ def carbon_arrays(cells: Cells, start: datetime, slots: int) -> FloatArray:
     return arrays
 
 
-def fill_from_profile(arrays: FloatArray, cells: Cells, start: datetime) -> tuple[FloatArray, int]:
-    """Holes filled with the mean of the same half-hour in `cells`, and how many (region, slot) cells were."""
+def fill_from_profile(arrays: FloatArray, cells: Cells, start: datetime) -> FloatArray:
+    """Holes filled with the region's mean of the same half-hour (UTC) in `cells`."""
     sums = np.zeros((3, len(REGIONS), 48))
     counts = np.zeros((3, len(REGIONS), 48))
     for time, known in cells.items():
@@ -139,64 +215,8 @@ def fill_from_profile(arrays: FloatArray, cells: Cells, start: datetime) -> tupl
         counts[:, :, _slot_of_day(time)] += ~np.isnan(values)
     profile = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
     columns = [_slot_of_day(start + i * SLOT) for i in range(arrays.shape[2])]
-    hole = np.isnan(arrays)
-    filled = np.where(hole, profile[:, :, columns], arrays)
-    return filled, int((hole.any(axis=0) & ~np.isnan(filled).any(axis=0)).sum())
-
-
-def price_arrays(rates: RatesByLetter, start: datetime, slots: int) -> tuple[FloatArray, BoolArray, int]:
-    """(14, slots) GBP/kWh without VAT, whether each is estimated, and how many are derived from another region.
-
-    Published rate, else derived from another region's published one, else the mean of the same half-hour of the last
-    known days, else NaN.
-    """
-    times = [start + i * SLOT for i in range(slots)]
-    published = np.array([_row(rates.get(region.agile_letter, {}), times) for region in REGIONS]).reshape(-1, slots)
-    complete = _derived(rates)
-    price = np.array([_row(complete[region.agile_letter], times) for region in REGIONS]).reshape(-1, slots)
-    derived = int((np.isnan(published) & ~np.isnan(price)).sum())
-    for row, region in enumerate(REGIONS):
-        profile = _profile(complete[region.agile_letter], start)
-        for column, time in enumerate(times):
-            if math.isnan(price[row, column]):
-                price[row, column] = profile.get(_wall_clock(time), math.nan)
-    return price / 100, np.isnan(published) & ~np.isnan(price), derived
-
-
-def _derived(rates: RatesByLetter) -> dict[str, dict[datetime, float]]:
-    """Rates of every letter, holes filled from the letter with the most rates."""
-    source = max(sorted(rates), key=lambda letter: len(rates[letter]), default="")
-    known = rates.get(source, {})
-    return {
-        region.agile_letter: {
-            **{
-                time: derive_rate(rate * (1 + VAT), time, source, region.agile_letter) / (1 + VAT)
-                for time, rate in known.items()
-            },
-            **rates.get(region.agile_letter, {}),
-        }
-        for region in REGIONS
-    }
-
-
-def _profile(rates: Mapping[datetime, float], start: datetime) -> dict[tuple[int, int], float]:
-    """Mean by UK wall clock over the last known days."""
-    newest = max(rates, default=start)
-    by_clock: dict[tuple[int, int], list[float]] = {}
-    for time, rate in rates.items():
-        if newest - time < timedelta(days=PROFILE_DAYS):
-            by_clock.setdefault(_wall_clock(time), []).append(rate)
-    return {clock: sum(values) / len(values) for clock, values in by_clock.items()}
-
-
-def _row(known: Mapping[datetime, float], times: Iterable[datetime]) -> list[float]:
-    return [known.get(time, math.nan) for time in times]
+    return np.where(np.isnan(arrays), profile[:, :, columns], arrays)
 
 
 def _slot_of_day(time: datetime) -> int:
     return time.hour * 2 + time.minute // 30
-
-
-def _wall_clock(time: datetime) -> tuple[int, int]:
-    local = time.astimezone(LONDON_TIME)
-    return local.hour, local.minute

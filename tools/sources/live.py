@@ -1,7 +1,8 @@
 """The live market: NESO's forecast and Octopus' prices, from the cache where they are of this half-hour.
 
-Degradation, always told in the notes: fresh → last good answer, with its age → its daily profile → nothing (mode
-`none`: all cells are holes, and the caller recommends running now with the reason). A fault is remembered for a while,
+What is shown in the notes, always: how many cells are of this half-hour's answer, kept from earlier ones, of a daily
+profile, derived, estimated or missing (`tools.sources.ladder`). With no figure at all (mode `none`) the caller
+recommends running now, with the reason. A fault is remembered for a while,
 so that a source that is down is not asked by every run.
 """
 
@@ -21,14 +22,14 @@ from tools.sources.http import JsonClient
 from tools.sources.ladder import (
     LAST_GOOD_LIMIT,
     Answer,
-    _aged,
-    _build,
+    aged,
+    build,
 )
 from tools.sources.neso import PUBLIC_URL as NESO_URL
 from tools.sources.neso import NesoClient
 from tools.sources.octopus import PUBLIC_URL as OCTOPUS_URL
 from tools.sources.octopus import OctopusClient
-from tools.sources.payloads import carbon_payload, keep_missing, prices_payload
+from tools.sources.payloads import carbon_payload, merge_carbon, merge_prices, prices_payload, products_of
 
 FAULT_PAUSE: Final = timedelta(seconds=60)
 CARBON_KEY, PRICE_KEY = "neso:regional", "octopus:agile"
@@ -51,21 +52,27 @@ class LiveSource:
         )
         key = (start, carbon.fetched_at, carbon.fault, prices.fetched_at, prices.fault)
         if self._built is None or self._built[0] != key:
-            self._built = (key, _build(carbon, prices, start, now))
+            self._built = (key, build(carbon, prices, start, now))
         built = self._built[1]
-        return built.model_copy(update={"carbon": _aged(built.carbon, now), "price": _aged(built.price, now)})
+        return built.model_copy(update={"carbon": aged(built.carbon, now), "price": aged(built.price, now)})
 
     async def aclose(self) -> None:
         await self._neso.aclose()
         await self._octopus.aclose()
 
     async def _fetch_carbon(self, now: datetime, previous: Answer) -> dict[str, JsonValue]:
-        fresh = carbon_payload(await self._neso.regional(slot_start(now)))
-        usable = previous.fetched_at is not None and now - previous.fetched_at <= LAST_GOOD_LIMIT
-        return keep_missing(fresh, previous.payload if usable else None, slot_start(now), previous.fetched_at)
+        start = slot_start(now)
+        fresh = carbon_payload(await self._neso.regional(start))
+        if not (previous.payload and previous.fetched_at and _is_usable(previous, now)):
+            return fresh
+        return merge_carbon(fresh, previous.payload, start, previous.fetched_at)
 
-    async def _fetch_prices(self, now: datetime, _previous: Answer) -> dict[str, JsonValue]:
-        return prices_payload(await self._octopus.rates(now))
+    async def _fetch_prices(self, now: datetime, previous: Answer) -> dict[str, JsonValue]:
+        rates = await self._octopus.rates(now, last_products=products_of(previous.payload))
+        fresh = prices_payload(rates)
+        if not (previous.payload and previous.fetched_at and _is_usable(previous, now)):
+            return fresh
+        return merge_prices(fresh, previous.payload, slot_start(now), previous.fetched_at)
 
     async def _answer(
         self, key: str, now: datetime, fetch: Callable[[datetime, Answer], Awaitable[dict[str, JsonValue]]]
@@ -135,6 +142,10 @@ def live_source(
         OctopusClient(client("Octopus", octopus_base_url), letters_seconds=0.8 * total_seconds),
         cache or MemoryCache(),
     )
+
+
+def _is_usable(answer: Answer, now: datetime) -> bool:
+    return answer.fetched_at is not None and now - answer.fetched_at <= LAST_GOOD_LIMIT
 
 
 def _is_of(answer: Answer, now: datetime) -> bool:

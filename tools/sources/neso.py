@@ -12,6 +12,7 @@ from tools.slots import is_slot, utc_time
 from tools.sources.http import JsonClient, error_text, figure
 
 PUBLIC_URL = "https://api.carbonintensity.org.uk"
+FUELS = frozenset({"biomass", "coal", "imports", "gas", "nuclear", "other", "hydro", "solar", "wind"})
 RENEWABLE_FUELS = ("wind", "solar", "hydro")
 LOW_CARBON_FUELS = (*RENEWABLE_FUELS, "nuclear")
 """NESO lists biomass apart; it counts in neither."""
@@ -19,6 +20,9 @@ HIGHEST_G_PER_KWH = 2000.0
 """Oil is about 935; anything above this is not an intensity."""
 MIX_SUM_PCT = (98.0, 102.0)
 """Real answers sum to 99.8-100.2 from rounding."""
+
+LAST_ID = 18
+"""14 regions, and the aggregates England, Scotland, Wales and Great Britain."""
 
 Cell = tuple[float, float, float]
 """Intensity g/kWh, renewable %, low-carbon %; NaN where missing."""
@@ -69,23 +73,28 @@ def parse_regional(body: JsonValue) -> CarbonSeries:
     def note(what: str) -> None:
         odd[what] = odd.get(what, 0) + 1
 
-    for start, end, region, entry in _entries(body):
-        begin, until = utc_time(start), utc_time(end)
+    for start, end, place, entry in _entries(body):
+        begin, until, region = utc_time(start), utc_time(end), _region_id(place)
         if begin is None or until is None or not is_slot(begin, until):
             note("entries without a half-hour")
             continue
+        if region is None:
+            note("entries of no known region")
+            continue
         if region not in REGION_IDS:
             continue
-        cell = _cell(entry)
+        shares = _shares(entry.get("generationmix"))
+        for fuel in sorted(shares.keys() - FUELS):
+            note(f"entries with the unknown fuel {fuel[:20]!r}")
+        cell = (_intensity(entry), *_mix(shares))
         known = cells.setdefault(begin, {})
         if region in known:
             note("duplicate entries")
         if math.isnan(cell[0]):
             note("entries without an intensity")
         elif math.isnan(cell[1]):
-            note("entries without a mix")
-        if not math.isnan(cell[0]) or region not in known:
-            known[region] = cell
+            note("entries without a usable mix")
+        known[region] = _merged(known.get(region, HOLE), cell)
     usable = {time: row for time, row in cells.items() if any(not math.isnan(cell[0]) for cell in row.values())}
     return CarbonSeries(usable, tuple(f"{count} {what}" for what, count in odd.items()))
 
@@ -104,22 +113,42 @@ def _entries(body: JsonValue) -> Iterator[tuple[object, object, object, Mapping[
             yield period.get("from"), period.get("to"), place.get("regionid"), entry
 
 
-def _cell(entry: Mapping[str, JsonValue]) -> Cell:
+def _region_id(value: object) -> int | None:
+    """1-18; the API's number may come as text. None for what is no region of it."""
+    text = str(value).strip()
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 and not isinstance(value, bool) else 0
+    return number if 1 <= number <= LAST_ID else None
+
+
+def _intensity(entry: Mapping[str, JsonValue]) -> float:
     intensity = entry.get("intensity")
-    forecast = figure(intensity.get("forecast") if isinstance(intensity, dict) else None, 0.0, HIGHEST_G_PER_KWH)
-    mix = entry.get("generationmix")
+    return figure(intensity.get("forecast") if isinstance(intensity, dict) else None, 0.0, HIGHEST_G_PER_KWH)
+
+
+def _shares(mix: JsonValue) -> dict[str, float]:
+    """Fuel → %; NaN where that is no share."""
     shares: dict[str, float] = {}
     for item in mix if isinstance(mix, list) else []:
         if isinstance(item, dict):
-            shares[str(item.get("fuel"))] = figure(item.get("perc"), 0.0, 100.0)
-    total = sum(shares.values())
+            shares[str(item.get("fuel")).strip().lower()] = figure(item.get("perc"), 0.0, 100.0)
+    return shares
+
+
+def _mix(shares: Mapping[str, float]) -> tuple[float, float]:
+    """Renewable and low-carbon %; NaN where NESO's fuels do not add up to the whole: a part is of unknown kind."""
+    total = sum(share for fuel, share in shares.items() if fuel in FUELS)
     if not MIX_SUM_PCT[0] <= total <= MIX_SUM_PCT[1]:
-        return forecast, math.nan, math.nan
+        return math.nan, math.nan
     return (
-        forecast,
         min(100.0, sum(shares.get(fuel, 0.0) for fuel in RENEWABLE_FUELS)),
         min(100.0, sum(shares.get(fuel, 0.0) for fuel in LOW_CARBON_FUELS)),
     )
+
+
+def _merged(earlier: Cell, later: Cell) -> Cell:
+    """Of two entries for one cell the later one's figures, where it has them."""
+    intensity = earlier[0] if math.isnan(later[0]) else later[0]
+    return intensity, *(earlier[1:] if math.isnan(later[1]) else later[1:])
 
 
 def _list(oddities: tuple[str, ...]) -> str:

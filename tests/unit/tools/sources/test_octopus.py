@@ -7,8 +7,8 @@ import pytest
 
 from tests.unit.tools.source_server import HALF_HOUR, products_body, rates_body
 from tools.sources.agile import derive_rate
-from tools.sources.ladder import price_arrays
 from tools.sources.octopus import agile_product, parse_rates
+from tools.sources.prices import price_arrays
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
@@ -67,7 +67,8 @@ def test_days_on_which_clocks_change_have_46_and_50_half_hours(midnight, half_ho
     start = datetime.fromisoformat(midnight).astimezone(UTC)
     end = start + half_hours * HALF_HOUR
     rates = parse_rates(rates_body("C", start, end))
-    price, estimated, _ = price_arrays({"C": rates}, start, half_hours)
+    found = price_arrays({"C": rates}, start, half_hours)
+    price, estimated = found.price, found.estimated
     assert price.shape == (14, half_hours)
     london = price[12]
     assert london.tolist() == pytest.approx([rates[start + i * HALF_HOUR] / 100 for i in range(half_hours)])
@@ -82,7 +83,8 @@ def test_beyond_what_is_published_the_same_local_half_hour_of_the_last_seven_day
         for slot in range(48):
             time = datetime(2026, 3, 29, tzinfo=UTC) - timedelta(days=day) + slot * HALF_HOUR
             known[time] = 100.0 if day == 8 else float(day + slot)
-    price, estimated, derived = price_arrays({"C": known}, start, 24)
+    found = price_arrays({"C": known}, start, 24)
+    price, estimated, derived = found.price, found.estimated, found.derived
     five_pm_utc = (datetime(2026, 3, 29, 17, 0, tzinfo=UTC) - start) // HALF_HOUR
     assert price[12, five_pm_utc] == pytest.approx((sum(range(1, 8)) / 7 + 36) / 100)
     assert estimated.all()
@@ -91,7 +93,8 @@ def test_beyond_what_is_published_the_same_local_half_hour_of_the_last_seven_day
 
 def test_a_region_whose_rates_are_missing_gets_them_derived_and_flagged():
     rates = parse_rates(rates_body("C", NOW, NOW + 12 * HALF_HOUR))
-    price, estimated, derived = price_arrays({"C": rates}, NOW, 12)
+    found = price_arrays({"C": rates}, NOW, 12)
+    price, estimated, derived = found.price, found.estimated, found.derived
     assert derived == 13 * 12
     assert estimated[0].all()
     expected = derive_rate(rates[NOW] * 1.05, NOW, "C", "P") / 1.05 / 100
@@ -99,7 +102,8 @@ def test_a_region_whose_rates_are_missing_gets_them_derived_and_flagged():
 
 
 def test_no_rate_at_all_leaves_every_price_a_hole():
-    price, estimated, derived = price_arrays({}, NOW, 4)
+    found = price_arrays({}, NOW, 4)
+    price, estimated, derived = found.price, found.estimated, found.derived
     assert derived == 0
     assert not estimated.any()
     assert (price != price).all()
