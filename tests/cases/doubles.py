@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.unit.tools.source_server import HALF_HOUR, Reply, products_body, serving, stamp
 from tools.market import MarketSource
+from tools.regions import REGIONS
 from tools.sources.cache import MemoryCache
 from tools.sources.live import live_source
 
@@ -22,6 +23,7 @@ MIX = {
     "coal": 0,
     "other": 0,
 }
+REGION_OF = {region.agile_letter: region.region_id for region in REGIONS}
 PUBLISHED_BEHIND = timedelta(days=8)
 PUBLISHED_AHEAD = timedelta(hours=24)
 
@@ -117,7 +119,7 @@ class Doubles:
                 "payment_method": None if method == "null" else method,
             }
             for time in (since + i * HALF_HOUR for i in range((end - since) // HALF_HOUR))
-            if isinstance(value := figure(price, ord(letter), time), int | float)
+            if isinstance(value := figure(price, REGION_OF[letter], time), int | float)
             for method, extra in methods.items()
         ]
         return {"count": len(results), "next": None, "previous": None, "results": results[::-1]}

@@ -165,6 +165,11 @@ def _cell_faults(market: Market, cell: Mapping[str, Any]) -> Iterator[str]:
     for key, wanted in cell.items():
         if key in ("region", "time"):
             continue
+        if key == "price_p_at_most":
+            found = 100 * _at(market, market.price_gbp_per_kwh, cell["region"], cell["time"])
+            if not found <= wanted + 1e-6:
+                yield f"{found} p in {region_name(cell['region'])} at {cell['time']}; at most {wanted} is right"
+            continue
         layer, factor = layers[key]
         found = _at(market, layer, cell["region"], cell["time"])
         shown = None if np.isnan(found) else found * factor
