@@ -4,14 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, cast
 from uuid import UUID
 
 import structlog
 
 from persistence.columns import mapping
-from persistence.store.queue import Store
-from persistence.workload import Row
+from persistence.store.catalogue import AssetCatalogue, AssetRow, Window
 from tools.placement import Asset, Commitment
 from tools.tariff import TariffError, read_tariff
 
@@ -41,8 +40,8 @@ class Places(Protocol):
 class StorePlaces:
     """The store's catalogue, read at most once a minute, and its commitments, always fresh."""
 
-    def __init__(self, store: Store, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._store = store
+    def __init__(self, stored: AssetCatalogue, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stored = stored
         self._clock = clock
         self._lock = asyncio.Lock()
         self._assets: tuple[Asset, ...] = ()
@@ -52,12 +51,12 @@ class StorePlaces:
     async def assets(self) -> tuple[Asset, ...]:
         async with self._lock:
             if self._read_at is None or self._clock() - self._read_at >= CATALOGUE_SECONDS:
-                rows = await self._store.catalogue()
+                rows = await self._stored.assets()
                 self._assets = tuple(asset for row in rows if (asset := self._asset(row)) is not None)
                 self._read_at = self._clock()
             return self._assets
 
-    def _asset(self, row: Row) -> Asset | None:
+    def _asset(self, row: AssetRow) -> Asset | None:
         try:
             return asset_from(row)
         except (ValueError, TariffError) as error:
@@ -65,15 +64,15 @@ class StorePlaces:
             return None
 
     async def commitments(self, start: datetime, end: datetime, *, besides: UUID) -> tuple[Commitment, ...]:
-        rows = await self._store.commitments(start, end)
+        rows = await self._stored.commitments(start, end)
         return tuple(Commitment.model_validate(row) for row in rows if row["workload_id"] != str(besides))
 
     async def reserve(self, workload_id: UUID, commitments: Sequence[Commitment], *, token: int | None) -> bool:
-        windows = [one.model_dump(mode="json") for one in commitments]
-        return await self._store.reserve(workload_id, windows, token=token)
+        windows = [cast("Window", one.model_dump(mode="json")) for one in commitments]
+        return await self._stored.reserve(workload_id, windows, token=token)
 
 
-def asset_from(row: Row) -> Asset | None:
+def asset_from(row: AssetRow) -> Asset | None:
     """A row of the catalogue; None for one outside the 14 regions (it can be neither priced nor measured)."""
     region = row.get("region_number")
     if not isinstance(region, int) or not 1 <= region <= 14:

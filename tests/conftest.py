@@ -20,8 +20,7 @@ import pytest
 from persistence.connections.embedded import Server, embedded_postgres
 from persistence.connections.pool import Pool, open_pool
 from persistence.migrate import migrate
-from persistence.transports.postgres import open_postgres_store
-from persistence.transports.rpc import RpcStore
+from persistence.store.open import Store, open_postgres_store
 from persistence.workload import RankedOption, Recommendation
 from tests.background import in_background
 
@@ -156,7 +155,7 @@ def empty_database_url(cluster: Cluster) -> Iterator[str]:
 
 
 @pytest.fixture
-async def store(database_url: str) -> AsyncIterator[RpcStore]:
+async def store(database_url: str) -> AsyncIterator[Store]:
     async with open_postgres_store(database_url) as opened:
         yield opened
 

@@ -14,7 +14,8 @@ from langgraph.runtime import RunControl
 from graph.worker.executor import Executor, ExecutorConfig
 from graph.worker.outcome import Report
 from persistence.connections.pool import Pool
-from persistence.store.queue import Claim, Store
+from persistence.store.open import Store
+from persistence.store.queue import Claim
 from persistence.workload import RankedOption, Recommendation
 
 STORED_TYPES = (Recommendation, RankedOption)
@@ -97,7 +98,7 @@ def executor_config(store: Store, pool: Pool, graph: StateGraph[Any, Any, Any, A
         build=lambda saver: compiled.copy({"checkpointer": saver}),
         input_for=input_for,
         checkpoints=pool,
-        new_thread=store.new_thread,
+        new_thread=store.queue.new_thread,
         clock=now,
         random=Random(1),
         stored_types=STORED_TYPES,

@@ -7,8 +7,8 @@ from typing import Final
 from graph.app.settings import Settings
 from persistence.connections.embedded import embedded_postgres
 from persistence.migrate import Scope, migrate, pending
+from persistence.store.open import Store
 from persistence.store.open import open_store as connect_store
-from persistence.store.queue import Store
 
 SAMPLE_CATALOGUE: Final = "sample_assets"
 

@@ -22,8 +22,7 @@ from graph.worker.metrics import Metrics
 from graph.worker.producer import ProducerOptions
 from graph.worker.worker import Worker, new_owner
 from persistence.connections.pool import Pool, open_pool
-from persistence.store.queue import Store
-from persistence.store.source_cache import SourceCache
+from persistence.store.open import Store
 from tools.market import MarketSource
 from tools.sources.live import live_source
 from tools.sources.recorded import RecordedSource
@@ -69,7 +68,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             checkpoints=checkpoints,
             models=models,
             source=source,
-            graph=build_graph(models=models, source=source, places=StorePlaces(store)).compile(),
+            graph=build_graph(models=models, source=source, places=StorePlaces(store.catalogue)).compile(),
         )
 
 
@@ -96,7 +95,7 @@ def open_source(settings: Settings, store: Store) -> MarketSource:
     return live_source(
         neso_base_url=str(settings.neso_base_url),
         octopus_base_url=str(settings.octopus_base_url),
-        cache=SourceCache(store),
+        cache=store.source_cache,
     )
 
 
@@ -116,7 +115,7 @@ def make_worker(
             build=runtime.build,
             input_for=graph_input,
             checkpoints=runtime.checkpoints,
-            new_thread=runtime.store.new_thread,
+            new_thread=runtime.store.queue.new_thread,
             clock=lambda: datetime.now(UTC),
             random=random.Random(),  # noqa: S311 (jitter)
             stored_types=STORED_TYPES,

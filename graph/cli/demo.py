@@ -18,7 +18,7 @@ from graph.cli.options import AsJson
 from graph.cli.output import Output, make_table
 from graph.cli.samples import sample_rows
 from graph.views.rows import COLUMNS, cells
-from persistence.store.queue import Store
+from persistence.store.open import Store
 from persistence.workload import Row
 
 _REFRESH_SECONDS = 0.25
@@ -56,7 +56,7 @@ async def _demo(settings: Settings, output: Output) -> list[Row]:
         for line in banner(runtime):
             output.say(line)
         samples = sample_rows(datetime.now(UTC), run=str(uuid4()))
-        ids = await runtime.store.submit(samples)
+        ids = await runtime.store.operations.submit(samples)
         output.say(f"{len(ids)} sample workloads submitted")
         return await _until_answered(runtime, output, ids)
 
@@ -78,7 +78,7 @@ async def _until_answered(runtime: Runtime, output: Output, ids: list[UUID]) -> 
 
 
 async def _read(store: Store, ids: list[UUID]) -> list[Row]:
-    rows = await asyncio.gather(*(store.read(workload_id) for workload_id in ids))
+    rows = await asyncio.gather(*(store.operations.read(workload_id) for workload_id in ids))
     return [row for row in rows if row is not None]
 
 

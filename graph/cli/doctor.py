@@ -22,7 +22,7 @@ from graph.cli.output import Output
 from persistence.connections.pooler import is_transaction_pooled
 from persistence.errors import StoreError
 from persistence.migrate import pending
-from persistence.store.queue import Store
+from persistence.store.open import Store
 from tools.market import SourceNote
 
 _MARKS = {"ok": "ok  ", "warning": "WARN", "failed": "FAIL"}
@@ -124,8 +124,8 @@ async def _migrations(settings: Settings, url: str) -> Finding:
 
 async def _store(store: Store) -> AsyncIterator[Finding]:
     try:
-        status = await store.status()
-        assets = await StorePlaces(store).assets()
+        status = await store.operations.status()
+        assets = await StorePlaces(store.catalogue).assets()
     except StoreError as error:
         yield Finding(part="store", state="failed", found=f"{store.name}: {error}", fix="see above")
         return

@@ -9,7 +9,7 @@ from graph.app.database import open_database, store_at
 from graph.app.settings import load_settings
 from graph.cli.options import AsJson, WorkloadId
 from graph.cli.output import Output
-from graph.views.history import Attempt, attempt_lines, attempts_of
+from graph.views.history import AttemptSteps, attempt_lines, attempts_of
 from persistence.checkpoint import thread_steps
 from persistence.connections.pool import open_pool
 
@@ -28,10 +28,10 @@ def history(
     output.records([attempt.record() for attempt in attempts], lines=attempt_lines(attempts))
 
 
-async def _read(workload_id: UUID) -> list[Attempt]:
+async def _read(workload_id: UUID) -> list[AttemptSteps]:
     settings = load_settings()
     async with open_database(settings) as url, store_at(settings, url) as store:
-        entries = await store.history(workload_id)
+        entries = await store.operations.history(workload_id)
         threads = {UUID(str(entry["thread_id"])) for entry in entries}
         async with open_pool(url, name="history", max_size=1) as pool:
             return attempts_of(entries, await thread_steps(pool, list(threads)))

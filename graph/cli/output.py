@@ -9,8 +9,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from persistence.workload import Row
-
 
 class Output:
     """Where a command's answer goes. Logs and messages for people go to standard error."""
@@ -25,7 +23,7 @@ class Output:
         """A person is watching: live views and progress bars make sense."""
         return not self.as_json and self.console.is_terminal
 
-    def records(self, records: Iterable[Row], *, lines: Sequence[str] = ()) -> None:
+    def records(self, records: Iterable[Mapping[str, Any]], *, lines: Sequence[str] = ()) -> None:
         """The answer: as JSON lines, or as the `lines` written for people."""
         if self.as_json:
             for record in records:

@@ -35,4 +35,4 @@ def retry(
 
 async def _requeue(workload_ids: list[UUID], *, fresh: bool) -> list[UUID]:
     async with open_store(load_settings()) as store:
-        return await store.requeue(workload_ids, fresh=fresh)
+        return await store.operations.requeue(workload_ids, fresh=fresh)

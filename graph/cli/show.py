@@ -30,4 +30,4 @@ def show(
 
 async def _read(workload_id: UUID) -> Row | None:
     async with open_store(load_settings()) as store:
-        return await store.read(workload_id)
+        return await store.operations.read(workload_id)

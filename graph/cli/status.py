@@ -25,15 +25,15 @@ def status(
 async def _status(output: Output, *, watch: bool, every: float) -> None:
     async with open_store(load_settings()) as store:
         if not watch:
-            found = await store.status()
+            found = await store.operations.status()
             output.records([found], lines=status_lines(found))
             return
         if not output.is_live:
             while True:
-                found = await store.status()
+                found = await store.operations.status()
                 output.records([found], lines=[*status_lines(found), ""])
                 await asyncio.sleep(every)
         with Live(console=output.console, auto_refresh=False) as live:
             while True:
-                live.update("\n".join(status_lines(await store.status())), refresh=True)
+                live.update("\n".join(status_lines(await store.operations.status())), refresh=True)
                 await asyncio.sleep(every)

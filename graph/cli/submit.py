@@ -50,7 +50,7 @@ def submit(
 
 async def _submit(rows: list[dict[str, JsonValue]]) -> list[str]:
     async with open_store(load_settings()) as store:
-        return [str(workload_id) for workload_id in await store.submit(rows)]
+        return [str(workload_id) for workload_id in await store.operations.submit(rows)]
 
 
 def _read_rows(file: Path) -> tuple[list[dict[str, JsonValue]], list[str]]:

@@ -8,7 +8,7 @@ from langchain_core.runnables import RunnableConfig
 from graph.state import STORED_TYPES
 from persistence.checkpoint import PooledSaver
 from persistence.connections.pool import open_pool
-from persistence.store.queue import Store
+from persistence.store.open import Store
 from persistence.workload import Row
 from tools.errors import GridwiseError, NoDataError
 from tools.market import Market
@@ -48,10 +48,10 @@ class Explanation:
 
 async def explain(store: Store, database_url: str, workload_id: UUID) -> Explanation | None:
     """Reads the row and the newest run's checkpoint; None where there is no such workload."""
-    row = await store.read(workload_id)
+    row = await store.operations.read(workload_id)
     if row is None:
         return None
-    attempts = await store.history(workload_id)
+    attempts = await store.operations.history(workload_id)
     threads = [str(attempt["thread_id"]) for attempt in attempts if attempt.get("thread_id")]
     values = await _state(database_url, threads[-1]) if threads else {}
     problem, market = values.get("problem"), values.get("market")

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from pydantic import JsonValue
 
 from graph.views.rows import local
 from persistence.checkpoint import Step
+from persistence.store.operations import Attempt
 from persistence.workload import Row
 
 _ENDED: Final = {
@@ -23,10 +24,10 @@ _ENDED: Final = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Attempt:
-    """One entry of `Store.history` and the steps that it finished."""
+class AttemptSteps:
+    """One attempt and the steps that it finished."""
 
-    entry: Row
+    entry: Attempt
     steps: tuple[str, ...]
     resumed: bool
     """An earlier attempt had finished steps of the same thread; its last, unfinished step was run again here."""
@@ -35,18 +36,18 @@ class Attempt:
 
     def record(self) -> Row:
         steps: list[JsonValue] = list(self.steps)
-        return {**self.entry, "steps": steps, "resumed": self.resumed, "read_back": self.read_back}
+        return {**cast("Row", self.entry), "steps": steps, "resumed": self.resumed, "read_back": self.read_back}
 
 
-def attempts_of(entries: Sequence[Row], steps: Sequence[Step]) -> list[Attempt]:
-    """`entries` as `Store.history` gives them, oldest first."""
+def attempts_of(entries: Sequence[Attempt], steps: Sequence[Step]) -> list[AttemptSteps]:
+    """`entries`: oldest first."""
     attempts = []
     for entry in entries:
         thread, token = str(entry["thread_id"]), entry["token"]
         here = [step for step in steps if str(step.thread_id) == thread]
         mine = [step for step in here if step.token == token]
         attempts.append(
-            Attempt(
+            AttemptSteps(
                 entry=entry,
                 steps=tuple(node for step in mine for node in step.nodes),
                 resumed=bool(mine) and here[0].token != token,
@@ -56,7 +57,7 @@ def attempts_of(entries: Sequence[Row], steps: Sequence[Step]) -> list[Attempt]:
     return attempts
 
 
-def attempt_lines(attempts: Sequence[Attempt]) -> list[str]:
+def attempt_lines(attempts: Sequence[AttemptSteps]) -> list[str]:
     lines = []
     for attempt in attempts:
         entry = attempt.entry

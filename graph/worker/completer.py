@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 from graph.worker.outcome import Drained, Failed, Lost, Recommended, Report, Retry
 from persistence.errors import LeaseLost, StoreError
 from persistence.retry import CALL_SECONDS, Backoff, Log, Retrier
-from persistence.store.queue import Lease, Store
+from persistence.store.queue import Lease, Queue
 from persistence.workload import Recommendation
 
 Ending: TypeAlias = Literal["queued", "failed", "retry", "lost", "dropped", "drained", "unwritten"]
@@ -27,8 +27,8 @@ class BatchCompleter:
     form the next, without a timer and without added latency.
     """
 
-    def __init__(self, store: Store, retry: Retrier, *, max_attempts: int, backoff: Backoff, random: Random) -> None:
-        self._store = store
+    def __init__(self, queue: Queue, retry: Retrier, *, max_attempts: int, backoff: Backoff, random: Random) -> None:
+        self._queue = queue
         self._retry = retry
         self._max_attempts = max_attempts
         self._backoff = backoff
@@ -76,7 +76,7 @@ class BatchCompleter:
     async def _fail(self, lease: Lease, outcome: Failed, log: Log) -> Ending:
         written = await self._retry(
             "fail",
-            lambda: self._store.fail(
+            lambda: self._queue.fail(
                 lease,
                 outcome.error,
                 retry_in_seconds=None,
@@ -92,7 +92,7 @@ class BatchCompleter:
         delay = self._backoff.delay_seconds(lease.attempt, self._random, at_least_seconds=outcome.after_seconds)
         written = await self._retry(
             "fail",
-            lambda: self._store.fail(lease, outcome.error, retry_in_seconds=delay, max_attempts=self._max_attempts),
+            lambda: self._queue.fail(lease, outcome.error, retry_in_seconds=delay, max_attempts=self._max_attempts),
             timeout=CALL_SECONDS,
         )
         log.warning(
@@ -107,7 +107,7 @@ class BatchCompleter:
         return written
 
     async def write(self, lease: Lease, recommendation: Recommendation) -> bool:
-        """As `Store.complete`, and only ever fails for this item. While its row is locked it waits by itself and goes
+        """As `Queue.complete`, and only ever fails for this item. While its row is locked it waits by itself and goes
         with a later group."""
         failures = 0
         while (answer := await self._answer((lease, recommendation))) == "busy":
@@ -137,7 +137,7 @@ class BatchCompleter:
     async def _write(self, group: Sequence[Entry]) -> None:
         items = [item for item, _ in group]
         try:
-            done = await self._retry("complete", lambda: self._store.complete_all(items), timeout=CALL_SECONDS)
+            done = await self._retry("complete", lambda: self._queue.complete_all(items), timeout=CALL_SECONDS)
         except Exception as error:
             if len(group) > 1:  # one of them is refused: find out which
                 for entry in group:

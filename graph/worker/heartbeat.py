@@ -11,7 +11,8 @@ from typing import TypeAlias
 from graph.worker.tasks import end
 from persistence.errors import StoreError
 from persistence.retry import Backoff, Log, Outage, Retrier
-from persistence.store.queue import Lease, Store
+from persistence.store.open import Store
+from persistence.store.queue import Lease
 
 OpenStore: TypeAlias = Callable[[], AbstractAsyncContextManager[Store]]
 
@@ -95,9 +96,9 @@ class Heartbeat:
     async def _beat(self, store: Store) -> None:
         with self._lock:
             leases = list(self._leases.values())
-        held = await store.extend(leases, lease_seconds=self._lease_seconds)  # of none: no call
+        held = await store.queue.extend(leases, lease_seconds=self._lease_seconds)  # of none: no call
         if not leases and self._outage.is_met_by("heartbeat"):  # nobody else would find out that it is over
-            await store.depth()
+            await store.operations.depth()
         for lease in leases:
             if lease.token not in held:
                 self._report(lease)

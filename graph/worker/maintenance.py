@@ -11,7 +11,7 @@ from persistence.checkpoint import delete_threads
 from persistence.connections.pool import Pool
 from persistence.errors import StoreError
 from persistence.retry import Log, Retrier
-from persistence.store.queue import Store
+from persistence.store.open import Store
 
 T = TypeVar("T")
 
@@ -55,8 +55,8 @@ class Maintenance:
             await asyncio.sleep(self.interval_seconds * self.random.uniform(0.5, 1.5))
 
     async def once(self) -> None:
-        self.metrics.observe_depth(await self._step(self.store.depth))
-        if rescued := await self._step(self.store.adopt_orphans):
+        self.metrics.observe_depth(await self._step(self.store.operations.depth))
+        if rescued := await self._step(self.store.retention.adopt_orphans):
             self.log.warning(f"Adopted {rescued} workload(s) in processing that nobody had leased")
         await self._prune()
         await self._trim()
@@ -72,10 +72,11 @@ class Maintenance:
             self.log.info(f"Pruned the checkpoints of {pruned} finished run(s)")
 
     async def _prune_batch(self) -> int:
-        threads = await self.store.prunable_threads(retention_seconds=self.retention_seconds, limit=PRUNE_BATCH)
+        retention, seconds = self.store.retention, self.retention_seconds
+        threads = await retention.prunable_threads(retention_seconds=seconds, limit=PRUNE_BATCH)
         if threads:
             await delete_threads(self.checkpoints, threads)
-            await self.store.mark_pruned(threads, retention_seconds=self.retention_seconds)
+            await retention.mark_pruned(threads, retention_seconds=seconds)
         return len(threads)
 
     async def _trim(self) -> None:
@@ -83,7 +84,7 @@ class Maintenance:
         trimmed = 0
         for _ in range(TRIM_BATCHES):
             count = await self._step(
-                lambda: self.store.trim_history(retention_seconds=retention_seconds, limit=TRIM_BATCH)
+                lambda: self.store.retention.trim_history(retention_seconds=retention_seconds, limit=TRIM_BATCH)
             )
             trimmed += count
             if count < TRIM_BATCH:

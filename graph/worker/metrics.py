@@ -9,6 +9,8 @@ from langchain_core.messages.ai import UsageMetadata
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from pydantic import JsonValue
 
+from persistence.store.operations import Depth
+
 _RUN_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
 _CALL_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 _WAIT_SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800, 7200)
@@ -83,13 +85,12 @@ class Metrics:
         with suppress(ValueError, TypeError):
             self.queue_wait.observe(max(0.0, (now - datetime.fromisoformat(submitted_at)).total_seconds()))
 
-    def observe_depth(self, depth: Mapping[str, JsonValue]) -> None:
-        """`depth` as `Store.depth` gives it."""
-        for state in ("pending", "in_flight", "waiting_for_retry", "overdue"):
-            value = depth.get(state)
-            self.queue_depth.labels(state).set(float(value) if isinstance(value, int | float) else 0)
-        oldest = depth.get("oldest_pending_seconds")
-        self.oldest_pending.set(float(oldest) if isinstance(oldest, int | float) else 0)
+    def observe_depth(self, depth: Depth) -> None:
+        self.queue_depth.labels("pending").set(depth["pending"])
+        self.queue_depth.labels("in_flight").set(depth["in_flight"])
+        self.queue_depth.labels("waiting_for_retry").set(depth["waiting_for_retry"])
+        self.queue_depth.labels("overdue").set(depth["overdue"])
+        self.oldest_pending.set(depth["oldest_pending_seconds"] or 0)
 
 
 class TokenUsage(UsageMetadataCallbackHandler):

@@ -17,8 +17,9 @@ from graph.worker.outcome import Report
 from graph.worker.tasks import end
 from persistence.errors import StoreError
 from persistence.retry import CALL_SECONDS, Backoff, Log, Retrier
-from persistence.store.queue import Claim, Lease, Store
-from persistence.workload import Row
+from persistence.store.open import Store
+from persistence.store.operations import Depth
+from persistence.store.queue import Claim, Lease
 
 _LAST_CALL_SECONDS = 1.0
 """What a call that is under way gets when we are told to stop."""
@@ -78,7 +79,7 @@ class Producer:
         self._random = random
         self._log = log
         self._completer = BatchCompleter(
-            store, retry, max_attempts=options.max_attempts, backoff=options.backoff, random=random
+            store.queue, retry, max_attempts=options.max_attempts, backoff=options.backoff, random=random
         )
         self._runs: dict[int, _InFlight] = {}
         """By token: everything leased, from the claim to the written outcome. `_begin` adds, `_end` removes."""
@@ -92,7 +93,7 @@ class Producer:
         """Set by the second `stop`, read by the drain."""
         self._must_look = True
         """Something may wait since the last claim; set by `wake`, `_wait` and runs that end, cleared by `_claim`."""
-        self._depth: Row | None = None
+        self._depth: Depth | None = None
         """Of the queue, when the last claim came back empty; None while it gave something."""
         self.last_claim_at = monotonic()
         """Read by the health check."""
@@ -162,8 +163,9 @@ class Producer:
             self._to_release += [claim.lease for claim in claims]
             return
         if not claims:
-            self._depth = await self._retry("depth", self._store.depth, timeout=CALL_SECONDS)
-            self._metrics.observe_depth(self._depth)
+            depth = await self._retry("depth", self._store.operations.depth, timeout=CALL_SECONDS)
+            self._metrics.observe_depth(depth)
+            self._depth = depth
             return
         self._depth = None
         self._log.info(f"Found {len(claims)} queued workload(s)")
@@ -174,7 +176,7 @@ class Producer:
 
     async def _claim_once(self, limit: int) -> list[Claim]:
         options = self._options
-        return await self._store.claim(
+        return await self._store.queue.claim(
             owner=options.owner,
             limit=limit,
             lease_seconds=options.lease_seconds,
@@ -206,7 +208,8 @@ class Producer:
     def _is_all_done(self) -> bool:
         if self._runs or self._must_look or self._depth is None:
             return False
-        return not any(self._depth.get(state) for state in ("pending", "in_flight", "waiting_for_retry"))
+        depth = self._depth
+        return not (depth["pending"] or depth["in_flight"] or depth["waiting_for_retry"])
 
     async def _wait(self) -> None:
         """For a notification, demand while there is more to do, the next lease that runs out or falls due, or
@@ -222,8 +225,8 @@ class Producer:
         seconds = self._options.poll_interval_seconds * self._random.uniform(0.8, 1.2)
         if self._options.until_empty:
             seconds = min(seconds, 1.0)
-        due = self._depth and self._depth.get("next_due_seconds")
-        if isinstance(due, int | float):
+        due = self._depth["next_due_seconds"] if self._depth is not None else None
+        if due is not None:
             seconds = min(seconds, max(due, 0) + self._random.uniform(0.05, _DUE_SPREAD_SECONDS))
         return seconds
 
@@ -298,7 +301,7 @@ class Producer:
         seconds = _LAST_CALL_SECONDS if self._aborting.is_set() else self._options.drain_grace_seconds
         try:
             async with asyncio.timeout(seconds):
-                released = await self._retry("release", lambda: self._store.release(self._to_release))
+                released = await self._retry("release", lambda: self._store.queue.release(self._to_release))
         except (StoreError, TimeoutError) as error:
             self._log.warning("Leases not released, they will run out", leases=len(self._to_release), error=str(error))
         else:

@@ -17,7 +17,7 @@ from graph.worker.metrics import Metrics
 from graph.worker.producer import Producer, ProducerOptions
 from graph.worker.tasks import background, signals
 from persistence.retry import Backoff, Log, Outage, Retrier
-from persistence.store.queue import Store
+from persistence.store.open import Store
 
 
 def new_owner() -> str:
@@ -117,7 +117,7 @@ class Worker:
         retry = Retrier(backoff=Backoff(base_seconds=interval, cap_seconds=interval))
         while True:
             try:
-                await retry("notifications", lambda: self._store.wait_for_work(timeout_seconds=interval))
+                await retry("notifications", lambda: self._store.queue.wait_for_work(timeout_seconds=interval))
             except Exception as error:
                 self._log.error("Waiting for notifications failed", exc_info=error)
                 await asyncio.sleep(interval)

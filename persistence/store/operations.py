@@ -1,1 +1,140 @@
-"""Stub for the trial: the typed calls of this topic."""
+"""What people and their commands ask of the queue: submit, look, try again."""
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, TypedDict, cast
+from uuid import UUID, uuid4
+
+from pydantic import JsonValue
+
+from persistence.store.answers import texts, uuids
+from persistence.transports.rpc import Rpc
+from persistence.workload import Row
+
+AttemptOutcome: TypeAlias = Literal["queued", "failed", "retry", "lost", "released", "cancelled", "running", "waiting"]
+"""The last two for the present lease."""
+
+
+class Depth(TypedDict):
+    """How much there is to do. Times in seconds."""
+
+    pending: int
+    oldest_pending_seconds: float | None
+    in_flight: int
+    waiting_for_retry: int
+    overdue: int
+    next_due_seconds: float | None
+    """Until the next lease runs out or retry falls due; null without leases."""
+
+
+class Count(TypedDict):
+    """Rows in one state."""
+
+    status: str | None
+    agent_status: str | None
+    count: int
+
+
+class Oldest(TypedDict):
+    """The workload that has waited longest."""
+
+    id: str
+    workload_name: str | None
+    submitted_at: str | None
+
+
+class Leased(TypedDict):
+    """A workload that somebody works on, or (`owner` null) that waits for its next attempt at `until`."""
+
+    workload_id: str
+    workload_name: str | None
+    thread_id: str
+    owner: str | None
+    attempt: int
+    claimed_at: str
+    age_seconds: float
+    until: str
+    last_error: str | None
+
+
+class Failure(TypedDict):
+    """A workload that failed."""
+
+    workload_id: str
+    workload_name: str | None
+    attempt: int
+    ended_at: str
+    error: str | None
+
+
+class LastHour(TypedDict):
+    """Attempts that ended in the last hour, by outcome; the median of those that were placed."""
+
+    queued: int
+    failed: int
+    retry: int
+    lost: int
+    released: int
+    cancelled: int
+    median_seconds: float | None
+
+
+class Status(Depth):
+    """What `gridwise status` shows."""
+
+    counts: list[Count]
+    oldest_pending: Oldest | None
+    leases: list[Leased]
+    failures: list[Failure]
+    last_hour: LastHour
+    oldest_transaction_seconds: float | None
+
+
+class Attempt(TypedDict):
+    """One attempt at a workload. Times are ISO 8601."""
+
+    workload_id: str
+    thread_id: str
+    token: int
+    attempt: int
+    owner: str | None
+    outcome: AttemptOutcome
+    claimed_at: str
+    ended_at: str | None
+    seconds: float
+    error: str | None
+
+
+class Operations:
+    """Raises `persistence.errors.StoreError` only."""
+
+    def __init__(self, rpc: Rpc) -> None:
+        self._rpc = rpc
+
+    async def submit(self, rows: Sequence[Row]) -> list[UUID]:
+        """Inserts rows as `pending`, keys as the columns are called; the ids in their order."""
+        if not rows:
+            return []
+        # ids from here, so that a re-send inserts nothing twice
+        items: list[JsonValue] = [{**row, "id": row.get("id") or str(uuid4())} for row in rows]
+        return uuids(await self._rpc("submit_workloads", {"p_rows": items}))
+
+    async def read(self, workload_id: UUID) -> Row | None:
+        """The whole row."""
+        return cast("Row | None", await self._rpc("read_workload", {"p_id": str(workload_id)}))
+
+    async def status(self) -> Status:
+        return cast("Status", await self._rpc("queue_status", {}))
+
+    async def depth(self) -> Depth:
+        """Cheap: for whoever asks every few seconds."""
+        return cast("Depth", await self._rpc("queue_depth", {}))
+
+    async def history(self, workload_id: UUID) -> list[Attempt]:
+        """Attempts, oldest first."""
+        return cast("list[Attempt]", await self._rpc("workload_history", {"p_id": str(workload_id)}))
+
+    async def requeue(self, workload_ids: Sequence[UUID], *, fresh: bool) -> list[UUID]:
+        """Failed rows resume on their last thread or, `fresh`, are submitted again; the ids that were taken."""
+        if not workload_ids:
+            return []
+        return uuids(await self._rpc("requeue_workloads", {"p_ids": texts(workload_ids), "p_fresh": fresh}))

@@ -1,13 +1,16 @@
-"""The one interface to the table, with two transports: psycopg and Supabase's REST API."""
+"""Who works on what: claims, leases, and what came of them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal, Protocol, TypeAlias
-from uuid import UUID
+from typing import Any, Literal, TypeAlias, cast
+from uuid import UUID, uuid4
 
 from pydantic import JsonValue
 
+from persistence.errors import RowBusy
+from persistence.store.answers import lost, rows, texts
+from persistence.transports.rpc import Rpc
 from persistence.workload import Recommendation, Row
 
 FailOutcome: TypeAlias = Literal["failed", "retry", "lost"]
@@ -38,7 +41,7 @@ class Claim:
     Whatever users or operators put into the row, it is bounded and flat, so that it cannot hinder those it is claimed
     with: a list or an object inside `user_request` is empty, a text is cut at 100,000 characters, a larger
     `user_request` arrives as that much text, and `metadata` that is no object as an empty list. All of these, where
-    they matter, `parse_workload` refuses in words. The whole row is what `Store.read` returns.
+    they matter, `parse_workload` refuses in words. The whole row is what `Operations.read` returns.
     """
 
 
@@ -52,15 +55,26 @@ class Completed:
     """Another transaction has the row locked: nothing was touched, send these again."""
 
 
-class Store(Protocol):
+class Queue:
     """Raises `persistence.errors.StoreError` only; `.retryable` says whether the same call may succeed later."""
 
-    name: str
-    """Host and database or project, without credentials; for the banner and for provenance."""
+    def __init__(self, rpc: Rpc) -> None:
+        self._rpc = rpc
 
     async def claim(self, *, owner: str, limit: int, lease_seconds: float, max_attempts: int) -> list[Claim]:
         """Due retries and expired leases first, then pending rows in queue order."""
-        ...
+        found = await self._rpc(
+            "claim_workloads",
+            {
+                "p_owner": owner,
+                "p_limit": limit,
+                "p_lease_seconds": lease_seconds,
+                "p_max_attempts": max_attempts,
+                "p_request": str(uuid4()),
+                "p_resend": False,
+            },
+        )
+        return sorted((_claim(entry) for entry in rows(found)), key=lambda claim: claim.lease.token)
 
     async def extend(self, leases: Sequence[Lease], *, lease_seconds: float) -> set[int]:
         """Tokens that are still held; a missing one is lost, or its row was cancelled: stop that run.
@@ -68,15 +82,32 @@ class Store(Protocol):
         A lease that is locked this moment is answered as it stands, without more time: one that is being taken over
         counts as held until the next call.
         """
-        ...
+        if not leases:
+            return set()
+        held = await self._rpc("extend_leases", {**_held(leases), "p_lease_seconds": lease_seconds})
+        return set(cast("list[int]", held))
 
     async def complete(self, lease: Lease, recommendation: Recommendation) -> bool:
         """False when the lease was lost or the row left `processing`; then nothing was written. Raises `RowBusy`."""
-        ...
+        done = await self.complete_all([(lease, recommendation)])
+        if lease.token in done.busy:
+            raise RowBusy(lease.workload_id)
+        return lease.token in done.written
 
     async def complete_all(self, results: Sequence[tuple[Lease, Recommendation]]) -> Completed:
         """In one transaction that waits for nobody: a lost lease or a busy row does not hinder the others."""
-        ...
+        if not results:
+            return Completed(written=frozenset(), busy=frozenset())
+        items: list[JsonValue] = [
+            {
+                "workload_id": str(lease.workload_id),
+                "token": lease.token,
+                "result": recommendation.model_dump(mode="json"),
+            }
+            for lease, recommendation in results
+        ]
+        done = cast("dict[str, list[int]]", await self._rpc("complete_workloads", {"p_items": items}))
+        return Completed(written=frozenset(done["written"]), busy=frozenset(done["busy"]))
 
     async def fail(
         self, lease: Lease, error: str, *, retry_in_seconds: float | None, max_attempts: int, details: Row | None = None
@@ -85,89 +116,51 @@ class Store(Protocol):
 
         Raises `RowBusy`.
         """
-        ...
+        outcome = await self._rpc(
+            "fail_workload",
+            {
+                "p_id": str(lease.workload_id),
+                "p_token": lease.token,
+                "p_error": error,
+                "p_retry_seconds": retry_in_seconds,
+                "p_max_attempts": max_attempts,
+                "p_details": None if details is None else dict(details),
+            },
+        )
+        if outcome == "busy":
+            raise RowBusy(lease.workload_id)
+        return cast("FailOutcome", outcome)
 
     async def new_thread(self, lease: Lease) -> Lease:
         """A fresh thread id under the same lease: the run is planned anew. Raises `LeaseLost`."""
-        ...
+        thread = await self._rpc("start_new_thread", {"p_id": str(lease.workload_id), "p_token": lease.token})
+        if thread is None:
+            raise lost(lease.workload_id, lease.token)
+        return replace(lease, thread_id=UUID(str(thread)))
 
     async def release(self, leases: Sequence[Lease]) -> int:
         """Due now, attempt refunded; how many. One that is locked this moment is left to run out."""
-        ...
-
-    async def adopt_orphans(self, *, grace_seconds: float = 600) -> int:
-        """Rows in `processing` without a lease become due, once they have been at it for `grace_seconds`."""
-        ...
+        return cast("int", await self._rpc("release_workloads", _held(leases))) if leases else 0
 
     async def wait_for_work(self, *, timeout_seconds: float) -> None:
         """Returns when rows arrived or were released, or after the timeout. One waiter per store."""
-        ...
+        await self._rpc.transport.wait_for_work(timeout_seconds=timeout_seconds)
 
-    async def submit(self, rows: Sequence[Row]) -> list[UUID]:
-        """Inserts rows as `pending`, keys as the columns are called; the ids in their order."""
-        ...
 
-    async def read(self, workload_id: UUID) -> Row | None: ...
+def _held(leases: Sequence[Lease]) -> dict[str, JsonValue]:
+    return {"p_ids": texts([lease.workload_id for lease in leases]), "p_tokens": [lease.token for lease in leases]}
 
-    async def catalogue(self) -> list[Row]:
-        """Active assets: `asset_id, asset_name, asset_type, region_number, region_id, grid_zone_id, rated_power_kw,
-        max_deferral_hours, min_renewable_threshold_pct, carbon_intensity_cap_gco2_kwh, metadata`."""
-        ...
 
-    async def commitments(self, start: datetime, end: datetime) -> list[Row]:
-        """Windows promised or reserved: `workload_id, asset_id, start, end, power_kw`, one per stretch.
-
-        Promised: rows whose `metadata.provenance` has `power_kw` (and, if paused, `segments: [{start, end}]`).
-        """
-        ...
-
-    async def reserve(self, workload_id: UUID, windows: Sequence[Row], *, token: int | None) -> bool:
-        """`asset_id, start, end, power_kw` per window, kept with the lease that has this token in place of what it had.
-
-        False, and nothing changed, where others have been promised too much of a site's rated power meanwhile. Raises
-        `LeaseLost`. Without a token only the answer counts.
-        """
-        ...
-
-    async def status(self) -> Row:
-        """`depth()` and `counts, oldest_pending, leases, failures, last_hour, oldest_transaction_seconds`."""
-        ...
-
-    async def depth(self) -> Row:
-        """`pending, oldest_pending_seconds, in_flight, waiting_for_retry, overdue, next_due_seconds`; cheap.
-
-        `next_due_seconds`: until the next lease runs out or retry falls due; null without leases.
-        """
-        ...
-
-    async def history(self, workload_id: UUID) -> list[Row]:
-        """Attempts, oldest first: `token, thread_id, attempt, owner, outcome, claimed_at, ended_at, seconds, error`.
-
-        `outcome`: queued, failed, retry, lost, released, cancelled; for the present lease running or waiting.
-        """
-        ...
-
-    async def requeue(self, workload_ids: Sequence[UUID], *, fresh: bool) -> list[UUID]:
-        """Failed rows resume on their last thread or, `fresh`, are submitted again; the ids that were taken."""
-        ...
-
-    async def prunable_threads(self, *, retention_seconds: float, limit: int = 100) -> list[UUID]:
-        """Threads that ended that long ago and that no lease will resume."""
-        ...
-
-    async def mark_pruned(self, thread_ids: Sequence[UUID], *, retention_seconds: float) -> None:
-        """Their checkpoints are gone; a later `requeue` starts on a new thread."""
-        ...
-
-    async def trim_history(self, *, retention_seconds: float, limit: int = 1000) -> int:
-        """Forgets attempts that ended that long ago (a day at least) and that nobody needs any more; how many.
-
-        Needed: attempts whose checkpoints are not pruned, and all attempts of a workload that holds a lease.
-        """
-        ...
-
-    async def call(self, function: str, arguments: Mapping[str, JsonValue]) -> JsonValue:
-        """One of the project's SQL functions by name; what `persistence.source_cache` is built on."""
-        ...
-
-    async def aclose(self) -> None: ...
+def _claim(entry: Row) -> Claim:
+    found = cast("dict[str, Any]", entry)
+    return Claim(
+        lease=Lease(
+            workload_id=UUID(found["workload_id"]),
+            thread_id=UUID(found["thread_id"]),
+            token=found["token"],
+            owner=found["owner"],
+            attempt=found["attempt"],
+            until=datetime.fromisoformat(found["until"]),
+        ),
+        row=found["row"],
+    )

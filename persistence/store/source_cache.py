@@ -11,7 +11,7 @@ from uuid import uuid4
 from pydantic import JsonValue
 
 from persistence.errors import StoreError
-from persistence.store.queue import Store
+from persistence.transports.rpc import Rpc
 
 _log = logging.getLogger(__name__)
 
@@ -21,14 +21,14 @@ _POLL_SECONDS: Final = 0.2
 class SourceCache:
     """Never raises: without the database a source is asked directly, as if nothing had been stored."""
 
-    def __init__(self, store: Store, *, lock_seconds: float = 30) -> None:
-        self._store = store
+    def __init__(self, rpc: Rpc, *, lock_seconds: float = 30) -> None:
+        self._rpc = rpc
         self._lock_seconds = lock_seconds
 
     async def get(self, key: str) -> tuple[JsonValue, datetime] | None:
         """The payload and when it was stored (aware, server's clock); None when there is none."""
         try:
-            found = cast("dict[str, JsonValue] | None", await self._store.call("source_cache_get", {"p_key": key}))
+            found = cast("dict[str, JsonValue] | None", await self._rpc("source_cache_get", {"p_key": key}))
         except StoreError as error:
             _log.warning("source cache: cannot read %s: %s", key, error)
             return None
@@ -36,7 +36,7 @@ class SourceCache:
 
     async def put(self, key: str, payload: JsonValue) -> None:
         try:
-            await self._store.call("source_cache_put", {"p_key": key, "p_payload": payload})
+            await self._rpc("source_cache_put", {"p_key": key, "p_payload": payload})
         except StoreError as error:
             _log.warning("source cache: cannot store %s: %s", key, error)
 
@@ -55,11 +55,11 @@ class SourceCache:
             yield
         finally:
             try:
-                await self._store.call("source_cache_unlock", {"p_key": key, "p_holder": holder})
+                await self._rpc("source_cache_unlock", {"p_key": key, "p_holder": holder})
             except StoreError as error:
                 _log.warning("source cache: cannot unlock %s: %s", key, error)
 
     async def _acquire(self, key: str, holder: str) -> None:
         arguments: dict[str, JsonValue] = {"p_key": key, "p_holder": holder, "p_seconds": self._lock_seconds}
-        while not await self._store.call("source_cache_lock", arguments):  # noqa: ASYNC110  another process may hold it
+        while not await self._rpc("source_cache_lock", arguments):  # noqa: ASYNC110  another process may hold it
             await asyncio.sleep(_POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""The store over psycopg: calls the project's SQL functions, wakes up on NOTIFY."""
+"""Over psycopg: calls the project's SQL functions, wakes up on NOTIFY."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -14,7 +14,6 @@ from pydantic import JsonValue
 
 from persistence.connections.pool import CONNECT_SECONDS, Pool, link_options, open_pool, server_name, translate
 from persistence.errors import StoreError, Unreachable
-from persistence.transports.rpc import RpcStore
 
 CHANNEL: Final = "compute_workloads"
 """Notified by sql/migrations/0012_notify.sql."""
@@ -23,18 +22,18 @@ JSON_PARAMETERS: Final = frozenset({"p_items", "p_rows", "p_details", "p_payload
 WAIT_SECONDS: Final = 5.0
 """For a connection; then the call fails as unreachable and the caller decides how long to go on."""
 CALL_SECONDS: Final = 10.0
-"""For the whole of one call, above what Supabase lets a statement take (8 s). A store sends a call at most
-`persistence.rpc.SENDS` times, so that none of its methods takes longer than about half a minute."""
+"""For the whole of one call, above what Supabase lets a statement take (8 s). A call is sent at most
+`persistence.transports.rpc.SENDS` times, so that no method of a store takes longer than about half a minute."""
 LISTEN_SECONDS: Final = 5.0
 
 
 @asynccontextmanager
-async def open_postgres_store(url: str, *, max_connections: int = 8) -> AsyncIterator[RpcStore]:
-    """A store over a pool of its own. Opens without waiting for the server; calls then raise a retryable error."""
+async def open_postgres(url: str, *, max_connections: int = 8) -> AsyncIterator["PostgresTransport"]:
+    """Over a pool of its own. Opens without waiting for the server; calls then raise a retryable error."""
     async with open_pool(url, name="store", max_size=max_connections, timeout_seconds=WAIT_SECONDS) as pool:
         transport = PostgresTransport(pool, url)
         try:
-            yield RpcStore(transport)
+            yield transport
         finally:
             await transport.aclose()
 

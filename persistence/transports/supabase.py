@@ -1,4 +1,4 @@
-"""The store over Supabase's REST API: the same SQL functions, called as PostgREST RPC with the service-role key."""
+"""Over Supabase's REST API: the same SQL functions, called as PostgREST RPC with the service-role key."""
 
 import asyncio
 import re
@@ -13,7 +13,6 @@ from supabase import AsyncClient, AsyncClientOptions, AsyncSupabaseException
 
 from persistence.connections.pool import dump_json, is_transient, parse_json, unreadable
 from persistence.errors import AccessDenied, MigrationNeeded, StoreError
-from persistence.transports.rpc import RpcStore
 
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 15.0
@@ -25,8 +24,8 @@ _SHOWN_CHARACTERS: Final = 300
 
 
 @asynccontextmanager
-async def open_supabase_store(url: str, key: str, *, max_connections: int = 8) -> AsyncIterator[RpcStore]:
-    """A store over a project's address and its service-role key. Raises `AccessDenied` for one of wrong form."""
+async def open_supabase(url: str, key: str, *, max_connections: int = 8) -> AsyncIterator["SupabaseTransport"]:
+    """Over a project's address and its service-role key. Raises `AccessDenied` for one of wrong form."""
     limits = httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections)
     async with httpx.AsyncClient(
         timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
@@ -40,7 +39,7 @@ async def open_supabase_store(url: str, key: str, *, max_connections: int = 8) -
         except AsyncSupabaseException as error:
             msg = f"Supabase refuses the configuration: {error.message}. Check SUPABASE_URL and SUPABASE_KEY."
             raise AccessDenied(msg) from error
-        yield RpcStore(SupabaseTransport(supabase, urlsplit(url).netloc))
+        yield SupabaseTransport(supabase, urlsplit(url).netloc)
 
 
 class SupabaseTransport:

@@ -15,7 +15,7 @@ import psycopg
 from graph.worker.producer import ProducerOptions
 from graph.worker.worker import Worker, new_owner
 from persistence.connections.pool import open_pool
-from persistence.transports.postgres import open_postgres_store
+from persistence.store.open import open_postgres_store
 from tests.bench.measure import Bench, interleaved, quantile
 from tests.bench.queue_alone import Silent
 from tests.chaos.arena import make_ids, open_arena
@@ -42,10 +42,10 @@ async def _claim_times(bench: Bench, *, finished: int, pending: int) -> tuple[fl
     async with open_postgres_store(url, max_connections=1) as store:
         for number in range(CLAIMS + 20):
             started = time.perf_counter()
-            (claim,) = await store.claim(owner="bench", limit=1, lease_seconds=60, max_attempts=5)
+            (claim,) = await store.queue.claim(owner="bench", limit=1, lease_seconds=60, max_attempts=5)
             if number >= 20:  # the first ones find cold caches
                 times.append(1000 * (time.perf_counter() - started))
-            await store.complete(claim.lease, answer)
+            await store.queue.complete(claim.lease, answer)
     await bench.drop(url)
     return quantile(times, 0.5), quantile(times, 0.99)
 

@@ -42,7 +42,7 @@ async def whole(bench: Bench, *, concurrency: int) -> float:
         started = time.perf_counter()
         await make_worker(runtime, until_empty=True).run()
         seconds = time.perf_counter() - started
-        status = await runtime.store.status()
+        status = await runtime.store.operations.status()
     assert status["last_hour"]["queued"] == WORKLOADS, status
     await bench.drop(url)
     return WORKLOADS / seconds
@@ -54,7 +54,7 @@ async def bare(bench: Bench, *, concurrency: int) -> float:
     await bench.execute(INSERT, url)
     async with open_runtime(_settings(url, concurrency)) as runtime:
         await runtime.source.market(now())
-        claims = await runtime.store.claim(owner="bench", limit=WORKLOADS, lease_seconds=600, max_attempts=1)
+        claims = await runtime.store.queue.claim(owner="bench", limit=WORKLOADS, lease_seconds=600, max_attempts=1)
         rows = iter([claim.row for claim in claims])
 
         async def worker() -> None:

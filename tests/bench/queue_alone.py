@@ -12,8 +12,8 @@ import psycopg
 
 from graph.worker.completer import BatchCompleter
 from persistence.retry import Backoff, Outage, Retrier
-from persistence.store.queue import Claim, Store
-from persistence.transports.postgres import open_postgres_store
+from persistence.store.open import Store, open_postgres_store
+from persistence.store.queue import Claim
 from tests.bench.measure import Bench, Rounds, interleaved, run
 from tests.graphs import now, recommendation
 
@@ -62,8 +62,8 @@ async def drain(store: Store, *, jobs: int, concurrency: int, in_groups: bool) -
     leaves its place to the next while its result is written, and as many results as jobs may be on their way."""
     answer = recommendation(now())
     retry = Retrier(Outage(Silent()), Random(1))
-    completer = BatchCompleter(store, retry, max_attempts=5, backoff=Backoff(), random=Random(1))
-    complete = completer.write if in_groups else store.complete
+    completer = BatchCompleter(store.queue, retry, max_attempts=5, backoff=Backoff(), random=Random(1))
+    complete = completer.write if in_groups else store.queue.complete
     done = 0
 
     async def settle(claim: Claim) -> None:
@@ -71,12 +71,12 @@ async def drain(store: Store, *, jobs: int, concurrency: int, in_groups: bool) -
         is_written = await complete(claim.lease, answer)
         done += is_written
 
-    await store.depth()
+    await store.operations.depth()
     settling: set[asyncio.Task[None]] = set()
     started = time.perf_counter()
     while True:
         free = min(concurrency, 2 * concurrency - len(settling))
-        claims = await store.claim(owner="bench", limit=free, lease_seconds=60, max_attempts=5)
+        claims = await store.queue.claim(owner="bench", limit=free, lease_seconds=60, max_attempts=5)
         settling |= {asyncio.create_task(settle(claim)) for claim in claims}
         if not settling:
             break

@@ -5,9 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 from persistence.migrate import migrate
-from persistence.store.queue import Store
-from persistence.transports.postgres import open_postgres_store
-from persistence.transports.supabase import open_supabase_store
+from persistence.store.open import Store, open_postgres_store, open_supabase_store
 from tests.bench.measure import Bench, interleaved
 from tests.bench.queue_alone import CONCURRENCIES, drain
 from tests.supabase.project import create_database, create_platform, missing, serve

@@ -12,8 +12,7 @@ import pytest
 
 from persistence.connections.embedded import Server, embedded_postgres
 from persistence.migrate import migrate
-from persistence.transports.rpc import RpcStore
-from persistence.transports.supabase import open_supabase_store
+from persistence.store.open import Store, open_supabase_store
 from tests.background import in_background
 from tests.conftest import FAST, temporary_folder
 from tests.supabase.project import Project, create_database, create_platform, missing, serve
@@ -64,7 +63,7 @@ def project(shared_project: Project) -> Project:
 
 
 @pytest.fixture
-async def store(project: Project) -> AsyncIterator[RpcStore]:
+async def store(project: Project) -> AsyncIterator[Store]:
     async with open_supabase_store(project.url, project.service_key) as opened:
         yield opened
 

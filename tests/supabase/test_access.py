@@ -11,7 +11,7 @@ import pytest
 
 import sql
 from persistence.migrate import migrate
-from persistence.transports.rpc import RpcStore
+from persistence.store.open import Store
 from tests.integration.persistence.deployments import deployment
 from tests.supabase.project import Project, serve
 
@@ -55,11 +55,11 @@ class Actor:
 
 
 @pytest.fixture
-async def workloads(project: Project, store: RpcStore, answer: Callable[..., Any]) -> dict[UUID, UUID]:
+async def workloads(project: Project, store: Store, answer: Callable[..., Any]) -> dict[UUID, UUID]:
     """One completed workload each of Alice and Bob."""
-    ids = await store.submit([{"workload_name": "w", "user_id": str(user)} for user in (ALICE, BOB)])
-    for claimed in await store.claim(owner="p", limit=5, lease_seconds=60, max_attempts=5):
-        await store.complete(claimed.lease, answer())
+    ids = await store.operations.submit([{"workload_name": "w", "user_id": str(user)} for user in (ALICE, BOB)])
+    for claimed in await store.queue.claim(owner="p", limit=5, lease_seconds=60, max_attempts=5):
+        await store.queue.complete(claimed.lease, answer())
     with psycopg.connect(project.database_url, autocommit=True) as connection:
         connection.execute(sql.optional("sample_assets").text.encode())
     return dict(zip((ALICE, BOB), ids, strict=True))
@@ -249,8 +249,8 @@ async def test_the_owner_policies_can_be_applied_twice_and_name_wider_ones(new_p
     assert "policy wide on compute_workloads was there before and still applies" in notices
 
 
-async def test_the_poller_is_not_hindered_by_row_level_security(store: RpcStore, answer: Callable[..., Any]) -> None:
-    (workload,) = await store.submit([{"workload_name": "w", "user_id": str(uuid4())}])
-    (claimed,) = await store.claim(owner="p", limit=5, lease_seconds=60, max_attempts=5)
-    assert await store.complete(claimed.lease, answer())
-    assert (await store.read(workload) or {})["recommended_region_id"] is not None
+async def test_the_poller_is_not_hindered_by_row_level_security(store: Store, answer: Callable[..., Any]) -> None:
+    (workload,) = await store.operations.submit([{"workload_name": "w", "user_id": str(uuid4())}])
+    (claimed,) = await store.queue.claim(owner="p", limit=5, lease_seconds=60, max_attempts=5)
+    assert await store.queue.complete(claimed.lease, answer())
+    assert (await store.operations.read(workload) or {})["recommended_region_id"] is not None

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from persistence.transports.rpc import RpcStore
+from persistence.store.open import Store
 from tests.supabase.project import HERE, Project
 from tests.supabase.row_types import typescript
 
@@ -105,7 +105,7 @@ async def test_the_row_types_in_the_manual_are_those_of_the_database(project: Pr
 
 
 async def test_a_frontend_written_to_the_description_works(
-    project: Project, store: RpcStore, application: Path, answer: Callable[..., Any]
+    project: Project, store: Store, application: Path, answer: Callable[..., Any]
 ) -> None:
     (application / "contract.cjs").write_text((HERE / "contract.cjs").read_text())
     environment = {
@@ -140,9 +140,9 @@ async def test_a_frontend_written_to_the_description_works(
     }  # fmt: skip
 
 
-async def play_the_poller(store: RpcStore, answer: Callable[..., Any], *, summary: str) -> None:
-    for claimed in await store.claim(owner="poller", limit=5, lease_seconds=60, max_attempts=5):
+async def play_the_poller(store: Store, answer: Callable[..., Any], *, summary: str) -> None:
+    for claimed in await store.queue.claim(owner="poller", limit=5, lease_seconds=60, max_attempts=5):
         if claimed.row["workload_name"] == "doomed":
-            await store.fail(claimed.lease, "No window meets the cap.", retry_in_seconds=None, max_attempts=5)
+            await store.queue.fail(claimed.lease, "No window meets the cap.", retry_in_seconds=None, max_attempts=5)
         elif claimed.row["workload_name"] == "contract":
-            await store.complete(claimed.lease, answer(summary=summary))
+            await store.queue.complete(claimed.lease, answer(summary=summary))

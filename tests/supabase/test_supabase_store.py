@@ -14,10 +14,7 @@ from psycopg.rows import dict_row
 
 from persistence.errors import AccessDenied, LeaseLost, MigrationNeeded, StoreError
 from persistence.migrate import migrate
-from persistence.store.open import open_store
-from persistence.store.source_cache import SourceCache
-from persistence.transports.rpc import RpcStore
-from persistence.transports.supabase import open_supabase_store
+from persistence.store.open import Store, open_store, open_supabase_store
 from persistence.workload import RankedOption, Recommendation, parse_workload
 from tests.supabase.project import Project, serve
 
@@ -45,55 +42,55 @@ async def rows(project: Project, query: str, *arguments: object) -> list[dict[st
         return await cursor.fetchall() if cursor.description else []
 
 
-async def test_a_workload_passes_through_with_exact_values(project: Project, store: RpcStore) -> None:
+async def test_a_workload_passes_through_with_exact_values(project: Project, store: Store) -> None:
     given = {"workload_name": "w", "max_price_gbp": 0.1, "deadline": "2026-02-01T00:00:00.123456+01:00"}
-    (workload,) = await store.submit([given])
-    (claimed,) = await store.claim(owner="a", limit=5, lease_seconds=60, max_attempts=5)
+    (workload,) = await store.operations.submit([given])
+    (claimed,) = await store.queue.claim(owner="a", limit=5, lease_seconds=60, max_attempts=5)
     parsed = parse_workload(claimed.row)
     assert parsed.finish_by == datetime(2026, 1, 31, 23, 0, 0, 123456, tzinfo=UTC)
     assert parsed.max_price_gbp == 0.1
-    assert await store.extend([claimed.lease], lease_seconds=60) == {claimed.lease.token}
-    renewed = await store.new_thread(claimed.lease)
-    assert await store.complete(renewed, recommendation())
+    assert await store.queue.extend([claimed.lease], lease_seconds=60) == {claimed.lease.token}
+    renewed = await store.queue.new_thread(claimed.lease)
+    assert await store.queue.complete(renewed, recommendation())
     (row,) = await rows(project, "select * from compute_workloads")
     assert row["recommended_carbon_intensity"] == Decimal("99999999.99")
     assert row["recommended_cost_gbp"] == Decimal("123456.7891")
     assert row["recommended_time_window_start"] == START
     assert row["decision_summary"] == "“Süd” – ok"
-    assert [one["outcome"] for one in await store.history(workload)] == ["queued"]
-    assert (await store.read(workload) or {})["status"] == "queued"
-    assert (await store.status())["pending"] == 0
-    assert (await store.depth())["in_flight"] == 0
+    assert [one["outcome"] for one in await store.operations.history(workload)] == ["queued"]
+    assert (await store.operations.read(workload) or {})["status"] == "queued"
+    assert (await store.operations.status())["pending"] == 0
+    assert (await store.operations.depth())["in_flight"] == 0
 
 
-async def test_failures_retries_releases_and_requeues_are_those_of_the_direct_store(store: RpcStore) -> None:
-    (workload,) = await store.submit([{"workload_name": "w"}])
+async def test_failures_retries_releases_and_requeues_are_those_of_the_direct_store(store: Store) -> None:
+    (workload,) = await store.operations.submit([{"workload_name": "w"}])
 
     async def claim() -> Any:
-        (claimed,) = await store.claim(owner="a", limit=5, lease_seconds=60, max_attempts=5)
+        (claimed,) = await store.queue.claim(owner="a", limit=5, lease_seconds=60, max_attempts=5)
         return claimed.lease
 
     first = await claim()
-    assert await store.release([first]) == 1
+    assert await store.queue.release([first]) == 1
     with pytest.raises(LeaseLost):
-        await store.new_thread(first)
+        await store.queue.new_thread(first)
     second = await claim()
     assert second.attempt == 1
-    assert await store.fail(second, "429", retry_in_seconds=3600, max_attempts=5) == "retry"
-    assert await store.requeue([workload], fresh=False) == [workload]
+    assert await store.queue.fail(second, "429", retry_in_seconds=3600, max_attempts=5) == "retry"
+    assert await store.operations.requeue([workload], fresh=False) == [workload]
     third = await claim()
     assert (third.attempt, third.thread_id) == (2, first.thread_id)
-    assert await store.fail(third, "no", retry_in_seconds=None, max_attempts=5, details={"v": 1}) == "failed"
-    assert await store.prunable_threads(retention_seconds=0) == [first.thread_id]
-    await store.mark_pruned([first.thread_id], retention_seconds=0)
-    assert await store.trim_history(retention_seconds=0) == 0
-    assert await store.adopt_orphans(grace_seconds=0) == 0
-    assert await store.catalogue() == []
-    assert await store.commitments(START, START.replace(hour=23)) == []
+    assert await store.queue.fail(third, "no", retry_in_seconds=None, max_attempts=5, details={"v": 1}) == "failed"
+    assert await store.retention.prunable_threads(retention_seconds=0) == [first.thread_id]
+    await store.retention.mark_pruned([first.thread_id], retention_seconds=0)
+    assert await store.retention.trim_history(retention_seconds=0) == 0
+    assert await store.retention.adopt_orphans(grace_seconds=0) == 0
+    assert await store.catalogue.assets() == []
+    assert await store.catalogue.commitments(START, START.replace(hour=23)) == []
 
 
-async def test_the_source_cache_works_through_rest(store: RpcStore) -> None:
-    cache = SourceCache(store)
+async def test_the_source_cache_works_through_rest(store: Store) -> None:
+    cache = store.source_cache
     async with cache.lock("neso"):
         await cache.put("neso", [])
     found = await cache.get("neso")
@@ -101,38 +98,38 @@ async def test_the_source_cache_works_through_rest(store: RpcStore) -> None:
     assert found[0] == []
 
 
-async def test_concurrent_claims_share_the_rows(store: RpcStore) -> None:
-    await store.submit([{"workload_name": f"w{n}"} for n in range(60)])
+async def test_concurrent_claims_share_the_rows(store: Store) -> None:
+    await store.operations.submit([{"workload_name": f"w{n}"} for n in range(60)])
     claims = await asyncio.gather(
-        *(store.claim(owner=f"p{n}", limit=5, lease_seconds=60, max_attempts=5) for n in range(20))
+        *(store.queue.claim(owner=f"p{n}", limit=5, lease_seconds=60, max_attempts=5) for n in range(20))
     )
     taken = [one.lease.workload_id for claimed in claims for one in claimed]
     assert len(taken) == len(set(taken)) == 60
 
 
-async def test_an_integer_that_python_refuses_does_not_hinder_other_rows(project: Project, store: RpcStore) -> None:
+async def test_an_integer_that_python_refuses_does_not_hinder_other_rows(project: Project, store: Store) -> None:
     await rows(
         project,
         "insert into compute_workloads (workload_name, metadata) values ('huge', "
         "('{\"n\": ' || repeat('9', 5000) || '}')::jsonb), ('fine', '{}')",
     )
-    claims = await store.claim(owner="a", limit=5, lease_seconds=60, max_attempts=5)
+    claims = await store.queue.claim(owner="a", limit=5, lease_seconds=60, max_attempts=5)
     assert {one.row["workload_name"] for one in claims} == {"huge", "fine"}
 
 
 async def test_json_deeper_than_python_reads_hinders_no_claim_and_is_told_in_words(
-    project: Project, store: RpcStore
+    project: Project, store: Store
 ) -> None:
     (deep,) = await rows(
         project,
         "insert into compute_workloads (workload_name, metadata) values ('deep', "
         "('{\"user_request\": ' || repeat('[', 1500) || repeat(']', 1500) || '}')::jsonb) returning id",
     )
-    await store.submit([{"workload_name": "fine"}])
-    claims = await store.claim(owner="a", limit=5, lease_seconds=60, max_attempts=5)
+    await store.operations.submit([{"workload_name": "fine"}])
+    claims = await store.queue.claim(owner="a", limit=5, lease_seconds=60, max_attempts=5)
     assert {one.row["workload_name"] for one in claims} == {"deep", "fine"}
     with pytest.raises(StoreError, match="nested too deeply") as caught:
-        await store.read(deep["id"])
+        await store.operations.read(deep["id"])
     assert not caught.value.retryable
     assert str(deep["id"]) in str(caught.value)
 
@@ -141,7 +138,7 @@ async def test_the_factory_picks_the_transport_by_what_is_configured(project: Pr
     async with open_store(
         database_url="postgresql://elsewhere/db", supabase_url=project.url, supabase_key=project.service_key
     ) as store:
-        assert (await store.depth())["pending"] == 0
+        assert (await store.operations.depth())["pending"] == 0
         assert store.name == project.url.removeprefix("http://")
     with pytest.raises(ValueError, match="needs database_url or supabase_url"):
         async with open_store():
@@ -158,7 +155,7 @@ async def test_the_factory_picks_the_transport_by_what_is_configured(project: Pr
 async def test_a_key_that_does_not_suffice_is_told_apart(project: Project, key: str, message: str) -> None:
     async with open_supabase_store(project.url, project.anon_key if key == "anon" else key) as store:
         with pytest.raises(AccessDenied, match=message) as caught:
-            await store.claim(owner="a", limit=1, lease_seconds=60, max_attempts=5)
+            await store.queue.claim(owner="a", limit=1, lease_seconds=60, max_attempts=5)
     assert not caught.value.retryable
 
 
@@ -172,12 +169,12 @@ async def test_a_configuration_of_wrong_form_is_refused_at_once(url: str, key: s
 async def test_a_project_without_our_functions_asks_for_the_migration(new_project: Project) -> None:
     async with serve(new_project) as project, open_supabase_store(project.url, project.service_key) as store:
         with pytest.raises(MigrationNeeded, match="Run: gridwise migrate"):
-            await store.depth()
+            await store.operations.depth()
         await migrate(project.database_url)
 
         async def answered() -> Any:
             try:
-                return await store.depth()
+                return await store.operations.depth()
             except MigrationNeeded as error:
                 return error
 
@@ -190,18 +187,18 @@ async def test_a_project_without_our_functions_asks_for_the_migration(new_projec
 async def test_postgrests_lost_database_is_retryable(new_project: Project) -> None:
     await migrate(new_project.database_url)
     async with serve(new_project) as project, open_supabase_store(project.url, project.service_key) as store:
-        await store.depth()
+        await store.operations.depth()
         forbid = f"alter database {project.database} allow_connections false"
         end = f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{project.database}'"
         async with await psycopg.AsyncConnection.connect(project.server.url("postgres"), autocommit=True) as admin:
             await admin.execute(forbid.encode())
             await admin.execute(end.encode())
             with pytest.raises(StoreError) as caught:
-                await store.depth()
+                await store.operations.depth()
             assert caught.value.retryable
             await admin.execute(forbid.replace("false", "true").encode())
         async with asyncio.timeout(60):
-            while not isinstance(await _outcome(store.depth()), dict):
+            while not isinstance(await _outcome(store.operations.depth()), dict):
                 pass
 
 
@@ -269,7 +266,7 @@ async def test_every_refusal_is_translated_once(kind: str) -> None:
     reply, error_type, retryable, words = ANSWERS[kind]
     async with answering(reply) as (url, asked), open_supabase_store(url, "secret-key") as store:
         with pytest.raises(error_type, match=words) as caught:
-            await store.depth()
+            await store.operations.depth()
         assert caught.value.retryable is retryable
         assert len(asked) == (3 if retryable else 1)
     assert "secret-key" not in str(caught.value)
@@ -278,7 +275,7 @@ async def test_every_refusal_is_translated_once(kind: str) -> None:
 async def test_a_refused_connection_is_retryable() -> None:
     async with open_supabase_store("http://127.0.0.1:1", "key") as store:
         with pytest.raises(StoreError, match="cannot be reached") as caught:
-            await store.depth()
+            await store.operations.depth()
     assert caught.value.retryable
 
 
@@ -294,7 +291,7 @@ async def test_a_gateway_that_stays_silent_is_given_up(monkeypatch: pytest.Monke
         port = server.sockets[0].getsockname()[1]
         async with open_supabase_store(f"http://127.0.0.1:{port}", "key") as store:
             with pytest.raises(StoreError, match="did not answer in time") as caught:
-                await store.depth()
+                await store.operations.depth()
         done.set()
     assert caught.value.retryable
 
@@ -329,19 +326,19 @@ async def test_a_claim_whose_answer_was_cut_off_is_not_made_twice(project: Proje
     async with await asyncio.start_server(pass_on, "127.0.0.1", 0) as proxy:
         url = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
         async with open_supabase_store(url, project.service_key) as store:
-            await store.submit([{"workload_name": "a"}, {"workload_name": "b"}])
-            claims = await store.claim(owner="p", limit=1, lease_seconds=60, max_attempts=5)
+            await store.operations.submit([{"workload_name": "a"}, {"workload_name": "b"}])
+            claims = await store.queue.claim(owner="p", limit=1, lease_seconds=60, max_attempts=5)
         assert cut
         assert len(claims) == 1
         assert (claims[0].lease.attempt, len(await rows(project, "select 1 from agent.leases"))) == (1, 1)
 
 
-async def test_an_unknown_workload_reads_as_nothing(store: RpcStore) -> None:
-    assert await store.read(uuid4()) is None
-    assert await store.history(uuid4()) == []
+async def test_an_unknown_workload_reads_as_nothing(store: Store) -> None:
+    assert await store.operations.read(uuid4()) is None
+    assert await store.operations.history(uuid4()) == []
 
 
-async def test_waiting_through_rest_is_the_interval(store: RpcStore) -> None:
+async def test_waiting_through_rest_is_the_interval(store: Store) -> None:
     started = asyncio.get_running_loop().time()
-    await store.wait_for_work(timeout_seconds=0.05)
+    await store.queue.wait_for_work(timeout_seconds=0.05)
     assert asyncio.get_running_loop().time() - started >= 0.05

@@ -16,8 +16,7 @@ from graph.worker.tasks import end
 from graph.worker.worker import new_owner
 from persistence.connections.pool import open_pool
 from persistence.retry import Outage, Retrier
-from persistence.transports.postgres import open_postgres_store
-from persistence.transports.rpc import RpcStore
+from persistence.store.open import Store, open_postgres_store
 from tests.graphs import executor_config
 
 Graph = StateGraph[Any, Any, Any, Any]
@@ -148,9 +147,9 @@ class Rig:
             pass
 
 
-async def submit(store: RpcStore, count: int = 1) -> list[UUID]:
-    return await store.submit([{"workload_name": f"workload {number}"} for number in range(count)])
+async def submit(store: Store, count: int = 1) -> list[UUID]:
+    return await store.operations.submit([{"workload_name": f"workload {number}"} for number in range(count)])
 
 
-async def outcomes(store: RpcStore, workload_id: UUID) -> list[Any]:
-    return [entry["outcome"] for entry in await store.history(workload_id)]
+async def outcomes(store: Store, workload_id: UUID) -> list[Any]:
+    return [entry["outcome"] for entry in await store.operations.history(workload_id)]

@@ -14,8 +14,8 @@ from graph.catalogue import StorePlaces
 from graph.state import STORED_TYPES, graph_input
 from graph.worker.outcome import Recommended, Report, Retry
 from persistence.connections.pool import Pool
+from persistence.store.open import Store
 from persistence.store.queue import Claim
-from persistence.transports.rpc import RpcStore
 from tests.graphs import executor_config, run_workload
 from tools.placement import Commitment
 from tools.sources.recorded import RecordedSource
@@ -30,8 +30,8 @@ SOUTH_WALES = 7
 class Rival(StorePlaces):
     """Before each reservation that is numbered in `at`, another workload gets the power of its windows."""
 
-    def __init__(self, store: RpcStore, claim: Claim, *, at: Sequence[int]) -> None:
-        super().__init__(store)
+    def __init__(self, store: Store, claim: Claim, *, at: Sequence[int]) -> None:
+        super().__init__(store.catalogue)
         self._rival_store, self._lease, self._at = store, claim.lease, at
         self.wanted: list[tuple[Commitment, ...]] = []
         self._got: list[Commitment] = []
@@ -41,12 +41,12 @@ class Rival(StorePlaces):
         if len(self.wanted) in self._at:
             self._got += [one.model_copy(update={"power_kw": RATED_KW}) for one in commitments]
             windows = [one.model_dump(mode="json") for one in self._got]
-            assert await self._rival_store.reserve(self._lease.workload_id, windows, token=self._lease.token)
+            assert await self._rival_store.catalogue.reserve(self._lease.workload_id, windows, token=self._lease.token)
         return await super().reserve(workload_id, commitments, token=token)
 
 
 @pytest.fixture
-async def claims(store: RpcStore, open_connection: Any) -> tuple[Claim, Claim]:
+async def claims(store: Store, open_connection: Any) -> tuple[Claim, Claim]:
     """The workload under test, and its rival's; two sites, of which the text excludes the better one."""
     async with open_connection() as connection:
         await connection.execute(
@@ -55,9 +55,9 @@ async def claims(store: RpcStore, open_connection: Any) -> tuple[Claim, Claim]:
             " where region_id in (1, %s)",
             (RATED_KW, SOUTH_WALES),
         )
-    await store.submit([{"workload_name": "rival"}])
-    (rival,) = await store.claim(owner="rival", limit=1, lease_seconds=60, max_attempts=5)
-    await store.submit(
+    await store.operations.submit([{"workload_name": "rival"}])
+    (rival,) = await store.queue.claim(owner="rival", limit=1, lease_seconds=60, max_attempts=5)
+    await store.operations.submit(
         [
             {
                 "workload_name": "nightly training",
@@ -70,18 +70,18 @@ async def claims(store: RpcStore, open_connection: Any) -> tuple[Claim, Claim]:
             }
         ]
     )
-    (mine,) = await store.claim(owner="me", limit=1, lease_seconds=60, max_attempts=5)
+    (mine,) = await store.queue.claim(owner="me", limit=1, lease_seconds=60, max_attempts=5)
     return mine, rival
 
 
-async def run(claim: Claim, places: StorePlaces, store: RpcStore, pool: Pool) -> Report:
+async def run(claim: Claim, places: StorePlaces, store: Store, pool: Pool) -> Report:
     graph = build_graph(models=Models.offline(), source=RecordedSource(), places=places)
     services = executor_config(store, pool, graph, input_for=graph_input, clock=lambda: NOW, stored_types=STORED_TYPES)
     return await run_workload(claim, services, RunControl())
 
 
 async def test_a_plan_that_others_were_quicker_with_is_made_again_before_a_model_is_asked(
-    claims: tuple[Claim, Claim], store: RpcStore, pool: Pool
+    claims: tuple[Claim, Claim], store: Store, pool: Pool
 ) -> None:
     mine, rival = claims
     places = Rival(store, rival, at=[1, 2])
@@ -93,7 +93,7 @@ async def test_a_plan_that_others_were_quicker_with_is_made_again_before_a_model
 
 
 async def test_a_result_whose_power_is_gone_is_planned_anew_on_a_new_thread(
-    claims: tuple[Claim, Claim], store: RpcStore, pool: Pool
+    claims: tuple[Claim, Claim], store: Store, pool: Pool
 ) -> None:
     mine, rival = claims
     places = Rival(store, rival, at=[2])
@@ -106,22 +106,20 @@ async def test_a_result_whose_power_is_gone_is_planned_anew_on_a_new_thread(
     assert not any(a.start < b.end and b.start < a.end for a in lost for b in given)
 
 
-async def test_one_that_is_beaten_again_is_tried_later(
-    claims: tuple[Claim, Claim], store: RpcStore, pool: Pool
-) -> None:
+async def test_one_that_is_beaten_again_is_tried_later(claims: tuple[Claim, Claim], store: Store, pool: Pool) -> None:
     mine, rival = claims
     report = await run(mine, Rival(store, rival, at=[2, 4]), store, pool)
     assert isinstance(report.outcome, Retry)
     assert "power of the chosen site" in report.outcome.error
 
 
-async def test_what_is_reserved_cannot_be_taken(claims: tuple[Claim, Claim], store: RpcStore, pool: Pool) -> None:
+async def test_what_is_reserved_cannot_be_taken(claims: tuple[Claim, Claim], store: Store, pool: Pool) -> None:
     mine, rival = claims
-    places = StorePlaces(store)
+    places = StorePlaces(store.catalogue)
     report = await run(mine, places, store, pool)
     assert isinstance(report.outcome, Recommended)
     (option, *_) = report.outcome.recommendation.options
     window = {"asset_id": str(option.asset_id), "start": option.start.isoformat(), "end": option.end.isoformat()}
     for power_kw, fits in ((RATED_KW - 1, False), (1, True)):
         windows = [{**window, "power_kw": power_kw}]
-        assert await store.reserve(rival.lease.workload_id, windows, token=rival.lease.token) is fits
+        assert await store.catalogue.reserve(rival.lease.workload_id, windows, token=rival.lease.token) is fits

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from persistence.store.open import Store
 from persistence.store.queue import Claim
-from persistence.transports.rpc import RpcStore
 
 
 class Database:
@@ -56,8 +56,8 @@ async def db(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def claim(store: RpcStore) -> Callable[..., Awaitable[list[Claim]]]:
+def claim(store: Store) -> Callable[..., Awaitable[list[Claim]]]:
     async def claimed(limit: int = 10, *, owner: str = "poller", max_attempts: int = 5) -> list[Claim]:
-        return await store.claim(owner=owner, limit=limit, lease_seconds=60, max_attempts=max_attempts)
+        return await store.queue.claim(owner=owner, limit=limit, lease_seconds=60, max_attempts=max_attempts)
 
     return claimed

@@ -6,8 +6,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from persistence.store.open import Store
 from persistence.store.queue import Claim
-from persistence.transports.rpc import RpcStore
 
 pytestmark = pytest.mark.anyio
 
@@ -15,13 +15,13 @@ Claimer = Callable[..., Awaitable[list[Claim]]]
 
 
 @pytest.fixture
-async def worked(db: Any, store: RpcStore, claim: Claimer, answer: Callable[..., Any]) -> dict[str, Any]:
+async def worked(db: Any, store: Store, claim: Claimer, answer: Callable[..., Any]) -> dict[str, Any]:
     """One completed, one failed, one waiting and one stuck workload."""
     done, failed = await db.insert(workload_name="done"), await db.insert(workload_name="failed")
     leases = {one.lease.workload_id: one.lease for one in await claim()}
     options = {"options": [{"region": "Region 1"}], "analysis_summary": "s"}
-    await store.complete(leases[done], answer(compute_options=options, energy_options=options))
-    await store.fail(leases[failed], "No window meets the cap.", retry_in_seconds=None, max_attempts=5)
+    await store.queue.complete(leases[done], answer(compute_options=options, energy_options=options))
+    await store.queue.fail(leases[failed], "No window meets the cap.", retry_in_seconds=None, max_attempts=5)
     stuck = await db.insert(workload_name="stuck", status="processing", agent_started_at="2026-01-01 00:00+00")
     waiting = await db.insert(workload_name="waiting")
     return {"done": done, "failed": failed, "stuck": stuck, "waiting": waiting}

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from persistence.migrate import migrate, pending
-from persistence.transports.postgres import open_postgres_store
+from persistence.store.open import open_postgres_store
 
 from .deployments import deployment
 
@@ -95,8 +95,8 @@ async def test_nothing_is_lost_and_nobody_waits_for_long(empty_database_url: str
         ]
     total = sum(frontend.inserted for frontend in frontends)
     async with open_postgres_store(url) as store:
-        assert (await store.depth())["pending"] == total
-        claims = await store.claim(owner="a", limit=10, lease_seconds=60, max_attempts=5)
+        assert (await store.operations.depth())["pending"] == total
+        claims = await store.queue.claim(owner="a", limit=10, lease_seconds=60, max_attempts=5)
         assert {str(one.row["workload_name"])[:8] for one in claims} == {"frontend"}
     started = time.monotonic()
     assert {step.state for step in await migrate(url)} == {"current"}

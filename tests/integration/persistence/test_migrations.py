@@ -18,7 +18,7 @@ from persistence.connections import embedded
 from persistence.connections.account import server_account
 from persistence.errors import MigrationFailed
 from persistence.migrate import CHECKPOINT_STEP, Step, migrate, pending, printed
-from persistence.transports.postgres import open_postgres_store
+from persistence.store.open import open_postgres_store
 
 from .deployments import OLD_COLUMNS, deployment
 
@@ -104,18 +104,18 @@ async def test_a_deployment_works_after_the_migration(
     async with open_postgres_store(url) as store:
         # with agent_status in the schema before us, its default makes old queued rows the runbook's pair
         old = 20 if kind == "recommendations" else 0
-        claims = await store.claim(owner="a", limit=100, lease_seconds=60, max_attempts=5)
+        claims = await store.queue.claim(owner="a", limit=100, lease_seconds=60, max_attempts=5)
         assert len(claims) == old + 1
         mine = next(one for one in claims if one.row["workload_name"] == "without an asset")
-        assert await store.complete(mine.lease, answer())
-        row = await store.read(mine.lease.workload_id)
+        assert await store.queue.complete(mine.lease, answer())
+        row = await store.operations.read(mine.lease.workload_id)
         assert row
         # two zones of theirs cover region 1: which one is not for us to guess
         assert row["recommended_region"] == "Region 1"
         assert row["recommended_region_id"] is not None
         assert row["recommended_grid_zone_id"] is None
         assert row["recommended_2_grid_zone_id"] is not None
-        (hall,) = await store.catalogue()
+        (hall,) = await store.catalogue.assets()
         assert (hall["asset_name"], hall["region_number"]) == ("Old hall", 13)
         assert hall["grid_zone_id"] is not None
     (shown,) = await rows(url, "select * from workloads_with_recommendations where agent_status = 'completed'")
@@ -259,14 +259,14 @@ async def test_other_supported_versions_of_postgres_work(major: str, answer: Cal
         await migrate(url)
         assert {step.state for step in await migrate(url)} == {"current"}
         async with open_postgres_store(url) as store:
-            await store.submit([{"workload_name": "w"}])
-            (claimed,) = await store.claim(owner="a", limit=5, lease_seconds=60, max_attempts=5)
-            assert await store.extend([claimed.lease], lease_seconds=60) == {claimed.lease.token}
-            assert await store.complete(claimed.lease, answer())
-            assert (await store.status())["pending"] == 0
-            assert await store.trim_history(retention_seconds=0) == 0
-            await store.submit([{"workload_name": "w", "submitted_at": "-infinity"}])
-            assert (await store.status())["oldest_pending_seconds"] is None
+            await store.operations.submit([{"workload_name": "w"}])
+            (claimed,) = await store.queue.claim(owner="a", limit=5, lease_seconds=60, max_attempts=5)
+            assert await store.queue.extend([claimed.lease], lease_seconds=60) == {claimed.lease.token}
+            assert await store.queue.complete(claimed.lease, answer())
+            assert (await store.operations.status())["pending"] == 0
+            assert await store.retention.trim_history(retention_seconds=0) == 0
+            await store.operations.submit([{"workload_name": "w", "submitted_at": "-infinity"}])
+            assert (await store.operations.status())["oldest_pending_seconds"] is None
     finally:
         await server.control("stop", "-w", "-m", "immediate")
         shutil.rmtree(folder)

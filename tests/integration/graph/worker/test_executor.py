@@ -16,8 +16,8 @@ from graph.worker.outcome import Drained, Failed, Lost, Recommended, Report, Ret
 from persistence.checkpoint import FencedSaver
 from persistence.connections.pool import Pool
 from persistence.errors import InvalidWorkload
+from persistence.store.open import Store
 from persistence.store.queue import Claim
-from persistence.transports.rpc import RpcStore
 from tests.graphs import State, chain, executor_config, recommendation, run_workload, step
 from tools.errors import Infeasible, Relaxation
 
@@ -43,7 +43,7 @@ Run = Callable[..., Any]
 
 
 @pytest.fixture
-def services(pool: Pool, store: RpcStore, clock: Clock) -> Callable[[StateGraph[Any, Any, Any, Any]], ExecutorConfig]:
+def services(pool: Pool, store: Store, clock: Clock) -> Callable[[StateGraph[Any, Any, Any, Any]], ExecutorConfig]:
     def make(graph: StateGraph[Any, Any, Any, Any]) -> ExecutorConfig:
         return executor_config(store, pool, graph, clock=clock, patience_seconds=0.2)
 
@@ -51,16 +51,16 @@ def services(pool: Pool, store: RpcStore, clock: Clock) -> Callable[[StateGraph[
 
 
 @pytest.fixture
-async def claim(store: RpcStore) -> Claim:
-    await store.submit([{"workload_name": "nightly training"}])
-    (claimed,) = await store.claim(owner="first", limit=1, lease_seconds=60, max_attempts=5)
+async def claim(store: Store) -> Claim:
+    await store.operations.submit([{"workload_name": "nightly training"}])
+    (claimed,) = await store.queue.claim(owner="first", limit=1, lease_seconds=60, max_attempts=5)
     return claimed
 
 
-async def again(store: RpcStore, claim: Claim) -> Claim:
+async def again(store: Store, claim: Claim) -> Claim:
     """What the next holder gets: the same thread under a newer token."""
-    assert await store.release([claim.lease]) == 1
-    (claimed,) = await store.claim(owner="second", limit=1, lease_seconds=60, max_attempts=5)
+    assert await store.queue.release([claim.lease]) == 1
+    (claimed,) = await store.queue.claim(owner="second", limit=1, lease_seconds=60, max_attempts=5)
     assert claimed.lease.thread_id == claim.lease.thread_id
     return claimed
 
@@ -101,7 +101,7 @@ async def test_a_new_workload_is_started_with_its_row_and_the_clock(services: Ru
 
 
 async def test_the_next_holder_resumes_behind_the_last_finished_step(
-    services: Run, claim: Claim, store: RpcStore, clock: Clock
+    services: Run, claim: Claim, store: Store, clock: Clock
 ) -> None:
     calls: list[str] = []
     second = HangsOnce(calls, "second")
@@ -116,7 +116,7 @@ async def test_the_next_holder_resumes_behind_the_last_finished_step(
 
 
 async def test_a_finished_thread_is_read_back_without_running_anything(
-    services: Run, claim: Claim, store: RpcStore
+    services: Run, claim: Claim, store: Store
 ) -> None:
     calls: list[str] = []
     graph = services(chain(first=step("first", calls)))
@@ -141,7 +141,7 @@ async def test_a_finished_thread_is_read_back_without_running_anything(
 async def test_a_plan_that_has_become_the_past_is_made_anew_on_a_new_thread(
     services: Run,
     claim: Claim,
-    store: RpcStore,
+    store: Store,
     clock: Clock,
     late_by: timedelta,
     starts_in: timedelta,
@@ -174,7 +174,7 @@ def _only(node: Any) -> StateGraph[Any, Any, Any, Any]:
 
 
 async def test_a_node_renamed_under_a_waiting_thread_does_not_pass_for_success(
-    services: Run, claim: Claim, store: RpcStore
+    services: Run, claim: Claim, store: Store
 ) -> None:
     calls: list[str] = []
     old = HangsOnce(calls, "old")
@@ -186,7 +186,7 @@ async def test_a_node_renamed_under_a_waiting_thread_does_not_pass_for_success(
 
 
 async def test_a_run_that_was_taken_over_writes_no_checkpoint_and_says_lost(
-    services: Run, claim: Claim, store: RpcStore, pool: Pool
+    services: Run, claim: Claim, store: Store, pool: Pool
 ) -> None:
     reached, go_on = asyncio.Event(), asyncio.Event()
 
@@ -204,7 +204,7 @@ async def test_a_run_that_was_taken_over_writes_no_checkpoint_and_says_lost(
 
 
 async def test_a_drain_stops_between_two_steps_and_the_next_holder_goes_on(
-    services: Run, claim: Claim, store: RpcStore
+    services: Run, claim: Claim, store: Store
 ) -> None:
     calls: list[str] = []
     control = RunControl()

@@ -14,7 +14,7 @@ from graph.worker.maintenance import Maintenance
 from graph.worker.metrics import Metrics
 from persistence.connections.pool import open_pool
 from persistence.retry import Outage, Retrier
-from persistence.transports.rpc import RpcStore
+from persistence.store.open import Store
 
 pytestmark = pytest.mark.anyio
 
@@ -22,7 +22,7 @@ DAY = 86400.0
 
 
 @pytest.fixture
-async def keep(database_url: str, store: RpcStore) -> AsyncIterator[Callable[..., Maintenance]]:
+async def keep(database_url: str, store: Store) -> AsyncIterator[Callable[..., Maintenance]]:
     async with open_pool(database_url, name="checkpoints", max_size=2) as pool:
 
         def keeper(*, retention_days: float = 7, history_days: float = 90) -> Maintenance:

@@ -7,17 +7,18 @@ from typing import Any
 import pytest
 
 from agents.model.errors import ModelError
-from persistence.transports.rpc import RpcStore
+from persistence.store.open import Store
+from persistence.store.queue import Queue
 from tests.graphs import chain, step
 from tests.integration.graph.rig import Gate, Rig, submit
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_the_queue_is_drained_and_every_row_answered(rig: Rig, store: RpcStore) -> None:
+async def test_the_queue_is_drained_and_every_row_answered(rig: Rig, store: Store) -> None:
     ids = await submit(store, 23)
     await rig.drain_queue(chain(first=step("first")), concurrency=4)
-    rows = [await store.read(one) for one in ids]
+    rows = [await store.operations.read(one) for one in ids]
     assert {row["status"] for row in rows} == {"queued"}
     assert {row["recommended_region"] for row in rows} == {"North Scotland"}
     assert rig.log.events.count("Found 4 queued workload(s)") >= 1
@@ -26,7 +27,7 @@ async def test_the_queue_is_drained_and_every_row_answered(rig: Rig, store: RpcS
         assert f"Workload {one} updated with agent recommendations" in rig.log.events
 
 
-async def test_log_lines_of_a_run_carry_whose_run_it_is(rig: Rig, store: RpcStore) -> None:
+async def test_log_lines_of_a_run_carry_whose_run_it_is(rig: Rig, store: Store) -> None:
     (one,) = await submit(store)
     await rig.drain_queue(chain())
     values = await rig.log.seen("Processing workload")
@@ -35,7 +36,7 @@ async def test_log_lines_of_a_run_carry_whose_run_it_is(rig: Rig, store: RpcStor
     assert {"thread", "token"} <= values.keys()
 
 
-async def test_all_places_are_used_and_no_more(rig: Rig, store: RpcStore) -> None:
+async def test_all_places_are_used_and_no_more(rig: Rig, store: Store) -> None:
     running, most = 0, 0
     all_places = asyncio.Barrier(3)
 
@@ -52,7 +53,7 @@ async def test_all_places_are_used_and_no_more(rig: Rig, store: RpcStore) -> Non
     assert most == 3
 
 
-async def test_a_place_that_becomes_free_is_taken_before_the_others_are_done(rig: Rig, store: RpcStore) -> None:
+async def test_a_place_that_becomes_free_is_taken_before_the_others_are_done(rig: Rig, store: Store) -> None:
     """Not a fixed batch per cycle: one slow workload must not hold up the queue behind it."""
     gate = Gate()
     first = True
@@ -71,13 +72,13 @@ async def test_a_place_that_becomes_free_is_taken_before_the_others_are_done(rig
 
 
 async def test_a_place_that_becomes_free_during_a_claim_is_taken_at_once(
-    rig: Rig, store: RpcStore, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody nudges a loop that is claiming: it has to see for itself that there is more room by then."""
-    original, gate, has_ended = RpcStore.claim, Gate(), asyncio.Event()
+    original, gate, has_ended = Queue.claim, Gate(), asyncio.Event()
     calls = turns = 0
 
-    async def claim(self: RpcStore, **arguments: Any) -> Any:
+    async def claim(self: Queue, **arguments: Any) -> Any:
         nonlocal calls
         calls += 1
         claims = await original(self, **arguments)
@@ -97,7 +98,7 @@ async def test_a_place_that_becomes_free_during_a_claim_is_taken_at_once(
         return {"steps": ["work"]}
 
     third_and_fourth = asyncio.Barrier(2)
-    monkeypatch.setattr(RpcStore, "claim", claim)
+    monkeypatch.setattr(Queue, "claim", claim)
     await submit(store, 4)
     async with rig.running(chain(work=work), concurrency=2, poll_interval_seconds=3600) as loop:
         await rig.log.seen("updated with agent recommendations", times=4)
@@ -122,18 +123,18 @@ class LocksItsRow:
 
 
 async def test_a_result_on_its_way_leaves_its_place_to_the_next_run(
-    rig: Rig, store: RpcStore, open_connection: Any
+    rig: Rig, store: Store, open_connection: Any
 ) -> None:
     await submit(store, 2)
     async with open_connection() as connection:
         lock = LocksItsRow(connection)
         async with rig.running(chain(lock=lock), concurrency=1, until_empty=True), connection.transaction():
             first, second = await lock.next(), await lock.next()
-            assert [(await store.read(one))["status"] for one in (first, second)] == ["processing"] * 2
-    assert [(await store.read(one))["status"] for one in (first, second)] == ["queued"] * 2
+            assert [(await store.operations.read(one))["status"] for one in (first, second)] == ["processing"] * 2
+    assert [(await store.operations.read(one))["status"] for one in (first, second)] == ["queued"] * 2
 
 
-async def test_no_more_outcomes_than_places_are_on_their_way(rig: Rig, store: RpcStore, open_connection: Any) -> None:
+async def test_no_more_outcomes_than_places_are_on_their_way(rig: Rig, store: Store, open_connection: Any) -> None:
     """A database that takes no outcomes is asked for no more work."""
     ids = await submit(store, 6)
     async with open_connection() as connection:
@@ -153,5 +154,5 @@ async def test_no_more_outcomes_than_places_are_on_their_way(rig: Rig, store: Rp
                 await rig.rounds.over()
             assert loop.in_flight == 4
             assert lock.reached.empty()
-            assert (await store.depth())["pending"] == 2
-    assert {(await store.read(one))["status"] for one in ids} == {"failed"}
+            assert (await store.operations.depth())["pending"] == 2
+    assert {(await store.operations.read(one))["status"] for one in ids} == {"failed"}

@@ -13,8 +13,7 @@ from graph.web.server import serving
 from graph.worker.producer import ProducerOptions
 from graph.worker.worker import Worker, new_owner
 from persistence.connections.pool import open_pool
-from persistence.transports.postgres import open_postgres_store
-from persistence.transports.rpc import RpcStore
+from persistence.store.open import Store, open_postgres_store
 from tests.graphs import chain, executor_config
 from tests.integration.graph.rig import Gate, Graph, Log, submit
 
@@ -80,7 +79,7 @@ async def _listening(connection: Any) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_metrics_and_health_are_served(database_url: str, log: Log, store: RpcStore) -> None:
+async def test_metrics_and_health_are_served(database_url: str, log: Log, store: Store) -> None:
     await submit(store, 2)
     async with poller(database_url, log, chain(), metrics_port=0), httpx.AsyncClient() as client:
         address = await metrics_address(log)
@@ -98,7 +97,7 @@ async def test_metrics_and_health_are_served(database_url: str, log: Log, store:
 
 
 async def test_a_poller_whose_places_are_all_taken_is_healthy_without_claiming(
-    database_url: str, log: Log, store: RpcStore, monkeypatch: pytest.MonkeyPatch
+    database_url: str, log: Log, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await submit(store)
     gate = Gate()

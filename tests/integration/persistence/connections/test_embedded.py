@@ -26,7 +26,7 @@ USER = """
 import asyncio, sys
 from pathlib import Path
 import psycopg
-from persistence.embedded import embedded_postgres
+from persistence.connections.embedded import embedded_postgres
 
 async def main():
     async with embedded_postgres(Path(sys.argv[1])) as server:

@@ -16,7 +16,7 @@ from persistence.connections.pool import open_pool
 from persistence.connections.pooler import is_transaction_pooled
 from persistence.errors import SessionNeeded
 from persistence.migrate import migrate, pending
-from persistence.transports.postgres import open_postgres_store
+from persistence.store.open import open_postgres_store
 from tests.conftest import Cluster
 from tests.graphs import STORED_TYPES, chain, input_for, now, step
 from tests.pgbouncer import pooled
@@ -37,11 +37,11 @@ async def test_pollers_share_few_connections_without_noticing(pooled_url: str, a
 
         async def work(number: int) -> int:
             store, done = stores[number % 5], 0
-            while claims := await store.claim(owner=f"p{number}", limit=3, lease_seconds=60, max_attempts=5):
-                assert await store.extend([one.lease for one in claims], lease_seconds=60) == {
+            while claims := await store.queue.claim(owner=f"p{number}", limit=3, lease_seconds=60, max_attempts=5):
+                assert await store.queue.extend([one.lease for one in claims], lease_seconds=60) == {
                     one.lease.token for one in claims
                 }
-                done += len((await store.complete_all([(one.lease, answer()) for one in claims])).written)
+                done += len((await store.queue.complete_all([(one.lease, answer()) for one in claims])).written)
             return done
 
         assert sum(await asyncio.gather(*(work(number) for number in range(20)))) == 100
@@ -66,8 +66,8 @@ async def test_runs_checkpoint_side_by_side(pooled_url: str) -> None:
 async def test_waiting_for_work_becomes_the_interval(pooled_url: str) -> None:
     async with open_postgres_store(pooled_url) as store:
         started = time.monotonic()
-        await store.wait_for_work(timeout_seconds=0.2)
-        await store.wait_for_work(timeout_seconds=0.2)
+        await store.queue.wait_for_work(timeout_seconds=0.2)
+        await store.queue.wait_for_work(timeout_seconds=0.2)
         assert time.monotonic() - started >= 0.4
 
 

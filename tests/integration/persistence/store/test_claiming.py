@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from persistence.errors import InvalidWorkload, StoreError
+from persistence.store.open import Store
 from persistence.store.queue import Claim
-from persistence.transports.rpc import RpcStore
 from persistence.workload import Workload, parse_workload
 
 pytestmark = pytest.mark.anyio
@@ -49,12 +49,12 @@ async def test_a_row_with_null_agent_status_is_claimed_when_pending(db: Any, cla
     assert len(await claim()) == 1
 
 
-async def test_many_pollers_share_the_rows_without_overlap(db: Any, store: RpcStore) -> None:
+async def test_many_pollers_share_the_rows_without_overlap(db: Any, store: Store) -> None:
     await db.run("insert into compute_workloads (workload_name) select 'w' || g from generate_series(1, 200) g")
 
     async def drain(owner: str) -> list[Claim]:
         taken: list[Claim] = []
-        while more := await store.claim(owner=owner, limit=7, lease_seconds=60, max_attempts=5):
+        while more := await store.queue.claim(owner=owner, limit=7, lease_seconds=60, max_attempts=5):
             taken += more
         return taken
 
@@ -120,11 +120,11 @@ async def test_used_up_attempts_fail_the_row_in_words(db: Any, claim: Claimer) -
 
 
 async def test_a_row_set_back_to_pending_is_a_new_submission(
-    db: Any, store: RpcStore, claim: Claimer, answer: Callable[..., Any]
+    db: Any, store: Store, claim: Claimer, answer: Callable[..., Any]
 ) -> None:
     workload = await db.insert(metadata='{"user_request": {"note": "n"}, "theirs": 1}')
     (first,) = await claim()
-    await store.complete(first.lease, answer())
+    await store.queue.complete(first.lease, answer())
     before = await db.row(workload)
     await db.run("update compute_workloads set status = 'pending' where id = %s", workload)
     (second,) = await claim()
@@ -137,15 +137,15 @@ async def test_a_row_set_back_to_pending_is_a_new_submission(
 
 
 async def test_a_row_resubmitted_during_the_run_ends_the_older_run(
-    db: Any, store: RpcStore, claim: Claimer, answer: Callable[..., Any]
+    db: Any, store: Store, claim: Claimer, answer: Callable[..., Any]
 ) -> None:
     workload = await db.insert()
     (first,) = await claim(owner="a")
     await db.run("update compute_workloads set status = 'pending' where id = %s", workload)
     (second,) = await claim(owner="b")
     assert second.lease.thread_id != first.lease.thread_id
-    assert not await store.complete(first.lease, answer(summary="old"))
-    assert await store.complete(second.lease, answer(summary="new"))
+    assert not await store.queue.complete(first.lease, answer(summary="old"))
+    assert await store.queue.complete(second.lease, answer(summary="new"))
     assert (await db.row(workload))["decision_summary"] == "new"
     assert await db.outcomes(workload) == ["cancelled", "queued"]
 
@@ -165,30 +165,30 @@ async def test_a_claim_never_waits_for_a_lease_that_somebody_holds_locked(
 
 
 async def test_processing_rows_without_a_lease_are_adopted_after_the_grace(
-    db: Any, store: RpcStore, claim: Claimer
+    db: Any, store: Store, claim: Claimer
 ) -> None:
     abandoned = await db.insert(status="processing", agent_started_at="2026-01-01 00:00+00")
     edited_by_hand = await db.insert(status="processing", agent_status=None)
     await db.run(
         "insert into compute_workloads (workload_name, status, agent_started_at) values ('busy', 'processing', now())"
     )
-    assert await store.adopt_orphans(grace_seconds=300) == 2
-    assert await store.adopt_orphans(grace_seconds=300) == 0
+    assert await store.retention.adopt_orphans(grace_seconds=300) == 2
+    assert await store.retention.adopt_orphans(grace_seconds=300) == 0
     assert {one.lease.workload_id for one in await claim()} == {abandoned, edited_by_hand}
     assert (await db.row(edited_by_hand))["agent_started_at"] is not None
 
 
-async def test_a_claim_whose_reply_was_lost_is_answered_again(db: Any, store: RpcStore) -> None:
+async def test_a_claim_whose_reply_was_lost_is_answered_again(db: Any, store: Store) -> None:
     await db.insert()
     await db.insert()
     arguments = {
         "p_owner": "a", "p_limit": 1, "p_lease_seconds": 60, "p_max_attempts": 5,
         "p_request": "00000000-0000-0000-0000-000000000001",
     }  # fmt: skip
-    lost = await store.call("claim_workloads", arguments)
-    again = await store.call("claim_workloads", {**arguments, "p_resend": True})
+    lost = await store.queue._rpc("claim_workloads", arguments)
+    again = await store.queue._rpc("claim_workloads", {**arguments, "p_resend": True})
     assert again == lost
-    assert len(await store.claim(owner="b", limit=10, lease_seconds=60, max_attempts=5)) == 1
+    assert len(await store.queue.claim(owner="b", limit=10, lease_seconds=60, max_attempts=5)) == 1
 
 
 async def test_a_null_submission_time_is_filled_with_the_first_claim(db: Any, claim: Claimer) -> None:
@@ -261,25 +261,25 @@ async def test_a_request_arrives_as_it_was_or_is_refused_in_words(
             parse_workload(claimed.row)
 
 
-async def test_a_whole_row_that_cannot_be_read_is_named_in_a_typed_error(db: Any, store: RpcStore) -> None:
+async def test_a_whole_row_that_cannot_be_read_is_named_in_a_typed_error(db: Any, store: Store) -> None:
     workload = await db.insert(metadata="[" * 3000 + "]" * 3000)
     with pytest.raises(StoreError, match="nested too deeply") as caught:
-        await store.read(workload)
+        await store.operations.read(workload)
     assert not caught.value.retryable
     assert str(workload) in str(caught.value)
 
 
 @pytest.mark.parametrize(("limit", "lease_seconds", "max_attempts"), [(0, 60, 5), (5000, 60, 5), (1, 0, 5), (1, 60, 0)])
 async def test_nonsense_in_a_claim_is_refused(
-    store: RpcStore, limit: int, lease_seconds: float, max_attempts: int
+    store: Store, limit: int, lease_seconds: float, max_attempts: int
 ) -> None:
     with pytest.raises(Exception, match="claim_workloads: limit") as caught:
-        await store.claim(owner="a", limit=limit, lease_seconds=lease_seconds, max_attempts=max_attempts)
+        await store.queue.claim(owner="a", limit=limit, lease_seconds=lease_seconds, max_attempts=max_attempts)
     assert not caught.value.retryable
 
 
 async def test_a_row_that_is_being_adopted_is_claimed_after_that(
-    db: Any, store: RpcStore, claim: Claimer, open_connection: Any
+    db: Any, store: Store, claim: Claimer, open_connection: Any
 ) -> None:
     started = datetime.now(UTC) - timedelta(hours=1)
     workload = await db.insert(status="processing", agent_status="processing", agent_started_at=started)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from persistence.errors import RowBusy
+from persistence.store.open import Store
 from persistence.store.queue import Claim, Completed
-from persistence.transports.rpc import RpcStore
 from persistence.workload import Recommendation
 
 pytestmark = pytest.mark.anyio
@@ -17,7 +17,7 @@ Answer = Callable[..., Recommendation]
 
 
 async def test_a_locked_row_is_answered_as_busy_and_the_others_are_written(
-    db: Any, store: RpcStore, claim: Claimer, answer: Answer, open_connection: Any
+    db: Any, store: Store, claim: Claimer, answer: Answer, open_connection: Any
 ) -> None:
     for _ in range(3):
         await db.insert()
@@ -26,52 +26,52 @@ async def test_a_locked_row_is_answered_as_busy_and_the_others_are_written(
     async with open_connection() as user, user.transaction():
         await user.execute("update compute_workloads set host_dc = 'x' where id = %s", (locked.workload_id,))
         written = Completed(written=frozenset({first.token, last.token}), busy=frozenset({locked.token}))
-        assert await store.complete_all(results) == written
-        assert await store.complete_all(results) == written
-        assert await store.extend([first, locked, last], lease_seconds=60) == {locked.token}
+        assert await store.queue.complete_all(results) == written
+        assert await store.queue.complete_all(results) == written
+        assert await store.queue.extend([first, locked, last], lease_seconds=60) == {locked.token}
         with pytest.raises(RowBusy):
-            await store.fail(locked, "no", retry_in_seconds=None, max_attempts=5)
+            await store.queue.fail(locked, "no", retry_in_seconds=None, max_attempts=5)
     assert (await db.row(locked.workload_id))["status"] == "processing"
-    assert await store.complete(locked, answer())
+    assert await store.queue.complete(locked, answer())
     assert (await db.row(locked.workload_id))["host_dc"] == "x"
 
 
 async def test_what_the_edit_made_of_the_row_counts(
-    db: Any, store: RpcStore, claim: Claimer, answer: Answer, open_connection: Any
+    db: Any, store: Store, claim: Claimer, answer: Answer, open_connection: Any
 ) -> None:
     await db.insert()
     (claimed,) = await claim()
     async with open_connection() as user, user.transaction():
         await user.execute("update compute_workloads set status = 'cancelled'")
         with pytest.raises(RowBusy):
-            await store.complete(claimed.lease, answer())
-    assert not await store.complete(claimed.lease, answer())
+            await store.queue.complete(claimed.lease, answer())
+    assert not await store.queue.complete(claimed.lease, answer())
     assert await db.outcomes(claimed.lease.workload_id) == ["cancelled"]
 
 
 async def test_a_locked_lease_is_neither_lost_nor_waited_for(
-    db: Any, store: RpcStore, claim: Claimer, answer: Answer, open_connection: Any
+    db: Any, store: Store, claim: Claimer, answer: Answer, open_connection: Any
 ) -> None:
     await db.insert()
     (claimed,) = await claim()
     lease = claimed.lease
     async with open_connection() as other, other.transaction():
         await other.execute("select from agent.leases for update")
-        assert await store.extend([lease], lease_seconds=60) == {lease.token}
-        assert await store.release([lease]) == 0
+        assert await store.queue.extend([lease], lease_seconds=60) == {lease.token}
+        assert await store.queue.release([lease]) == 0
         with pytest.raises(RowBusy):
-            await store.complete(lease, answer())
+            await store.queue.complete(lease, answer())
         with pytest.raises(RowBusy):
-            await store.fail(lease, "later", retry_in_seconds=1, max_attempts=5)
-    assert await store.complete(lease, answer())
+            await store.queue.fail(lease, "later", retry_in_seconds=1, max_attempts=5)
+    assert await store.queue.complete(lease, answer())
 
 
 async def test_the_lease_of_a_deleted_row_goes_with_its_result(
-    db: Any, store: RpcStore, claim: Claimer, answer: Answer
+    db: Any, store: Store, claim: Claimer, answer: Answer
 ) -> None:
     await db.insert()
     (claimed,) = await claim()
     await db.run("delete from compute_workloads")
-    assert not await store.complete(claimed.lease, answer())
+    assert not await store.queue.complete(claimed.lease, answer())
     assert await db.outcomes(claimed.lease.workload_id) == ["cancelled"]
     assert await db.one("select count(*) from agent.leases") == 0

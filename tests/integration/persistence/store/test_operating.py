@@ -11,8 +11,8 @@ import pytest
 import sql
 from graph.views.queue import status_lines
 from persistence.errors import MigrationNeeded
+from persistence.store.open import Store
 from persistence.store.queue import Claim
-from persistence.transports.rpc import RpcStore
 
 pytestmark = pytest.mark.anyio
 
@@ -21,9 +21,9 @@ Answer = Callable[..., Any]
 WINDOW = datetime(2026, 1, 31, 18, tzinfo=UTC)
 
 
-async def test_submitted_rows_keep_their_values_and_order(db: Any, store: RpcStore) -> None:
+async def test_submitted_rows_keep_their_values_and_order(db: Any, store: Store) -> None:
     given = uuid4()
-    ids = await store.submit(
+    ids = await store.operations.submit(
         [
             {"workload_name": "a", "required_gpu_mins": 90, "metadata": {"user_request": "x"}, "status": "failed"},
             {"id": str(given), "workload_name": "b", "deadline": "2026-01-31T18:00:00+00:00"},
@@ -35,28 +35,28 @@ async def test_submitted_rows_keep_their_values_and_order(db: Any, store: RpcSto
     assert (first["status"], first["agent_status"]) == ("pending", "pending")
     assert first["submitted_at"] is not None
     assert second["deadline"] == WINDOW
-    assert await store.submit([]) == []
+    assert await store.operations.submit([]) == []
 
 
-async def test_an_unknown_column_is_named(store: RpcStore) -> None:
+async def test_an_unknown_column_is_named(store: Store) -> None:
     with pytest.raises(MigrationNeeded, match="compute_workloads has no column colour"):
-        await store.submit([{"workload_name": "a", "colour": "green"}])
+        await store.operations.submit([{"workload_name": "a", "colour": "green"}])
 
 
-async def test_a_row_is_read_back_as_json(db: Any, store: RpcStore) -> None:
+async def test_a_row_is_read_back_as_json(db: Any, store: Store) -> None:
     workload = await db.insert(max_price_gbp="0.1", deadline=WINDOW)
-    row = await store.read(workload)
+    row = await store.operations.read(workload)
     assert row
     assert row["max_price_gbp"] == 0.1
     assert datetime.fromisoformat(str(row["deadline"])) == WINDOW
-    assert await store.read(uuid4()) is None
+    assert await store.operations.read(uuid4()) is None
 
 
-async def test_the_sample_catalogue_covers_the_country_and_says_that_it_is_made_up(db: Any, store: RpcStore) -> None:
-    assert await store.catalogue() == []
+async def test_the_sample_catalogue_covers_the_country_and_says_that_it_is_made_up(db: Any, store: Store) -> None:
+    assert await store.catalogue.assets() == []
     for _ in range(2):
         await db.run(sql.optional("sample_assets").text)
-    assets: list[Any] = await store.catalogue()
+    assets: list[Any] = await store.catalogue.assets()
     assert len(assets) >= 10
     assert len({asset["region_number"] for asset in assets}) >= 7
     for asset in assets:
@@ -66,14 +66,14 @@ async def test_the_sample_catalogue_covers_the_country_and_says_that_it_is_made_
         assert asset["grid_zone_id"] is not None
 
 
-async def test_inactive_assets_and_assets_of_unknown_regions_are_left_out(db: Any, store: RpcStore) -> None:
+async def test_inactive_assets_and_assets_of_unknown_regions_are_left_out(db: Any, store: Store) -> None:
     await db.run(
         "insert into compute_assets (asset_name, region_id, is_active) "
         "select n, u.id, a from uk_regions u, (values ('on', true), ('unsaid', null), ('off', false)) v (n, a) "
         "where u.region_id = 3"
     )
     await db.run("insert into compute_assets (asset_name, region_id) values ('nowhere', null)")
-    assert {asset["asset_name"] for asset in await store.catalogue()} == {"on", "unsaid"}
+    assert {asset["asset_name"] for asset in await store.catalogue.assets()} == {"on", "unsaid"}
 
 
 async def promised(db: Any, *, provenance: str, status: str = "queued") -> None:
@@ -85,123 +85,123 @@ async def promised(db: Any, *, provenance: str, status: str = "queued") -> None:
     )  # fmt: skip
 
 
-async def test_promised_power_is_seen_while_its_window_overlaps(db: Any, store: RpcStore) -> None:
+async def test_promised_power_is_seen_while_its_window_overlaps(db: Any, store: Store) -> None:
     await promised(db, provenance='{"power_kw": 2.5}')
-    (found,) = await store.commitments(WINDOW + timedelta(hours=5), WINDOW + timedelta(hours=9))
+    (found,) = await store.catalogue.commitments(WINDOW + timedelta(hours=5), WINDOW + timedelta(hours=9))
     assert found["power_kw"] == 2.5
     assert datetime.fromisoformat(str(found["end"])) == WINDOW + timedelta(hours=6)
-    assert await store.commitments(WINDOW + timedelta(hours=6), WINDOW + timedelta(hours=9)) == []
-    assert await store.commitments(WINDOW - timedelta(hours=6), WINDOW) == []
+    assert await store.catalogue.commitments(WINDOW + timedelta(hours=6), WINDOW + timedelta(hours=9)) == []
+    assert await store.catalogue.commitments(WINDOW - timedelta(hours=6), WINDOW) == []
 
 
-async def test_a_paused_run_promises_each_of_its_stretches(db: Any, store: RpcStore) -> None:
+async def test_a_paused_run_promises_each_of_its_stretches(db: Any, store: Store) -> None:
     stretches = (
         '[{"start": "2026-01-31T18:00Z", "end": "2026-01-31T19:00Z"},'
         ' {"start": "2026-01-31T22:00Z", "end": "2026-02-01T00:00Z"}]'
     )
     await promised(db, provenance=f'{{"power_kw": 2.5, "segments": {stretches}}}')
-    assert len(await store.commitments(WINDOW, WINDOW + timedelta(hours=6))) == 2
-    assert await store.commitments(WINDOW + timedelta(hours=1), WINDOW + timedelta(hours=4)) == []
+    assert len(await store.catalogue.commitments(WINDOW, WINDOW + timedelta(hours=6))) == 2
+    assert await store.catalogue.commitments(WINDOW + timedelta(hours=1), WINDOW + timedelta(hours=4)) == []
 
 
 @pytest.mark.parametrize("provenance", ["{}", "[]", '{"power_kw": "much"}', "null"])
-async def test_rows_without_a_promise_are_passed_over(db: Any, store: RpcStore, provenance: str) -> None:
+async def test_rows_without_a_promise_are_passed_over(db: Any, store: Store, provenance: str) -> None:
     await promised(db, provenance=provenance)
-    assert await store.commitments(WINDOW, WINDOW + timedelta(hours=6)) == []
+    assert await store.catalogue.commitments(WINDOW, WINDOW + timedelta(hours=6)) == []
 
 
-async def test_cancelled_work_promises_nothing_and_running_work_does(db: Any, store: RpcStore) -> None:
+async def test_cancelled_work_promises_nothing_and_running_work_does(db: Any, store: Store) -> None:
     await promised(db, provenance='{"power_kw": 1}', status="cancelled")
     await promised(db, provenance='{"power_kw": 2}', status="running")
-    assert [one["power_kw"] for one in await store.commitments(WINDOW, WINDOW + timedelta(hours=6))] == [2]
+    assert [one["power_kw"] for one in await store.catalogue.commitments(WINDOW, WINDOW + timedelta(hours=6))] == [2]
 
 
-async def failed(db: Any, store: RpcStore, claim: Claimer) -> Any:
+async def failed(db: Any, store: Store, claim: Claimer) -> Any:
     await db.insert()
     (claimed,) = await claim()
-    await store.fail(claimed.lease, "x", retry_in_seconds=None, max_attempts=5)
+    await store.queue.fail(claimed.lease, "x", retry_in_seconds=None, max_attempts=5)
     return claimed.lease
 
 
-async def test_a_failed_workload_resumes_on_its_thread(db: Any, store: RpcStore, claim: Claimer) -> None:
+async def test_a_failed_workload_resumes_on_its_thread(db: Any, store: Store, claim: Claimer) -> None:
     lease = await failed(db, store, claim)
-    assert await store.requeue([lease.workload_id, uuid4()], fresh=False) == [lease.workload_id]
+    assert await store.operations.requeue([lease.workload_id, uuid4()], fresh=False) == [lease.workload_id]
     row = await db.row(lease.workload_id)
     assert (row["status"], row["agent_error"], row["agent_completed_at"]) == ("processing", None, None)
     (again,) = await claim()
     assert (again.lease.thread_id, again.lease.attempt) == (lease.thread_id, 1)
 
 
-async def test_a_failed_workload_starts_afresh(db: Any, store: RpcStore, claim: Claimer) -> None:
+async def test_a_failed_workload_starts_afresh(db: Any, store: Store, claim: Claimer) -> None:
     lease = await failed(db, store, claim)
-    assert await store.requeue([lease.workload_id], fresh=True) == [lease.workload_id]
+    assert await store.operations.requeue([lease.workload_id], fresh=True) == [lease.workload_id]
     (again,) = await claim()
     assert again.lease.thread_id != lease.thread_id
 
 
 async def test_a_completed_workload_is_planned_again_only_afresh(
-    db: Any, store: RpcStore, claim: Claimer, answer: Answer
+    db: Any, store: Store, claim: Claimer, answer: Answer
 ) -> None:
     workload = await db.insert()
     (claimed,) = await claim()
-    await store.complete(claimed.lease, answer())
-    assert await store.requeue([workload], fresh=False) == []
-    assert await store.requeue([workload], fresh=True) == [workload]
+    await store.queue.complete(claimed.lease, answer())
+    assert await store.operations.requeue([workload], fresh=False) == []
+    assert await store.operations.requeue([workload], fresh=True) == [workload]
 
 
 async def test_work_in_progress_is_not_requeued_but_a_waiting_retry_is_due(
-    db: Any, store: RpcStore, claim: Claimer
+    db: Any, store: Store, claim: Claimer
 ) -> None:
     workload = await db.insert()
     (claimed,) = await claim()
     for fresh in (False, True):
-        assert await store.requeue([workload], fresh=fresh) == []
-    await store.fail(claimed.lease, "x", retry_in_seconds=3600, max_attempts=5)
-    assert await store.requeue([workload], fresh=False) == [workload]
+        assert await store.operations.requeue([workload], fresh=fresh) == []
+    await store.queue.fail(claimed.lease, "x", retry_in_seconds=3600, max_attempts=5)
+    assert await store.operations.requeue([workload], fresh=False) == [workload]
     assert len(await claim()) == 1
 
 
-async def test_a_pruned_thread_is_not_resumed(db: Any, store: RpcStore, claim: Claimer) -> None:
+async def test_a_pruned_thread_is_not_resumed(db: Any, store: Store, claim: Claimer) -> None:
     lease = await failed(db, store, claim)
-    assert await store.prunable_threads(retention_seconds=3600) == []
-    assert await store.prunable_threads(retention_seconds=0) == [lease.thread_id]
-    await store.mark_pruned([lease.thread_id], retention_seconds=0)
-    assert await store.prunable_threads(retention_seconds=0) == []
-    await store.requeue([lease.workload_id], fresh=False)
+    assert await store.retention.prunable_threads(retention_seconds=3600) == []
+    assert await store.retention.prunable_threads(retention_seconds=0) == [lease.thread_id]
+    await store.retention.mark_pruned([lease.thread_id], retention_seconds=0)
+    assert await store.retention.prunable_threads(retention_seconds=0) == []
+    await store.operations.requeue([lease.workload_id], fresh=False)
     (again,) = await claim()
     assert again.lease.thread_id != lease.thread_id
 
 
-async def test_a_thread_that_was_left_for_a_new_one_is_prunable_too(db: Any, store: RpcStore, claim: Claimer) -> None:
+async def test_a_thread_that_was_left_for_a_new_one_is_prunable_too(db: Any, store: Store, claim: Claimer) -> None:
     await db.insert()
     (claimed,) = await claim()
     left = claimed.lease.thread_id
-    renewed = await store.new_thread(claimed.lease)
-    assert await store.prunable_threads(retention_seconds=3600) == []
-    assert await store.prunable_threads(retention_seconds=0) == [left]
-    await store.mark_pruned([left, renewed.thread_id], retention_seconds=0)
-    assert await store.prunable_threads(retention_seconds=0) == []
-    assert await store.fail(renewed, "no", retry_in_seconds=None, max_attempts=5) == "failed"
-    assert await store.prunable_threads(retention_seconds=0) == [renewed.thread_id]
+    renewed = await store.queue.new_thread(claimed.lease)
+    assert await store.retention.prunable_threads(retention_seconds=3600) == []
+    assert await store.retention.prunable_threads(retention_seconds=0) == [left]
+    await store.retention.mark_pruned([left, renewed.thread_id], retention_seconds=0)
+    assert await store.retention.prunable_threads(retention_seconds=0) == []
+    assert await store.queue.fail(renewed, "no", retry_in_seconds=None, max_attempts=5) == "failed"
+    assert await store.retention.prunable_threads(retention_seconds=0) == [renewed.thread_id]
 
 
-async def test_a_thread_that_a_lease_will_resume_is_not_prunable(db: Any, store: RpcStore, claim: Claimer) -> None:
+async def test_a_thread_that_a_lease_will_resume_is_not_prunable(db: Any, store: Store, claim: Claimer) -> None:
     await db.insert()
     (claimed,) = await claim()
-    await store.fail(claimed.lease, "x", retry_in_seconds=3600, max_attempts=5)
-    assert await store.prunable_threads(retention_seconds=0) == []
+    await store.queue.fail(claimed.lease, "x", retry_in_seconds=3600, max_attempts=5)
+    assert await store.retention.prunable_threads(retention_seconds=0) == []
 
 
-async def test_the_status_tells_what_is_going_on(db: Any, store: RpcStore, claim: Claimer, answer: Answer) -> None:
+async def test_the_status_tells_what_is_going_on(db: Any, store: Store, claim: Claimer, answer: Answer) -> None:
     for name in ("done", "failed", "retried", "running"):
         await db.insert(workload_name=name)
     leases = {one.row["workload_name"]: one.lease for one in await claim(owner="host-1")}
     oldest = await db.insert(workload_name="oldest", submitted_at=datetime.now(UTC) - timedelta(minutes=10))
     await db.insert(workload_name="newest")
-    await store.complete(leases["done"], answer())
-    await store.fail(leases["failed"], "No window.", retry_in_seconds=None, max_attempts=5)
-    await store.fail(leases["retried"], "429", retry_in_seconds=60, max_attempts=5)
-    status: Any = await store.status()
+    await store.queue.complete(leases["done"], answer())
+    await store.queue.fail(leases["failed"], "No window.", retry_in_seconds=None, max_attempts=5)
+    await store.queue.fail(leases["retried"], "429", retry_in_seconds=60, max_attempts=5)
+    status: Any = await store.operations.status()
     assert (status["pending"], status["in_flight"], status["waiting_for_retry"], status["overdue"]) == (2, 1, 1, 0)
     assert 600 <= status["oldest_pending_seconds"] < 660
     assert status["oldest_pending"]["id"] == str(oldest)
@@ -216,7 +216,7 @@ async def test_the_status_tells_what_is_going_on(db: Any, store: RpcStore, claim
     hour = status["last_hour"]
     assert (hour["queued"], hour["failed"], hour["retry"], hour["lost"]) == (1, 1, 1, 0)
     assert hour["median_seconds"] >= 0
-    depth = await store.depth()
+    depth = await store.operations.depth()
     assert {key: status[key] for key in ("pending", "in_flight")} == {
         key: depth[key] for key in ("pending", "in_flight")
     }
@@ -229,36 +229,36 @@ async def test_the_status_tells_what_is_going_on(db: Any, store: RpcStore, claim
         ("4713-01-01 00:00+00 BC", "since 4713-01-01"), ("294276-01-01 00:00+00", "since 294276-01-01"),
     ],
 )  # fmt: skip
-async def test_no_submission_time_hinders_the_status(db: Any, store: RpcStore, value: str | None, shown: str) -> None:
+async def test_no_submission_time_hinders_the_status(db: Any, store: Store, value: str | None, shown: str) -> None:
     await db.insert(submitted_at=value)
-    status: Any = await store.status()
+    status: Any = await store.operations.status()
     assert status["pending"] == 1
     assert status["oldest_pending_seconds"] is None or math.isfinite(status["oldest_pending_seconds"])
     assert any(shown in line for line in status_lines(status))
 
 
 async def test_the_status_shows_a_snapshot_that_somebody_holds_open(
-    store: RpcStore, open_connection: Callable[[], Any]
+    store: Store, open_connection: Callable[[], Any]
 ) -> None:
     async with open_connection() as other, other.transaction():
         await other.execute("select 1")
-        status: Any = await store.status()
+        status: Any = await store.operations.status()
         assert status["oldest_transaction_seconds"] > 0
 
 
-async def test_the_history_names_every_attempt(db: Any, store: RpcStore, claim: Claimer, answer: Answer) -> None:
+async def test_the_history_names_every_attempt(db: Any, store: Store, claim: Claimer, answer: Answer) -> None:
     workload = await db.insert()
     (first,) = await claim(owner="a")
-    await store.fail(first.lease, "429", retry_in_seconds=3600, max_attempts=5)
-    history: list[Any] = await store.history(workload)
+    await store.queue.fail(first.lease, "429", retry_in_seconds=3600, max_attempts=5)
+    history: list[Any] = await store.operations.history(workload)
     assert [one["outcome"] for one in history] == ["retry", "waiting"]
     assert history[1]["due_at"] is not None
-    await store.requeue([workload], fresh=False)
+    await store.operations.requeue([workload], fresh=False)
     (second,) = await claim(owner="b")
-    assert [one["outcome"] for one in await store.history(workload)] == ["retry", "running"]
-    await store.complete(second.lease, answer())
-    history = await store.history(workload)
+    assert [one["outcome"] for one in await store.operations.history(workload)] == ["retry", "running"]
+    await store.queue.complete(second.lease, answer())
+    history = await store.operations.history(workload)
     assert [(one["outcome"], one["owner"], one["attempt"], one["error"]) for one in history] == [
         ("retry", "a", 1, "429"), ("queued", "b", 2, None),
     ]  # fmt: skip
-    assert await store.history(uuid4()) == []
+    assert await store.operations.history(uuid4()) == []

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from persistence.errors import LeaseLost
+from persistence.store.open import Store
 from persistence.store.queue import Claim, Lease
-from persistence.transports.rpc import RpcStore
 from persistence.workload import Row
 
 pytestmark = pytest.mark.anyio
@@ -37,12 +37,12 @@ async def leases(db: Any, claim: Claimer, count: int) -> list[Lease]:
     return [claimed.lease for claimed in await claim(limit=count)]
 
 
-async def reserve(store: RpcStore, lease: Lease, *windows: Row) -> bool:
-    return await store.reserve(lease.workload_id, windows, token=lease.token)
+async def reserve(store: Store, lease: Lease, *windows: Row) -> bool:
+    return await store.catalogue.reserve(lease.workload_id, windows, token=lease.token)
 
 
-async def seen(store: RpcStore) -> set[tuple[str, float]]:
-    rows = await store.commitments(NOON - timedelta(days=1), NOON + timedelta(days=1))
+async def seen(store: Store) -> set[tuple[str, float]]:
+    rows = await store.catalogue.commitments(NOON - timedelta(days=1), NOON + timedelta(days=1))
     return {(str(row["workload_id"]), row["power_kw"]) for row in rows}
 
 
@@ -51,11 +51,11 @@ async def two(db: Any, claim: Claimer) -> list[Lease]:
     return await leases(db, claim, 2)
 
 
-async def test_a_reservation_is_seen_and_replaced(db: Any, store: RpcStore, two: list[Lease]) -> None:
+async def test_a_reservation_is_seen_and_replaced(db: Any, store: Store, two: list[Lease]) -> None:
     asset, (mine, _) = await site(db), two
     assert await reserve(store, mine, window(asset, 0, 1, 4), window(asset, 3, 4, 4))
     assert await seen(store) == {(str(mine.workload_id), 4)}
-    assert len(await store.commitments(NOON + timedelta(hours=1), NOON + timedelta(hours=9))) == 1
+    assert len(await store.catalogue.commitments(NOON + timedelta(hours=1), NOON + timedelta(hours=9))) == 1
     assert await reserve(store, mine, window(asset, 0, 1, 7))
     assert await seen(store) == {(str(mine.workload_id), 7)}
 
@@ -73,7 +73,7 @@ async def test_a_reservation_is_seen_and_replaced(db: Any, store: RpcStore, two:
     ],
 )
 async def test_what_does_not_fit_beside_others_is_refused(
-    db: Any, store: RpcStore, two: list[Lease], start: float, end: float, power_kw: float, fits: bool
+    db: Any, store: Store, two: list[Lease], start: float, end: float, power_kw: float, fits: bool
 ) -> None:
     asset, (mine, other) = await site(db), two
     assert await reserve(store, other, window(asset, 0, 2, 6))
@@ -81,7 +81,7 @@ async def test_what_does_not_fit_beside_others_is_refused(
     assert await seen(store) == {(str(other.workload_id), 6)} | ({(str(mine.workload_id), power_kw)} if fits else set())
 
 
-async def test_the_peak_counts_wherever_within_the_window_it_is(db: Any, store: RpcStore, claim: Claimer) -> None:
+async def test_the_peak_counts_wherever_within_the_window_it_is(db: Any, store: Store, claim: Claimer) -> None:
     asset = await site(db)
     one, two, three, mine = await leases(db, claim, 4)
     assert await reserve(store, one, window(asset, 0, 2, 3))
@@ -93,7 +93,7 @@ async def test_the_peak_counts_wherever_within_the_window_it_is(db: Any, store: 
     assert await reserve(store, mine, window(asset, 0, 4, 3))
 
 
-async def test_written_promises_count_and_a_refusal_changes_nothing(db: Any, store: RpcStore, two: list[Lease]) -> None:
+async def test_written_promises_count_and_a_refusal_changes_nothing(db: Any, store: Store, two: list[Lease]) -> None:
     asset, (mine, _) = await site(db), two
     await db.insert(
         status="queued", agent_status="completed", recommended_asset_id=asset,
@@ -106,20 +106,20 @@ async def test_written_promises_count_and_a_refusal_changes_nothing(db: Any, sto
     assert await seen(store) == before
 
 
-async def test_sites_without_a_rating_hold_any_amount(db: Any, store: RpcStore, two: list[Lease]) -> None:
+async def test_sites_without_a_rating_hold_any_amount(db: Any, store: Store, two: list[Lease]) -> None:
     asset = await site(db, None)
     assert [await reserve(store, one, window(asset, 0, 1, 1e6)) for one in two] == [True, True]
 
 
-async def test_without_a_token_it_only_says_whether_it_would_fit(db: Any, store: RpcStore, two: list[Lease]) -> None:
+async def test_without_a_token_it_only_says_whether_it_would_fit(db: Any, store: Store, two: list[Lease]) -> None:
     asset = await site(db)
-    assert await store.reserve(two[0].workload_id, [window(asset, 0, 1, 4)], token=None)
-    assert not await store.reserve(two[0].workload_id, [window(asset, 0, 1, 11)], token=None)
-    assert await store.reserve(uuid4(), [], token=None)
+    assert await store.catalogue.reserve(two[0].workload_id, [window(asset, 0, 1, 4)], token=None)
+    assert not await store.catalogue.reserve(two[0].workload_id, [window(asset, 0, 1, 11)], token=None)
+    assert await store.catalogue.reserve(uuid4(), [], token=None)
     assert await seen(store) == set()
 
 
-async def test_a_lost_lease_reserves_nothing(db: Any, store: RpcStore, claim: Claimer) -> None:
+async def test_a_lost_lease_reserves_nothing(db: Any, store: Store, claim: Claimer) -> None:
     asset = await site(db)
     (former,) = await leases(db, claim, 1)
     await db.run_out(former.workload_id)
@@ -130,18 +130,18 @@ async def test_a_lost_lease_reserves_nothing(db: Any, store: RpcStore, claim: Cl
     assert await seen(store) == {(str(former.workload_id), 4)}
 
 
-async def test_a_reservation_goes_with_its_lease(db: Any, store: RpcStore, claim: Claimer) -> None:
+async def test_a_reservation_goes_with_its_lease(db: Any, store: Store, claim: Claimer) -> None:
     asset = await site(db)
     (first,) = await leases(db, claim, 1)
     assert await reserve(store, first, window(asset, 0, 1, 4))
-    assert await store.release([first]) == 1
+    assert await store.queue.release([first]) == 1
     assert await seen(store) == {(str(first.workload_id), 4)}
     (again,) = await claim()
-    assert await store.fail(again.lease, "no", retry_in_seconds=None, max_attempts=5) == "failed"
+    assert await store.queue.fail(again.lease, "no", retry_in_seconds=None, max_attempts=5) == "failed"
     assert await seen(store) == set()
 
 
-async def test_of_many_at_the_same_time_as_many_as_fit_get_it(db: Any, store: RpcStore, claim: Claimer) -> None:
+async def test_of_many_at_the_same_time_as_many_as_fit_get_it(db: Any, store: Store, claim: Claimer) -> None:
     asset, elsewhere = await site(db), await site(db)
     held = await leases(db, claim, 24)
     answers = await asyncio.gather(

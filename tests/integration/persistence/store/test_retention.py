@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
+from persistence.store.open import Store
 from persistence.store.queue import Claim, Lease
-from persistence.transports.rpc import RpcStore
 
 pytestmark = pytest.mark.anyio
 
@@ -25,61 +25,61 @@ async def ended(db: Any, workload: UUID, *, days_ago: float, pruned: bool = True
 
 
 @pytest.fixture
-def completed(db: Any, store: RpcStore, claim: Claimer, answer: Answer) -> Callable[[], Awaitable[Lease]]:
+def completed(db: Any, store: Store, claim: Claimer, answer: Answer) -> Callable[[], Awaitable[Lease]]:
     async def complete() -> Lease:
         await db.insert()
         (claimed,) = await claim()
-        await store.complete(claimed.lease, answer())
+        await store.queue.complete(claimed.lease, answer())
         return claimed.lease
 
     return complete
 
 
 async def test_attempts_older_than_the_retention_time_are_forgotten(
-    db: Any, store: RpcStore, completed: Callable[[], Awaitable[Lease]]
+    db: Any, store: Store, completed: Callable[[], Awaitable[Lease]]
 ) -> None:
     old, recent = await completed(), await completed()
     await ended(db, old.workload_id, days_ago=90)
     await ended(db, recent.workload_id, days_ago=89)
-    assert await store.trim_history(retention_seconds=90 * DAY) == 1
-    assert await store.trim_history(retention_seconds=90 * DAY) == 0
-    assert await store.history(old.workload_id) == []
-    assert [one["outcome"] for one in await store.history(recent.workload_id)] == ["queued"]
+    assert await store.retention.trim_history(retention_seconds=90 * DAY) == 1
+    assert await store.retention.trim_history(retention_seconds=90 * DAY) == 0
+    assert await store.operations.history(old.workload_id) == []
+    assert [one["outcome"] for one in await store.operations.history(recent.workload_id)] == ["queued"]
     row = await db.row(old.workload_id)
     assert (row["status"], row["agent_status"], row["recommended_region"]) == ("queued", "completed", "Region 1")
 
 
 async def test_the_last_day_stays_so_that_a_completion_sent_again_is_answered(
-    db: Any, store: RpcStore, completed: Callable[[], Awaitable[Lease]], answer: Answer
+    db: Any, store: Store, completed: Callable[[], Awaitable[Lease]], answer: Answer
 ) -> None:
     lease = await completed()
     await ended(db, lease.workload_id, days_ago=0.9)
-    assert await store.trim_history(retention_seconds=0) == 0
-    assert await store.complete(lease, answer())
+    assert await store.retention.trim_history(retention_seconds=0) == 0
+    assert await store.queue.complete(lease, answer())
     await ended(db, lease.workload_id, days_ago=0.2)
-    assert await store.trim_history(retention_seconds=0) == 1
+    assert await store.retention.trim_history(retention_seconds=0) == 1
 
 
 async def test_a_failed_workload_still_resumes_on_its_thread_while_its_checkpoints_are_there(
-    db: Any, store: RpcStore, claim: Claimer
+    db: Any, store: Store, claim: Claimer
 ) -> None:
     workload = await db.insert()
     (first,) = await claim()
-    await store.fail(first.lease, "x", retry_in_seconds=None, max_attempts=5)
+    await store.queue.fail(first.lease, "x", retry_in_seconds=None, max_attempts=5)
     await ended(db, workload, days_ago=365, pruned=False)
-    assert await store.trim_history(retention_seconds=90 * DAY) == 0
-    assert await store.requeue([workload], fresh=False) == [workload]
+    assert await store.retention.trim_history(retention_seconds=90 * DAY) == 0
+    assert await store.operations.requeue([workload], fresh=False) == [workload]
     (again,) = await claim()
     assert again.lease.thread_id == first.lease.thread_id
 
 
-async def test_a_failed_workload_without_history_can_be_retried(db: Any, store: RpcStore, claim: Claimer) -> None:
+async def test_a_failed_workload_without_history_can_be_retried(db: Any, store: Store, claim: Claimer) -> None:
     workload = await db.insert()
     (first,) = await claim()
-    await store.fail(first.lease, "x", retry_in_seconds=None, max_attempts=5)
+    await store.queue.fail(first.lease, "x", retry_in_seconds=None, max_attempts=5)
     await ended(db, workload, days_ago=365)
-    assert await store.trim_history(retention_seconds=90 * DAY) == 1
-    assert await store.requeue([workload], fresh=False) == [workload]
+    assert await store.retention.trim_history(retention_seconds=90 * DAY) == 1
+    assert await store.operations.requeue([workload], fresh=False) == [workload]
     (again,) = await claim()
     assert again.lease.thread_id != first.lease.thread_id
     assert again.lease.token > first.lease.token
@@ -87,16 +87,16 @@ async def test_a_failed_workload_without_history_can_be_retried(db: Any, store: 
 
 @pytest.mark.parametrize("is_running", [False, True], ids=["waiting", "running"])
 async def test_a_workload_with_a_lease_keeps_its_history(
-    db: Any, store: RpcStore, claim: Claimer, is_running: bool
+    db: Any, store: Store, claim: Claimer, is_running: bool
 ) -> None:
     workload = await db.insert()
     (first,) = await claim()
-    await store.fail(first.lease, "429", retry_in_seconds=0, max_attempts=5)
+    await store.queue.fail(first.lease, "429", retry_in_seconds=0, max_attempts=5)
     if is_running:
         assert len(await claim()) == 1
     await ended(db, workload, days_ago=365)
-    assert await store.trim_history(retention_seconds=90 * DAY) == 0
-    assert [one["outcome"] for one in await store.history(workload)] == [
+    assert await store.retention.trim_history(retention_seconds=90 * DAY) == 0
+    assert [one["outcome"] for one in await store.operations.history(workload)] == [
         "retry",
         "running" if is_running else "waiting",
     ]
@@ -112,23 +112,25 @@ async def long_history(db: Any, attempts: int) -> None:
     )  # fmt: skip
 
 
-async def test_a_batch_is_bounded_and_takes_the_oldest(db: Any, store: RpcStore) -> None:
+async def test_a_batch_is_bounded_and_takes_the_oldest(db: Any, store: Store) -> None:
     await long_history(db, 6000)
     oldest = await db.one("select min(ended_at) from agent.runs")
-    assert await store.trim_history(retention_seconds=DAY, limit=100) == 100
+    assert await store.retention.trim_history(retention_seconds=DAY, limit=100) == 100
     assert await db.one("select count(*) from agent.runs") == 5900
     gone = (await db.one("select min(ended_at) from agent.runs")) - oldest
     assert gone.total_seconds() == 100 * 60
 
 
 async def test_two_pollers_that_trim_at_once_take_different_rows(
-    db: Any, store: RpcStore, open_connection: Callable[[], Any]
+    db: Any, store: Store, open_connection: Callable[[], Any]
 ) -> None:
     await long_history(db, 6000)
     async with open_connection() as other, other.transaction():
         cursor = await other.execute("select public.trim_history(86400, 1000)")
         assert await cursor.fetchone() == (1000,)
-        assert await store.trim_history(retention_seconds=DAY, limit=5000) == 2000  # without waiting for the other
+        assert (
+            await store.retention.trim_history(retention_seconds=DAY, limit=5000) == 2000
+        )  # without waiting for the other
 
 
 @pytest.mark.parametrize("analysed", [False, True], ids=["no statistics", "analysed"])
@@ -146,15 +148,15 @@ async def test_trimming_reads_no_more_than_it_takes_however_long_the_history(db:
 
 
 async def test_checkpoints_stay_until_the_last_attempt_on_their_thread_is_old(
-    db: Any, store: RpcStore, claim: Claimer
+    db: Any, store: Store, claim: Claimer
 ) -> None:
     workload = await db.insert()
     (first,) = await claim()
-    await store.fail(first.lease, "429", retry_in_seconds=0, max_attempts=5)
+    await store.queue.fail(first.lease, "429", retry_in_seconds=0, max_attempts=5)
     await ended(db, workload, days_ago=8, pruned=False)
     (second,) = await claim()
     assert second.lease.thread_id == first.lease.thread_id
-    await store.fail(second.lease, "no", retry_in_seconds=None, max_attempts=5)
-    assert await store.prunable_threads(retention_seconds=7 * DAY) == []
+    await store.queue.fail(second.lease, "no", retry_in_seconds=None, max_attempts=5)
+    assert await store.retention.prunable_threads(retention_seconds=7 * DAY) == []
     await ended(db, workload, days_ago=8, pruned=False)
-    assert await store.prunable_threads(retention_seconds=7 * DAY) == [first.lease.thread_id]
+    assert await store.retention.prunable_threads(retention_seconds=7 * DAY) == [first.lease.thread_id]

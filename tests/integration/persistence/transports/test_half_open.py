@@ -12,8 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from persistence.checkpoint import FencedSaver, delete_threads, thread_steps
 from persistence.connections.pool import KEEPALIVE, Pool, link_options, open_pool
-from persistence.transports.postgres import open_postgres_store
-from persistence.transports.rpc import RpcStore
+from persistence.store.open import Store, open_postgres_store
 from tests.chaos.proxy import Proxy
 from tests.conftest import Cluster
 
@@ -39,7 +38,7 @@ def proxied_url(proxy: Proxy, database_url: str) -> str:
 
 
 @pytest.fixture
-async def far_store(proxied_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RpcStore]:
+async def far_store(proxied_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
     monkeypatch.setattr("persistence.postgres.CALL_SECONDS", 0.5)
     monkeypatch.setattr("persistence.postgres.LISTEN_SECONDS", 0.5)
     async with open_postgres_store(proxied_url, max_connections=SIZE) as opened:
@@ -62,19 +61,19 @@ async def all_of(pool: Pool) -> int:
     return len(held)
 
 
-async def test_a_call_of_the_store_is_sent_again_on_a_connection_that_lives(far_store: RpcStore, proxy: Proxy) -> None:
-    await asyncio.gather(*(far_store.depth() for _ in range(20)))
+async def test_a_call_of_the_store_is_sent_again_on_a_connection_that_lives(far_store: Store, proxy: Proxy) -> None:
+    await asyncio.gather(*(far_store.operations.depth() for _ in range(20)))
     assert proxy.freeze() >= 2
     async with asyncio.timeout(5):
-        assert (await far_store.depth())["pending"] == 0
+        assert (await far_store.operations.depth())["pending"] == 0
     assert proxy.swallowed.is_set()
 
 
-async def test_all_calls_that_were_under_way_are(far_store: RpcStore, proxy: Proxy) -> None:
-    await asyncio.gather(*(far_store.depth() for _ in range(20)))
+async def test_all_calls_that_were_under_way_are(far_store: Store, proxy: Proxy) -> None:
+    await asyncio.gather(*(far_store.operations.depth() for _ in range(20)))
     proxy.freeze()
     async with asyncio.timeout(5):
-        found = await asyncio.gather(*(far_store.depth() for _ in range(10)))
+        found = await asyncio.gather(*(far_store.operations.depth() for _ in range(10)))
     assert len(found) == 10
 
 
@@ -135,13 +134,13 @@ async def running(connection: psycopg.AsyncConnection[Any], pid: int) -> bool:
     return bool(row and row[0])
 
 
-async def test_the_wake_up_call_listens_again(far_store: RpcStore, proxy: Proxy, store: RpcStore) -> None:
-    await far_store.wait_for_work(timeout_seconds=0.01)
+async def test_the_wake_up_call_listens_again(far_store: Store, proxy: Proxy, store: Store) -> None:
+    await far_store.queue.wait_for_work(timeout_seconds=0.01)
     proxy.freeze()
-    await far_store.wait_for_work(timeout_seconds=0.01)  # finds out, and listens anew
+    await far_store.queue.wait_for_work(timeout_seconds=0.01)  # finds out, and listens anew
     started = time.monotonic()
-    await store.submit([{"workload_name": "w"}])
-    await far_store.wait_for_work(timeout_seconds=10)
+    await store.operations.submit([{"workload_name": "w"}])
+    await far_store.queue.wait_for_work(timeout_seconds=10)
     assert time.monotonic() - started < 5
 
 

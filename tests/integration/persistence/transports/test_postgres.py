@@ -14,10 +14,8 @@ from persistence.connections.embedded import Server, embedded_postgres
 from persistence.connections.pool import server_name
 from persistence.errors import AccessDenied, MigrationNeeded, StoreError, Unreachable
 from persistence.migrate import migrate, pending
+from persistence.store.open import Store, open_postgres_store
 from persistence.store.queue import Claim
-from persistence.store.source_cache import SourceCache
-from persistence.transports.postgres import open_postgres_store
-from persistence.transports.rpc import RpcStore
 
 pytestmark = pytest.mark.anyio
 
@@ -34,11 +32,11 @@ async def server(server_folder: Path) -> AsyncIterator[Server]:
 
 async def test_a_restart_between_calls_is_not_noticed(server: Server) -> None:
     async with open_postgres_store(server.url(), max_connections=4) as store:
-        await asyncio.gather(*(store.depth() for _ in range(20)))
+        await asyncio.gather(*(store.operations.depth() for _ in range(20)))
         await server.control("restart", "-w", "-m", "immediate")
-        assert (await store.depth())["pending"] == 0
-        await store.submit([{"workload_name": "w"}])
-        assert len(await store.claim(owner="a", limit=5, lease_seconds=60, max_attempts=5)) == 1
+        assert (await store.operations.depth())["pending"] == 0
+        await store.operations.submit([{"workload_name": "w"}])
+        assert len(await store.queue.claim(owner="a", limit=5, lease_seconds=60, max_attempts=5)) == 1
 
 
 async def test_an_absent_server_is_reported_as_retryable_and_its_return_is_found(
@@ -46,10 +44,10 @@ async def test_an_absent_server_is_reported_as_retryable_and_its_return_is_found
 ) -> None:
     monkeypatch.setattr("persistence.postgres.WAIT_SECONDS", 0.5)
     async with open_postgres_store(server.url()) as store:
-        await store.depth()
+        await store.operations.depth()
         await server.control("stop", "-w", "-m", "immediate")
         with pytest.raises(StoreError) as caught:
-            await store.depth()
+            await store.operations.depth()
         assert caught.value.retryable
         options = f"-c unix_socket_directories='{server.socket}' -c listen_addresses=''"
         await server.control("start", "-w", "-s", "-l", str(server.data / "server.log"), "-o", options)
@@ -59,9 +57,9 @@ async def test_an_absent_server_is_reported_as_retryable_and_its_return_is_found
         assert answer["pending"] == 0
 
 
-async def answered(store: RpcStore) -> Any:
+async def answered(store: Store) -> Any:
     try:
-        return await store.depth()
+        return await store.operations.depth()
     except StoreError as error:
         return error
 
@@ -71,14 +69,14 @@ async def test_a_closed_port_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> 
     async with open_postgres_store("postgresql://u:secret@127.0.0.1:1/db") as store:
         assert store.name == "127.0.0.1/db"
         with pytest.raises(Unreachable) as caught:
-            await store.depth()
+            await store.operations.depth()
     assert "secret" not in str(caught.value)
 
 
 async def test_a_database_without_our_functions_asks_for_the_migration(empty_database_url: str) -> None:
     async with open_postgres_store(empty_database_url) as store:
         with pytest.raises(MigrationNeeded, match="Run: gridwise migrate"):
-            await store.depth()
+            await store.operations.depth()
 
 
 async def test_a_role_without_rights_is_told_so(db: Any, database_url: str) -> None:
@@ -87,7 +85,7 @@ async def test_a_role_without_rights_is_told_so(db: Any, database_url: str) -> N
     try:
         async with open_postgres_store(database_url.replace("postgres@", f"{role}@")) as store:
             with pytest.raises(AccessDenied, match="permission denied for function queue_depth"):
-                await store.depth()
+                await store.operations.depth()
     finally:
         await db.run(f"drop role {role}")
 
@@ -99,23 +97,23 @@ async def test_an_unknown_role_cannot_even_migrate(database_url: str) -> None:
 
 async def test_more_callers_than_connections_take_turns(database_url: str) -> None:
     async with open_postgres_store(database_url, max_connections=1) as store:
-        found = await asyncio.gather(*(store.depth() for _ in range(30)))
+        found = await asyncio.gather(*(store.operations.depth() for _ in range(30)))
     assert len(found) == 30
 
 
-async def woken(store: RpcStore, act: Callable[[], Awaitable[Any]]) -> bool:
+async def woken(store: Store, act: Callable[[], Awaitable[Any]]) -> bool:
     """Whether `wait_for_work` returned well before its timeout because of what `act` did."""
-    await store.wait_for_work(timeout_seconds=0.01)  # listens from here on
+    await store.queue.wait_for_work(timeout_seconds=0.01)  # listens from here on
     started = time.monotonic()
     await act()
-    await store.wait_for_work(timeout_seconds=2)
+    await store.queue.wait_for_work(timeout_seconds=2)
     return time.monotonic() - started < 1.9
 
 
-async def test_an_insert_a_resubmission_and_a_release_wake_the_poller(db: Any, store: RpcStore, claim: Claimer) -> None:
+async def test_an_insert_a_resubmission_and_a_release_wake_the_poller(db: Any, store: Store, claim: Claimer) -> None:
     assert await woken(store, db.insert)
     (claimed,) = await claim()
-    assert await woken(store, lambda: store.release([claimed.lease]))
+    assert await woken(store, lambda: store.queue.release([claimed.lease]))
     await claim()
     reset = "update compute_workloads set status = 'pending'"
     assert await woken(store, lambda: db.run(reset))
@@ -124,17 +122,17 @@ async def test_an_insert_a_resubmission_and_a_release_wake_the_poller(db: Any, s
     assert await woken(store, lambda: db.run(repair))
 
 
-async def test_other_changes_let_it_sleep(db: Any, store: RpcStore) -> None:
+async def test_other_changes_let_it_sleep(db: Any, store: Store) -> None:
     await db.insert()
-    await store.wait_for_work(timeout_seconds=0.2)
+    await store.queue.wait_for_work(timeout_seconds=0.2)
     assert not await woken(store, lambda: db.run("update compute_workloads set priority = 3, status = 'pending'"))
 
 
 async def test_the_wake_up_call_survives_a_restart(server: Server) -> None:
     async with open_postgres_store(server.url()) as store:
-        await store.wait_for_work(timeout_seconds=0.01)
+        await store.queue.wait_for_work(timeout_seconds=0.01)
         await server.control("restart", "-w", "-m", "immediate")
-        await store.wait_for_work(timeout_seconds=0.1)
+        await store.queue.wait_for_work(timeout_seconds=0.1)
 
         async def insert() -> None:
             async with await psycopg.AsyncConnection.connect(server.url(), autocommit=True) as connection:
@@ -143,8 +141,8 @@ async def test_the_wake_up_call_survives_a_restart(server: Server) -> None:
         assert await woken(store, insert)
 
 
-async def test_the_cache_keeps_the_last_answer_and_when_it_came(store: RpcStore) -> None:
-    cache = SourceCache(store)
+async def test_the_cache_keeps_the_last_answer_and_when_it_came(store: Store) -> None:
+    cache = store.source_cache
     assert await cache.get("neso") is None
     await cache.put("neso", {"data": [1, None, "x"]})
     found = await cache.get("neso")
@@ -163,7 +161,7 @@ async def test_one_process_fetches_while_the_others_wait_for_its_answer(database
 
     async def poller(number: int) -> Any:
         async with open_postgres_store(database_url, max_connections=1) as store:
-            cache = SourceCache(store)
+            cache = store.source_cache
             async with cache.lock("neso"):
                 if found := await cache.get("neso"):
                     return found[0]
@@ -176,21 +174,21 @@ async def test_one_process_fetches_while_the_others_wait_for_its_answer(database
     assert set(answers) == set(fetches)
 
 
-async def test_a_holder_that_died_blocks_nobody_for_long(store: RpcStore) -> None:
+async def test_a_holder_that_died_blocks_nobody_for_long(store: Store) -> None:
     died = {"p_key": "neso", "p_holder": str(uuid4()), "p_seconds": 0.1}
-    assert await store.call("source_cache_lock", died)
-    async with asyncio.timeout(10), SourceCache(store).lock("neso"):
+    assert await store.queue._rpc("source_cache_lock", died)
+    async with asyncio.timeout(10), store.source_cache.lock("neso"):
         pass
 
 
 async def test_without_the_database_a_source_is_simply_asked(caplog: pytest.LogCaptureFixture) -> None:
     async with open_postgres_store("postgresql://u@127.0.0.1:1/db") as store:
-        cache = SourceCache(store)
+        cache = store.source_cache
         store._transport._pool.timeout = 0.05  # type: ignore[attr-defined]  the shortest way to a database that is away
         async with cache.lock("neso"):
             assert await cache.get("neso") is None
             await cache.put("neso", 1)
-    assert len([record for record in caplog.records if record.name == "persistence.source_cache"]) == 4
+    assert len([record for record in caplog.records if record.name == "persistence.store.source_cache"]) == 4
 
 
 def test_the_name_of_a_server_holds_no_credentials() -> None:

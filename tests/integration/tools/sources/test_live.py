@@ -15,12 +15,11 @@ POLLER = """
 import asyncio, json, sys
 from datetime import datetime
 from persistence.postgres import open_postgres_store
-from persistence.source_cache import SourceCache
 from tools.live import live_source
 
 async def main(url, neso, octopus, now):
     async with open_postgres_store(url) as store:
-        source = live_source(cache=SourceCache(store), neso_base_url=neso, octopus_base_url=octopus)
+        source = live_source(cache=store.source_cache, neso_base_url=neso, octopus_base_url=octopus)
         markets = await asyncio.gather(*(source.market(datetime.fromisoformat(now)) for _ in range(5)))
         await source.aclose()
     print(json.dumps([[m.carbon.mode, float(m.intensity.sum()), float(m.price_gbp_per_kwh.sum())] for m in markets]))

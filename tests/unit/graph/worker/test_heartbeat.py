@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -37,7 +38,8 @@ class Away:
 async def test_an_outage_that_it_met_is_over_even_if_nothing_is_left_to_extend() -> None:
     @asynccontextmanager
     async def open_store() -> AsyncIterator[Any]:
-        yield Away()
+        away = Away()
+        yield SimpleNamespace(queue=away, operations=away)
 
     log = Log()
     outage = Outage(log)
