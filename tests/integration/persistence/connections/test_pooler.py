@@ -33,7 +33,7 @@ def pooled_url(cluster: Cluster, database_url: str) -> Iterator[str]:
 async def test_pollers_share_few_connections_without_noticing(pooled_url: str, answer: Callable[..., Any]) -> None:
     async with contextlib.AsyncExitStack() as stack:
         stores = [await stack.enter_async_context(open_postgres_store(pooled_url, max_connections=4)) for _ in range(5)]
-        await stores[0].submit([{"workload_name": f"w{n}"} for n in range(100)])
+        await stores[0].operations.submit([{"workload_name": f"w{n}"} for n in range(100)])
 
         async def work(number: int) -> int:
             store, done = stores[number % 5], 0

@@ -39,8 +39,8 @@ def proxied_url(proxy: Proxy, database_url: str) -> str:
 
 @pytest.fixture
 async def far_store(proxied_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
-    monkeypatch.setattr("persistence.postgres.CALL_SECONDS", 0.5)
-    monkeypatch.setattr("persistence.postgres.LISTEN_SECONDS", 0.5)
+    monkeypatch.setattr("persistence.transports.postgres.CALL_SECONDS", 0.5)
+    monkeypatch.setattr("persistence.transports.postgres.LISTEN_SECONDS", 0.5)
     async with open_postgres_store(proxied_url, max_connections=SIZE) as opened:
         yield opened
 

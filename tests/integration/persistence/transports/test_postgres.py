@@ -42,7 +42,7 @@ async def test_a_restart_between_calls_is_not_noticed(server: Server) -> None:
 async def test_an_absent_server_is_reported_as_retryable_and_its_return_is_found(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("persistence.postgres.WAIT_SECONDS", 0.5)
+    monkeypatch.setattr("persistence.transports.postgres.WAIT_SECONDS", 0.5)
     async with open_postgres_store(server.url()) as store:
         await store.operations.depth()
         await server.control("stop", "-w", "-m", "immediate")
@@ -65,7 +65,7 @@ async def answered(store: Store) -> Any:
 
 
 async def test_a_closed_port_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("persistence.postgres.WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("persistence.transports.postgres.WAIT_SECONDS", 0.2)
     async with open_postgres_store("postgresql://u:secret@127.0.0.1:1/db") as store:
         assert store.name == "127.0.0.1/db"
         with pytest.raises(Unreachable) as caught:
@@ -184,7 +184,7 @@ async def test_a_holder_that_died_blocks_nobody_for_long(store: Store) -> None:
 async def test_without_the_database_a_source_is_simply_asked(caplog: pytest.LogCaptureFixture) -> None:
     async with open_postgres_store("postgresql://u@127.0.0.1:1/db") as store:
         cache = store.source_cache
-        store._transport._pool.timeout = 0.05  # type: ignore[attr-defined]  the shortest way to a database that is away
+        store.queue._rpc.transport._pool.timeout = 0.05  # type: ignore[attr-defined]  the shortest way to a database that is away
         async with cache.lock("neso"):
             assert await cache.get("neso") is None
             await cache.put("neso", 1)

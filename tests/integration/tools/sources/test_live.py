@@ -14,8 +14,8 @@ NOW = datetime(2026, 1, 5, 12, 13, tzinfo=UTC)
 POLLER = """
 import asyncio, json, sys
 from datetime import datetime
-from persistence.postgres import open_postgres_store
-from tools.live import live_source
+from persistence.store.open import open_postgres_store
+from tools.sources.live import live_source
 
 async def main(url, neso, octopus, now):
     async with open_postgres_store(url) as store:
