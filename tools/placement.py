@@ -91,6 +91,16 @@ class Limits(Value):
     max_mean_price_gbp_per_kwh: float | None = None
     """Of the run: cost over energy."""
 
+    def allows(self, asset: Asset) -> bool:
+        """Whether the run may be there at all: regions and sites, names without regard to case."""
+        name = asset.name.casefold()
+        return (
+            (self.required_regions is None or asset.region in self.required_regions)
+            and asset.region not in self.excluded_regions
+            and (self.required_sites is None or name in {site.casefold() for site in self.required_sites})
+            and name not in {site.casefold() for site in self.excluded_sites}
+        )
+
 
 class Commitment(Value):
     """Power already promised to another workload on an asset."""
@@ -136,7 +146,7 @@ class Option(Value):
     cost_gbp: float | None
     price_is_estimated: bool = False
     objective_gbp: float
-    """cost + carbon × carbon price; carbon alone where no price is known."""
+    """cost + carbon × carbon price − the bonus on renewable energy; without the cost where no price is known."""
     label: str = ""
     """best, cleanest, cheapest, soonest, now"""
 

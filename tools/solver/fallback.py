@@ -16,6 +16,8 @@ FIGURE_LIMITS: tuple[tuple[str, str], ...] = (
     ("max_intensity_g_per_kwh", "max_carbon_intensity_gco2_kwh"),
     ("min_renewable_pct", "min_renewable_pct"),
     ("max_cost_gbp", "max_price_gbp"),
+    ("max_price_gbp_per_kwh", "the limit on the price per kWh"),
+    ("max_mean_price_gbp_per_kwh", "the limit on the mean price per kWh"),
 )
 """Limits that cannot knowingly be kept without figures, with their columns."""
 ASSET_LIMITS: dict[str, None] = {"carbon_intensity_cap_gco2_kwh": None, "min_renewable_threshold_pct": None}

@@ -13,7 +13,7 @@ from tools.market import Market
 from tools.placement import Limits, Option, Problem
 from tools.regions import region_name
 from tools.slots import SLOT
-from tools.solver.instance import Order, is_allowed
+from tools.solver.instance import Order
 
 Search = Callable[[Problem, Market, Order], Sequence[Option]]
 Words = Callable[[Problem, Option | None], str]
@@ -69,7 +69,7 @@ def _silent(problem: Problem, market: Market) -> tuple[int, ...]:
     What is missing then is data: to give up a limit is no remedy.
     """
     limits = problem.limits
-    allowed = sorted({asset.region for asset in problem.assets if is_allowed(asset, limits)})
+    allowed = sorted({asset.region for asset in problem.assets if limits.allows(asset)})
     first = max(0, (max(problem.now, limits.earliest_start) - market.start) // SLOT)
     last = (
         market.slots if limits.latest_finish is None else max(first, -((market.start - limits.latest_finish) // SLOT))

@@ -1,6 +1,6 @@
 """One problem laid over one market, in whole minutes from the market's start, ready for the searches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tools.energy import asset_energy_kwh, asset_power_kw
 from tools.market import Figures, FloatArray, prices_at
-from tools.placement import Asset, Limits, Problem
+from tools.placement import Asset, Problem, Segment
 from tools.slots import SLOT_MINUTES
 
 BoolArray = npt.NDArray[np.bool_]
@@ -21,6 +21,7 @@ IntArray = npt.NDArray[np.int64]
 INTENSITY, RENEWABLE, PRICE = 0, 1, 2
 GRAMS_PER_TONNE = 1e6
 TimeT = TypeVar("TimeT", int, datetime)
+FigureT = TypeVar("FigureT", float, FloatArray)
 
 TIE = 1e-9
 """Means over a run (GBP/kWh, g/kWh, %) closer than this are equal; far above rounding, far below any figure's unit."""
@@ -57,7 +58,7 @@ class Grid:
     prefix: FloatArray
     """(3, R, S + 1): minutes-weighted sums of `values` up to each slot edge."""
     holes: IntArray
-    """(R, S + 1): number of slots without a usable figure up to each slot edge."""
+    """(R, S + 1): number of slots that cannot be used up to each slot edge: no figure, or a price above the limit."""
     priced: bool
     """False: no placement has a known price, so carbon alone decides."""
     row: IntArray
@@ -71,7 +72,8 @@ class Grid:
     finish: int
     """Latest finish."""
     blocked: tuple[tuple[tuple[int, int], ...], ...]
-    """Per asset: minutes in which its free power does not suffice, as [start, end) pairs, ascending."""
+    """Per asset: minutes that are forbidden or in which its free power does not suffice, as [start, end) pairs that are
+    ascending and apart."""
 
     @property
     def minutes(self) -> int:
@@ -94,6 +96,8 @@ class Grid:
         hole = np.isnan(values)
         needed = np.array([needs_mix for _, _, needs_mix in keys], np.bool_).reshape(-1, 1)
         missing = hole[INTENSITY] | (hole[RENEWABLE] & needed) | (hole[PRICE] if priced else False)
+        if limits.max_price_gbp_per_kwh is not None:
+            missing |= ~(price <= limits.max_price_gbp_per_kwh + TIE) if priced else True
         values = np.where(hole, 0.0, values)
         if not priced:
             values[PRICE] = 0.0
@@ -104,7 +108,8 @@ class Grid:
         np.cumsum(missing, axis=1, out=holes[:, 1:])
         first = max(minute_up(max(problem.now, limits.earliest_start), start), 0)
         finish = _limit(limits.latest_finish, start, slots * SLOT_MINUTES)
-        latest = min(_limit(limits.latest_start, start, finish), finish)
+        latest = min(_latest_start(problem, start, first, finish), finish)
+        forbidden = _minutes(limits.forbidden, start)
         deferral = [
             latest if asset.max_deferral_hours is None else min(latest, first + floor(asset.max_deferral_hours * 60))
             for asset in problem.assets
@@ -124,7 +129,7 @@ class Grid:
             first=first,
             last_start=np.array(deferral, np.int64),
             finish=finish,
-            blocked=tuple(_blocked(problem, asset, start) for asset in problem.assets),
+            blocked=tuple(merged([*forbidden, *_busy(problem, asset, start)]) for asset in problem.assets),
         )
 
     def caps(self, asset: int) -> tuple[tuple[int, float, float], ...]:
@@ -146,7 +151,14 @@ class Grid:
         if limits.max_cost_gbp is not None:
             rhs = limits.max_cost_gbp / rate if rate > 0 else inf
             caps.append((PRICE, 0.0, rhs if self.priced else -inf))
+        if limits.max_mean_price_gbp_per_kwh is not None:
+            caps.append((PRICE, limits.max_mean_price_gbp_per_kwh, 0.0 if self.priced else -inf))
         return tuple(caps)
+
+    def objective(self, intensity: FigureT, renewable: FigureT, price: FigureT) -> FigureT:
+        """GBP per kWh, or of a run where the figures are times its energy: cost + priced carbon − renewable bonus."""
+        bonus = self.problem.renewable_bonus_gbp_per_kwh / 100
+        return price + self.carbon_price_gbp_per_g * intensity - bonus * renewable
 
     def keys(self, order: Order, figures: FloatArray) -> tuple[FloatArray, FloatArray]:
         """What an order and its tie-break go by, least first, of figures (3, …) per minute of the job.
@@ -158,7 +170,7 @@ class Grid:
             return intensity, price
         if order is Order.CHEAPEST:
             return price, intensity
-        objective = price + self.carbon_price_gbp_per_g * intensity
+        objective = self.objective(intensity, renewable, price)
         return (-renewable, objective) if order is Order.RENEWABLE else (objective, price)
 
     def weights(self, order: Order) -> tuple[FloatArray, FloatArray]:
@@ -230,7 +242,7 @@ def _rows(problem: Problem, market: Figures) -> tuple[IntArray, list[tuple[int, 
     keys: list[tuple[int, Asset, bool]] = []
     rows: list[int] = []
     for asset in problem.assets:
-        if not is_allowed(asset, limits) or asset.region not in market.regions:
+        if not limits.allows(asset) or asset.region not in market.regions:
             rows.append(-1)
             continue
         needs = needs_mix or asset.min_renewable_threshold_pct is not None
@@ -242,13 +254,31 @@ def _rows(problem: Problem, market: Figures) -> tuple[IntArray, list[tuple[int, 
     return np.array(rows, np.int64), keys or [(0, problem.assets[0], False)]
 
 
-def is_allowed(asset: Asset, limits: Limits) -> bool:
-    """Whether the limits on places leave the asset in."""
-    required = limits.required_regions is None or asset.region in limits.required_regions
-    return required and asset.region not in limits.excluded_regions
+def _latest_start(problem: Problem, start: datetime, first: int, fallback: int) -> int:
+    """Starts are whole minutes: an exact start between two of them is the next one."""
+    latest = problem.limits.latest_start
+    minute = _limit(latest, start, fallback)
+    allowed = latest is not None and latest >= max(problem.now, problem.limits.earliest_start)
+    return max(minute, first) if allowed else minute
 
 
-def _blocked(problem: Problem, asset: Asset, start: datetime) -> tuple[tuple[int, int], ...]:
+def _minutes(stretches: Iterable[Segment], start: datetime) -> tuple[tuple[int, int], ...]:
+    """Every minute that a stretch touches."""
+    return tuple((floor((one.start - start) / timedelta(minutes=1)), minute_up(one.end, start)) for one in stretches)
+
+
+def merged(stretches: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Ascending, those that meet or overlap made one, empty ones left out."""
+    found: list[tuple[int, int]] = []
+    for begin, end in sorted(one for one in stretches if one[0] < one[1]):
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((begin, end))
+    return tuple(found)
+
+
+def _busy(problem: Problem, asset: Asset, start: datetime) -> tuple[tuple[int, int], ...]:
     if asset.rated_power_kw is None:
         return ()
     power_kw = asset_power_kw(problem, asset)
@@ -262,7 +292,7 @@ def _blocked(problem: Problem, asset: Asset, start: datetime) -> tuple[tuple[int
             changes[begin] = changes.get(begin, 0.0) + promise.power_kw
             end = minute_up(promise.end, start)
             changes[end] = changes.get(end, 0.0) - promise.power_kw
-    return tuple((start, end) for start, end, _ in stretches_above(changes, free_kw))
+    return tuple((begin, end) for begin, end, _ in stretches_above(changes, free_kw))
 
 
 def stretches_above(changes: Mapping[TimeT, float], free_kw: float) -> tuple[tuple[TimeT, TimeT, float], ...]:
@@ -310,10 +340,4 @@ def keeps_limits(grid: Grid, asset: int, plan: Minutes) -> bool:
 
 def joined(pieces: Sequence[tuple[int, int]]) -> Minutes:
     """Sorted, neighbours that touch made one."""
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(pieces):
-        if merged and merged[-1][1] == start:
-            merged[-1] = (merged[-1][0], end)
-        else:
-            merged.append((start, end))
-    return tuple(merged)
+    return merged(pieces)

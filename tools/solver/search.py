@@ -125,7 +125,7 @@ def to_options(
             renewable_pct=None if is_mixless else renewable / minutes,
             cost_gbp=cost_gbp if grid.priced else None,
             price_is_estimated=is_estimated,
-            objective_gbp=(cost_gbp if grid.priced else 0.0) + carbon_g * grid.carbon_price_gbp_per_g,
+            objective_gbp=grid.objective(carbon_g, rate * renewable, cost_gbp if grid.priced else 0.0),
             label=label,
         )
         options.append(option)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from tests.unit.tools.brute_force import best
 from tests.unit.tools.instances import asset_of
+from tests.unit.tools.oracle import best
 from tools.placement import Job, Limits, Problem
 from tools.regions import REGION_IDS
 from tools.solver.search import optimum
