@@ -11,12 +11,12 @@ import structlog
 
 from persistence.columns import mapping
 from persistence.store.catalogue import AssetCatalogue, AssetRow, Window
+from tools.energy import coefficients
 from tools.placement import Asset, Commitment
 from tools.tariff import TariffError, read_tariff
 
-DEFAULT_PUE = 1.5
-"""Of an asset that states none; global average of Uptime Institute's surveys of 2020 to 2023, 1.55 to 1.58."""
 CATALOGUE_SECONDS = 60.0
+HIGHEST_PUE = 10.0
 
 
 class Places(Protocol):
@@ -89,12 +89,20 @@ def asset_from(row: AssetRow) -> Asset | None:
         cpu_cores=int(metadata.get("cpu_cores", 0)),
         memory_gb=int(metadata.get("memory_gb", 0)),
         rated_power_kw=_float(row.get("rated_power_kw")),
-        pue=float(metadata.get("pue", DEFAULT_PUE)),
+        pue=_pue(metadata.get("pue")),
         max_deferral_hours=_float(row.get("max_deferral_hours")),
         carbon_intensity_cap_gco2_kwh=_float(row.get("carbon_intensity_cap_gco2_kwh")),
         min_renewable_threshold_pct=_float(row.get("min_renewable_threshold_pct")),
         tariff=read_tariff(metadata.get("tariff")),
     )
+
+
+def _pue(value: object) -> float:
+    pue = coefficients().reference_pue if value is None else float(str(value))
+    if not 1 <= pue <= HIGHEST_PUE:
+        msg = f"metadata.pue is {value}; it must be from 1 to {HIGHEST_PUE:g}"
+        raise ValueError(msg)
+    return pue
 
 
 def _uuid(value: object) -> UUID | None:

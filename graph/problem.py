@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from persistence.workload import Urgency, Workload
-from tools.energy import EnergyError, EnergyEstimate, asset_power_kw, estimate
+from tools.energy import EnergyError, EnergyEstimate, asset_power_kw, estimate, gpu_model_in_text, gpu_note
 from tools.errors import GridwiseError
 from tools.placement import Asset, Commitment, Limits, Problem
 from tools.regions import find_regions
@@ -42,6 +42,7 @@ def problem_from(
     hosts = _hosts(workload, needs, assets)
     preferred = _preferred(workload.host_dc, hosts, notes)
     job = needs.job()
+    notes += [note for note in (gpu_note(job, hosts),) if note]
     problem = Problem(
         now=now,
         job=job.model_copy(update={"assumptions": (*job.assumptions, *notes)}),
@@ -67,6 +68,7 @@ def _needs(workload: Workload) -> EnergyEstimate:
             memory_gb=workload.required_memory_gb,
             duration_hours=workload.estimated_duration_hours,
             energy_kwh=workload.estimated_energy_kwh,
+            hardware=gpu_model_in_text(workload.request_text or ""),
         )
     except EnergyError as error:
         msg = f"The workload's figures cannot be right: {error}."

@@ -1,13 +1,16 @@
 """How much energy a run takes, for how long and at what power, when the user does not say.
 
-Model: power = Σ (GPUs × W per GPU + cores × W per core + memory × W per GB), energy = power × hours × PUE. The user's
-own figure always wins; one that is more than three times off the model's is flagged, never replaced.
+Model: power = Σ (GPUs × W per GPU + cores × W per core + memory × W per GB), energy = power × hours × PUE, with the
+GPUs and the PUE of the site. Every energy that is told is the data centre's, PUE included; so is a figure of the user's
+own, which always wins; one that is more than three times off the model's is flagged, never replaced.
 Coefficients: `tools/data/energy_coefficients.csv`, each with its source.
 """
 
 import csv
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from math import ceil, isfinite
 
@@ -28,6 +31,9 @@ DEFAULT_HOURS: dict[str, float] = {
 OTHER_HOURS = 1.0
 DEFAULT_CORES = 8
 DEFAULT_MEMORY_GB = 32
+ANY_GPU = "any"
+LEAST_NAME = 4
+"""Letters of a GPU's name that can hardly mean anything else: A100, but not L4."""
 DEFAULT_GPUS = 1
 """Of a run whose GPU minutes are known but whose duration is not."""
 
@@ -65,6 +71,10 @@ class EnergyEstimate(Value):
     energy_is_stated: bool
     gpus: float
     """Mean number of GPUs in use."""
+    gpu_hours: float
+    gpu_model: str
+    it_kwh_without_gpus: float
+    """Of cores and memory, before PUE."""
     reference_pue: float
     embodied_g: float
     """Share of the hardware's manufacture that falls on this run (SCI: embodied × time / lifetime)."""
@@ -81,6 +91,9 @@ class EnergyEstimate(Value):
             min_run_minutes=min_run_minutes,
             resume_overhead_minutes=resume_overhead_minutes,
             energy_is_stated=self.energy_is_stated,
+            it_kwh_without_gpus=None if self.energy_is_stated else self.it_kwh_without_gpus,
+            gpu_hours=self.gpu_hours,
+            gpu_model=self.gpu_model,
             assumptions=self.assumptions,
         )
 
@@ -103,11 +116,40 @@ def coefficients() -> Coefficients:
     )
 
 
-def gpu_watts(hardware: str) -> float:
-    """Board power of the GPU that a hardware description names (the longest known name in it), else of any GPU."""
+@lru_cache(maxsize=1024)
+def gpu_model(hardware: str) -> str:
+    """The GPU of the table that a hardware description names, most exactly; of several, the one that draws most."""
     table = coefficients().gpu_w
-    named = [name for name in table if name in hardware.lower()]
-    return table[max(named, key=len)] if named else table["any"]
+    tokens = [token for word in re.findall(r"[a-z0-9]+", hardware.lower()) for token in _spellings(word)]
+    named = [name for name in table if name != ANY_GPU and all(_names(part, tokens) for part in name.split())]
+    exact = [name for name in named if not any(set(name.split()) < set(other.split()) for other in named)]
+    return max(exact, key=lambda name: (table[name], name), default="")
+
+
+def gpu_model_in_text(text: str) -> str:
+    """The one GPU of the table that a request names; short names such as L4 only where it speaks of GPUs."""
+    about_gpus = re.search(r"\b(gpus?|tpus?|nvidia|tesla|graphics|accelerators?)\b", text, re.IGNORECASE)
+    parts = [re.findall(r"\w+", part) for part in re.split(r"[,;.]|\band\b|\bor\b", text)]
+    named = {gpu_model(" ".join(word for word in words if about_gpus or len(word) >= LEAST_NAME)) for words in parts}
+    named.discard("")
+    return named.pop() if len(named) == 1 else ""
+
+
+def gpu_watts(hardware: str) -> float:
+    """Board power of the GPU that a hardware description names, else of any GPU."""
+    return coefficients().gpu_w[gpu_model(hardware) or ANY_GPU]
+
+
+def _spellings(word: str) -> tuple[str, ...]:
+    """`8xa100` and `a100s` are A100s too."""
+    bare = re.sub(r"^\d+x(?=[a-z])", "", word)
+    known = {part for name in coefficients().gpu_w for part in name.split()}
+    return (bare, bare.removesuffix("s")) if bare not in known else (bare,)
+
+
+def _names(part: str, tokens: Sequence[str]) -> bool:
+    """`sxm` names SXM4 and SXM5."""
+    return any(token == part or (part == "sxm" and token.startswith(part)) for token in tokens)
 
 
 def estimate(
@@ -140,9 +182,11 @@ def estimate(
     base_w = core_count * table.core_w + memory * table.memory_w_per_gb
     hours = _hours(workload_type, gpu_minutes, duration_hours, energy_kwh, base_w / 1000 * table.reference_pue, notes)
     minutes = max(1, ceil(hours * 60 - 1e-9))
-    gpus = (gpu_minutes or 0.0) / (hours * 60)
-    gpu_kwh = (gpu_minutes or 0.0) / 60 * gpu_watts(hardware) / 1000
-    model_kwh = (base_w * hours / 1000 + gpu_kwh) * table.reference_pue
+    gpu_hours = (gpu_minutes or 0.0) / 60
+    gpus = gpu_hours / hours
+    gpu_kwh = gpu_hours * gpu_watts(hardware) / 1000
+    it_kwh = base_w * hours / 1000
+    model_kwh = (it_kwh + gpu_kwh) * table.reference_pue
     low_w = core_count * table.core_w_half_load + memory * table.memory_w_per_gb
     if energy_kwh and not 1 / FLAG_RATIO <= energy_kwh / model_kwh <= FLAG_RATIO:
         notes.append(
@@ -160,6 +204,9 @@ def estimate(
         low_model_energy_kwh=(low_w * hours / 1000 + gpu_kwh) * table.reference_pue,
         energy_is_stated=bool(energy_kwh),
         gpus=gpus,
+        gpu_hours=gpu_hours,
+        gpu_model=gpu_model(hardware),
+        it_kwh_without_gpus=it_kwh,
         reference_pue=table.reference_pue,
         embodied_g=1000 * per_hour_kg * hours / table.lifetime_hours,
         assumptions=tuple(notes),
@@ -203,11 +250,41 @@ def _check(**figures: float | None) -> None:
 
 
 def asset_energy_kwh(problem: Problem, asset: Asset) -> float:
-    """Energy of the run on this asset: the user's figure as it is, the model's scaled by the asset's PUE."""
+    """Energy that the run takes at this asset, cooling included.
+
+    The user's figure as it is; else the model's with the asset's own GPUs, at their rated power, and PUE.
+    """
     job = problem.job
-    return job.energy_kwh if job.energy_is_stated else job.energy_kwh * asset.pue / job.reference_pue
+    if job.energy_is_stated:
+        return job.energy_kwh
+    if job.it_kwh_without_gpus is None:
+        return job.energy_kwh * asset.pue / job.reference_pue
+    gpu_kwh = job.gpu_hours * gpu_watts(gpu_model(asset.hardware) or job.gpu_model) / 1000
+    return (job.it_kwh_without_gpus + gpu_kwh) * asset.pue
 
 
 def asset_power_kw(problem: Problem, asset: Asset) -> float:
-    """Mean power of the run on this asset."""
+    """Mean power of the run at this asset."""
     return asset_energy_kwh(problem, asset) / (problem.job.duration_minutes / 60)
+
+
+def energy_range_kwh(problem: Problem) -> tuple[float, float]:
+    """Least and most energy that the run takes at any of the assets."""
+    found = [asset_energy_kwh(problem, asset) for asset in problem.assets]
+    return (min(found), max(found)) if found else (problem.job.energy_kwh, problem.job.energy_kwh)
+
+
+def energy_words(problem: Problem) -> str:
+    """`3.68 kWh`, or `3.68 to 4.99 kWh by site`."""
+    low, high = (f"{kwh:.3g}" for kwh in energy_range_kwh(problem))
+    return f"{low} kWh" if low == high else f"{low} to {high} kWh by site"
+
+
+def gpu_note(job: Job, assets: Sequence[Asset]) -> str:
+    """What is assumed of the GPUs' power, for people; empty for a run without GPUs or with a stated energy."""
+    if job.energy_is_stated or not job.gpu_hours:
+        return ""
+    table = coefficients().gpu_w
+    models = dict.fromkeys(gpu_model(asset.hardware) or job.gpu_model or ANY_GPU for asset in assets)
+    rated = ", ".join(f"{'any other GPU' if m == ANY_GPU else m.upper()} {table[m]:g} W" for m in models)
+    return f"GPUs are taken at their rated power (100 % utilisation): {rated}."

@@ -44,7 +44,8 @@ class Job(Value):
     """What is to be placed: how much energy over how long, and whether it can pause."""
 
     energy_kwh: float
-    """Energy of the run at a site whose PUE is `reference_pue`; on an asset it is scaled by its PUE over that."""
+    """Energy that the data centre takes for the run. Where it is estimated: at a site with `reference_pue`; what it is
+    on an asset, `tools.energy.asset_energy_kwh` tells."""
     reference_pue: float = 1.0
     duration_minutes: int
     power_kw: float
@@ -57,7 +58,12 @@ class Job(Value):
     max_pauses: int | None = None
     """`None`: as many as pay."""
     energy_is_stated: bool = False
-    """The user gave the energy: it is taken as it is on every asset."""
+    """The user gave the energy: it is the data centre's, cooling included, and taken as it is on every asset."""
+    it_kwh_without_gpus: float | None = None
+    """Estimated energy of cores and memory, before PUE; None where the energy is stated, or of an older run."""
+    gpu_hours: float = 0.0
+    gpu_model: str = ""
+    """That the request names; counts on assets that do not name theirs."""
     assumptions: tuple[str, ...] = ()
     """Plain sentences on what was assumed or looks odd (unknown duration, figure 3× off the model's)."""
 

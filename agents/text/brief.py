@@ -5,6 +5,7 @@ from datetime import datetime
 
 from agents.request.text import cleaned, request_text
 from persistence.workload import Workload
+from tools.energy import energy_words
 from tools.placement import Limits, Problem
 from tools.regions import region_name
 from tools.slots import UK
@@ -25,7 +26,7 @@ def render(workload: Workload, problem: Problem) -> str:
         f"type: {cleaned(workload.workload_type, 40)}",
         f"urgency: {workload.urgency}",
         f"preferred data centre: {cleaned(problem.preferred_asset or 'none', MAX_NAME_CHARS)}",
-        f"needs: {job.energy_kwh:.3g} kWh ({source}) over {job.duration_minutes} minutes{pausing}",
+        f"needs: {energy_words(problem)} ({source}) over {job.duration_minutes} minutes{pausing}",
         *(f"limit: {limit}" for limit in limits_in_words(problem.limits)),
         f"carbon price: {problem.carbon_price_gbp_per_tonne:g} GBP per tonne",
         "</workload>",

@@ -11,6 +11,7 @@ from graph.views.decision import Explanation, Judged
 from graph.views.html import facts, page, table
 from graph.views.rows import against_now
 from persistence.columns import mapping
+from tools.energy import energy_words
 from tools.market import FloatArray, Market, SourceNote
 from tools.placement import Option, Problem
 from tools.regions import region_name
@@ -47,7 +48,7 @@ def explain_page(explained: Explanation) -> str:
             _charts(explained, explained.problem, explained.market),
             _options(explained),
             _limits(explained.problem),
-            _job(explained.problem),
+            _job(explained.problem, explained.winner),
             _sources(explained.market),
         ]
     body.append(_provenance(explained))
@@ -152,9 +153,10 @@ def _limits(problem: Problem) -> str:
     return "<h2>Limits and weights</h2>" + facts(pairs)
 
 
-def _job(problem: Problem) -> str:
+def _job(problem: Problem, winner: Option | None) -> str:
     job = problem.job
-    energy = f"{job.energy_kwh:.3g} kWh" + (" (stated)" if job.energy_is_stated else " (estimated)")
+    energy = energy_words(problem) if winner is None else f"{winner.energy_kwh:.3g} kWh at {winner.asset.name}"
+    energy += f" ({'stated' if job.energy_is_stated else 'estimated'}; the data centre's, cooling included)"
     pairs = [
         ("energy", energy),
         ("duration", f"{job.duration_minutes} minutes" + (", may pause" if job.pausable else ", without a pause")),

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from pydantic import JsonValue
 
-from tools.energy import asset_energy_kwh, asset_power_kw, estimate
+from tools.energy import asset_energy_kwh, asset_power_kw, energy_range_kwh, estimate
 from tools.errors import GridwiseError, Infeasible, NoDataError
 from tools.market import Market, prices_at
 from tools.placement import Asset, Option, Problem
@@ -73,10 +73,11 @@ def energy_answer(
     """The figures of the placement; with any argument, what the energy model gives for those."""
     job = problem.job
     if all(value is None for value in (duration_hours, gpu_minutes, cpu_cores, memory_gb)) and not hardware:
+        least, most = energy_range_kwh(problem)
         return {
-            "energy_kwh": number(job.energy_kwh, 3),
+            "energy_kwh": number(most, 3),
+            "least_energy_kwh_of_a_site": number(least, 3),
             "duration_minutes": job.duration_minutes,
-            "power_kw": number(job.power_kw, 3),
             "energy_is_stated_by_user": job.energy_is_stated,
             "can_pause": job.pausable,
             "assumptions": list(job.assumptions),

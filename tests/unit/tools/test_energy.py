@@ -2,7 +2,19 @@
 
 import pytest
 
-from tools.energy import EnergyError, coefficients, estimate, gpu_watts
+from tests.unit.tools.instances import START, asset_of
+from tools.energy import (
+    EnergyError,
+    asset_energy_kwh,
+    asset_power_kw,
+    coefficients,
+    energy_words,
+    estimate,
+    gpu_model_in_text,
+    gpu_note,
+    gpu_watts,
+)
+from tools.placement import Limits, Problem
 
 
 def test_the_model_adds_gpus_cores_and_memory_and_multiplies_by_pue():
@@ -42,10 +54,77 @@ def test_nothing_known_is_all_assumption():
     assert len(found.assumptions) == 2
 
 
-def test_the_longest_hardware_name_counts():
-    assert gpu_watts("8x NVIDIA H100 SXM5") == 700
-    assert gpu_watts("H100 PCIe") == 350
-    assert gpu_watts("unheard of") == gpu_watts("") == 200
+@pytest.mark.parametrize(
+    ("hardware", "watts"),
+    [
+        ("8x NVIDIA H100 SXM5", 700),
+        ("8xH100", 700),
+        ("NVIDIA H100 80GB HBM3", 700),
+        ("H100 PCIe", 350),
+        ("NVIDIA A100 80GB PCIe", 300),
+        ("A100-PCIE-40GB", 250),
+        ("A100-SXM4-80GB", 400),
+        ("a100s", 300),
+        ("NVIDIA L4", 72),
+        ("NVIDIA L40", 300),
+        ("L40S", 350),
+        ("A10", 150),
+        ("NVIDIA Tesla T4", 70),
+        ("V100S", 250),
+        ("4x A100, 2x T4", 300),
+        ("AMD EPYC 7763", 200),
+        ("GH200", 200),
+        ("", 200),
+    ],
+)
+def test_the_gpu_that_a_description_names_counts_and_no_part_of_another_name(hardware, watts):
+    assert gpu_watts(hardware) == watts
+
+
+@pytest.mark.parametrize(
+    ("text", "model"),
+    [
+        ("train on 4 A100s tonight", "a100"),
+        ("use an L4 GPU", "l4"),
+        ("the A40 is closed, priority P4", ""),
+        ("H100 or A100, whatever is free", ""),
+        ("", ""),
+    ],
+)
+def test_a_request_names_a_gpu_only_where_it_can_mean_nothing_else(text, model):
+    assert gpu_model_in_text(text) == model
+
+
+def problem_of(sites, **figures):
+    job = estimate(**figures).job()
+    return Problem(
+        now=START, job=job, limits=Limits(earliest_start=START), assets=tuple(sites), carbon_price_gbp_per_tonne=100
+    )
+
+
+def test_each_site_takes_what_its_own_gpus_and_its_pue_make_it_take():
+    sites = [
+        asset_of(1, hardware="NVIDIA L4", pue=1.2),
+        asset_of(2, hardware="NVIDIA H100 SXM5", pue=1.5),
+        asset_of(3),
+    ]
+    problem = problem_of(sites, gpu_minutes=600, cpu_cores=10, duration_hours=2, hardware="a100")
+    cores_kwh = 10 * 0.012 * 2
+    taken = [asset_energy_kwh(problem, site) for site in sites]
+    assert taken == pytest.approx([1.2 * (cores_kwh + 0.72), 1.5 * (cores_kwh + 7.0), cores_kwh + 3.0])
+    assert asset_power_kw(problem, sites[0]) == pytest.approx(taken[0] / 2)
+    assert energy_words(problem) == "1.15 to 10.9 kWh by site"
+    note = gpu_note(problem.job, sites)
+    assert "100 % utilisation" in note
+    assert all(part in note for part in ("L4 72 W", "H100 SXM 700 W", "A100 300 W"))
+
+
+def test_a_stated_energy_is_the_data_centres_and_the_same_at_every_site():
+    sites = [asset_of(1, hardware="NVIDIA L4", pue=1.2), asset_of(2, hardware="NVIDIA H100", pue=1.5)]
+    problem = problem_of(sites, gpu_minutes=600, duration_hours=2, energy_kwh=4.2)
+    assert [asset_energy_kwh(problem, site) for site in sites] == [4.2, 4.2]
+    assert energy_words(problem) == "4.2 kWh"
+    assert gpu_note(problem.job, sites) == ""
 
 
 def test_embodied_share_is_a_lifetimes_fraction():
