@@ -16,6 +16,8 @@ from tools.placement import Asset, Commitment
 from tools.tariff import TariffError, read_tariff
 
 CATALOGUE_SECONDS = 60.0
+DEFAULT_PUE = coefficients().reference_pue
+"""Of a site that states none."""
 HIGHEST_PUE = 10.0
 
 
@@ -98,7 +100,7 @@ def asset_from(row: AssetRow) -> Asset | None:
 
 
 def _pue(value: object) -> float:
-    pue = coefficients().reference_pue if value is None else float(str(value))
+    pue = DEFAULT_PUE if value is None else float(str(value))
     if not 1 <= pue <= HIGHEST_PUE:
         msg = f"metadata.pue is {value}; it must be from 1 to {HIGHEST_PUE:g}"
         raise ValueError(msg)

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
+from graph.cli.fits import show_prices, show_vintages
 from graph.cli.options import AsJson
 from graph.cli.output import Output
 from graph.views.backtest_page import backtest_page, calibration_page
@@ -38,14 +39,21 @@ class Scenario(StrEnum):
 
 def backtest(
     trace: Annotated[
-        Path,
+        Path | None,
         typer.Option(help="CSV: time,intensity[,forecast][,price_gbp_per_kwh], or NESO's, or lets-wait-awhile's."),
-    ],
+    ] = None,
     scenario: Annotated[Scenario, typer.Option(help="Jobs to replay, unless --jobs names a list.")] = Scenario.ARRIVALS,
     jobs: Annotated[Path | None, typer.Option(help="CSV: arrival_time and length in s, cpus or power_kw.")] = None,
     paper: Annotated[bool, typer.Option("--paper", help="Reproduce the figures published for Great Britain.")] = False,
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Show how often what the confidence says comes true.")
+    ] = False,
+    vintages: Annotated[
+        Path | None,
+        typer.Option(help="Folder with forecasts.csv and actuals.csv: fit the confidence on forecasts as published."),
+    ] = None,
+    prices: Annotated[
+        bool, typer.Option("--prices", help="Show what estimating prices beyond the published horizon is worth.")
     ] = False,
     pausable: Annotated[bool, typer.Option("--pausable", help="Jobs may pause.")] = False,
     slack: Annotated[str, typer.Option(help="ml: next_workday or semi_weekly.")] = "next_workday",
@@ -69,7 +77,16 @@ def backtest(
     Exit code 1 if --paper finds a figure that differs from print by more than 0.001.
     """
     output = Output(as_json=as_json)
+    if vintages is not None:
+        show_vintages(output, vintages)
+        return
+    if trace is None:
+        msg = "there is nothing to replay; give --trace FILE, or --vintages FOLDER"
+        raise typer.BadParameter(msg)
     series = read_trace(trace)
+    if prices:
+        show_prices(output, series)
+        return
     if paper:
         _paper(output, series, html)
         return

@@ -23,8 +23,6 @@ DURATIONS_HOURS = (0.5, 1, 2, 3, 4, 6, 8, 12)
 SLACK_HOURS = (1, 2, 4, 8, 12, 24)
 CARBON_PRICES = (100.0, 300.0, 1000.0, 20000.0)
 """GBP/t: from cost first to carbon alone."""
-ARCHIVED = 1.0
-"""The archive's forecasts are last revisions: the factor for errors as published does not apply to them."""
 PAPER_ERROR = 0.05
 OPEN_SPREADS = 3.0
 SITE = Asset(asset_id=None, name="Great Britain", region=1, pue=1.0)
@@ -104,7 +102,7 @@ def decisions(trace: Trace, count: int, *, seed: int = 0, model: ErrorModel | No
         msg = f"the trace {trace.name} needs a forecast and a price beside what came"
         raise TraceError(msg)
     rng = np.random.default_rng(seed)
-    archived = (model or error_model()).model_copy(update={"published_factor": ARCHIVED})
+    archived = model or error_model("archive")
     for _ in range(count):
         hours, slack = float(rng.choice(DURATIONS_HOURS)), float(rng.choice(SLACK_HOURS))
         first = int(rng.integers(0, trace.slots - 2 * int(hours + slack + 1)))
@@ -130,24 +128,25 @@ def brier(said: Sequence[float] | FloatArray, won: Sequence[bool]) -> float:
     return float(np.mean((np.asarray(said, float) - np.asarray(won, float)) ** 2))
 
 
-def fit_link(made: Sequence[Decision]) -> tuple[float, float]:
-    """Slope and optimism of the link, by maximum likelihood (Newton's method on two parameters).
+def fit_link(wide: Sequence[float], won: Sequence[bool], *, with_optimism: bool = True) -> tuple[float, float]:
+    """Slope and optimism of the link, by maximum likelihood (Newton's method); `wide` in spreads.
 
     Of decisions below `OPEN_SPREADS`: beyond, the few losses are outages of the source and say nothing of the link.
     """
-    open_ones = [d for d in made if d.spreads < OPEN_SPREADS]
-    wide = np.array([d.spreads for d in open_ones])
-    won = np.array([d.won for d in open_ones], float)
-    design = np.column_stack([wide, np.ones_like(wide)])
-    weights = np.array([1.0, 0.0])
+    spread, came = np.asarray(wide, float), np.asarray(won, float)
+    spread, came = spread[spread < OPEN_SPREADS], came[spread < OPEN_SPREADS]
+    columns = [spread, np.ones_like(spread)] if with_optimism else [spread]
+    design = np.column_stack(columns)
+    weights = np.array([1.0, 0.0][: len(columns)])
     for _ in range(50):
         p = 1 / (1 + np.exp(-design @ weights))
         hessian = (design * (p * (1 - p))[:, None]).T @ design
-        step = np.linalg.solve(hessian, design.T @ (won - p))
+        step = np.linalg.solve(hessian, design.T @ (came - p))
         weights = weights + step
         if np.abs(step).max() < 1e-9:
             break
-    return float(weights[0]), float(-weights[1] / weights[0])
+    slope = float(weights[0])
+    return slope, float(-weights[1] / slope) if with_optimism else 0.0
 
 
 def _decide(
@@ -165,7 +164,7 @@ def _decide(
     if np.isnan(figures).any():
         return None
     start = trace.start + first * SLOT
-    expected, came = (_market(row, figures[2], start) for row in figures[:2])
+    expected, came = (flat_market(row, start, figures[2]) for row in figures[:2])
     problem = Problem(
         now=start,
         job=Job(energy_kwh=1.0, duration_minutes=int(hours * 60), power_kw=1.0 / hours),
@@ -201,7 +200,8 @@ def _paper(problem: Problem, forecast: FloatArray, option: Option, now: Option) 
     return 0.5 * (1 + erf((now.objective_gbp - option.objective_gbp) / max(sd_gbp, 1e-12) / sqrt(2)))
 
 
-def _market(intensity: FloatArray, price: FloatArray, start: datetime) -> Market:
+def flat_market(intensity: FloatArray, start: datetime, price: FloatArray | None = None) -> Market:
+    """One place with these figures, at no price where none is given."""
     note = SourceNote(name="trace", mode="live", fetched_at=None, age_seconds=0.0, coverage=1.0)
     rows = intensity[None, :]
     return Market.pack(
@@ -210,7 +210,7 @@ def _market(intensity: FloatArray, price: FloatArray, start: datetime) -> Market
         intensity=rows,
         renewable=np.zeros_like(rows),
         low_carbon=np.zeros_like(rows),
-        price=price[None, :],
+        price=np.zeros_like(rows) if price is None else price[None, :],
         price_estimated=np.zeros(rows.shape, np.bool_),
         carbon=note,
         price_note=note,

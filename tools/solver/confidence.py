@@ -6,9 +6,11 @@ the expected saving is wide. Figures: `tools/data/forecast_error.json`; how they
 docs/placement.md.
 """
 
+import json
 from functools import cache
 from importlib.resources import files
 from math import copysign, exp, inf, sqrt
+from typing import Literal
 
 import numpy as np
 
@@ -22,12 +24,10 @@ class ErrorModel(Value):
     """Error of forecasts in words of spread; fitted where its file says so, assumed where it says that."""
 
     sd_per_root_g: float
-    """Standard deviation of an archived forecast's error over the root of the mean intensity, both in g/kWh."""
+    """Standard deviation of a forecast's error over the root of the mean intensity, both in g/kWh."""
     floor_g_per_kwh: float
     """Least standard deviation: a region that is at 0 g most of the day is not certain to stay there."""
-    published_factor: float
-    """As published, forecasts err this many times more than the archive's last revisions."""
-    profile_factor: float
+    profile_sd_per_root_g: float
     """The same for yesterday's profile in place of a forecast."""
     growth_per_hour: float
     """Growth of the standard deviation per hour of the answer's age, as a share of it."""
@@ -46,10 +46,14 @@ class ErrorModel(Value):
 
 
 @cache
-def error_model() -> ErrorModel:
-    """The fitted figures in `tools/data/forecast_error.json`."""
+def error_model(kind: Literal["live", "archive"] = "live") -> ErrorModel:
+    """The fitted figures in `tools/data/forecast_error.json`: of forecasts as published, or of an archive's.
+
+    An archive keeps the last revision of each forecast, which errs less than what was published.
+    """
     text = files("tools").joinpath("data/forecast_error.json").read_text(encoding="utf-8")
-    return ErrorModel.model_validate_json(text)
+    table = json.loads(text)
+    return ErrorModel.model_validate({**table["common"], **table[kind]})
 
 
 def confidence(problem: Problem, market: Market, option: Option, now: Option, model: ErrorModel | None = None) -> float:
@@ -112,11 +116,11 @@ def _carbon_sd(market: Market, option: Option, model: ErrorModel) -> float:
     row = market.intensity[market.regions.index(option.asset.region)]
     known = row[~np.isnan(row)]
     level = float(known.mean()) if known.size else 0.0
-    mode, age_hours = market.carbon.mode, (market.carbon.age_seconds or 0.0) / 3600
-    factor = model.profile_factor if mode in ("profile", "recorded") else model.published_factor
-    return max(model.sd_per_root_g * sqrt(level) * factor, model.floor_g_per_kwh) * (
-        1 + model.growth_per_hour * age_hours
-    )
+    mode, since = market.carbon.mode, market.carbon.kept_since.get(option.asset.region)
+    age = max(0.0, ((market.carbon.fetched_at or market.start) - since).total_seconds()) if since else 0.0
+    age_hours = ((market.carbon.age_seconds or 0.0) + age) / 3600
+    per_root = model.profile_sd_per_root_g if mode in ("profile", "recorded") else model.sd_per_root_g
+    return max(per_root * sqrt(level), model.floor_g_per_kwh) * (1 + model.growth_per_hour * age_hours)
 
 
 def _estimated(market: Market, option: Option) -> FloatArray:
