@@ -61,11 +61,11 @@ def length(minutes: float) -> str:
     return " ".join([*parts, f"{rest} min"] if rest or not hours else parts)
 
 
-def clock(instant: datetime) -> str:
+def clock(instant: datetime, pattern: str = "%a %d %b %H:%M") -> str:
     """UK time: `Tue 24 Nov 14:00`; in the hour that comes twice with its zone."""
     local = instant.astimezone(UK)
-    twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
-    return f"{local:%a %d %b %H:%M}{f' {local:%Z}' if twice else ''}"
+    comes_twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    return local.strftime(f"{pattern} %Z" if comes_twice else pattern)
 
 
 def span(start: datetime, end: datetime) -> str:

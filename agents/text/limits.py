@@ -8,6 +8,7 @@ import numpy as np
 
 from agents.text.figures import clock, intensity, length, listed, mass, money, percent, power_price, spans
 from agents.text.situation import Situation
+from tools.market import prices_at
 from tools.placement import Option
 from tools.regions import region_name
 
@@ -72,9 +73,9 @@ def _cap(
 
 
 def _highest_price(about: Situation, option: Option) -> float | None:
-    row = about.row(option)
-    used = about.minutes(option) > 0
-    prices = about.market.price_gbp_per_kwh[row][used] if row is not None else np.zeros(0)
+    if about.row(option) is None:
+        return None
+    prices = prices_at(about.market, option.asset)[0][about.minutes(option) > 0]
     return float(prices.max()) if prices.size and not np.isnan(prices).any() else None
 
 

@@ -40,7 +40,7 @@ from agents.text.figures import (
 )
 from agents.text.limits import limit_kept
 from agents.text.situation import PLACES, Situation
-from tools.market import FloatArray, Market, Mode, SourceNote
+from tools.market import FloatArray, Market, Mode, SourceNote, prices_at
 from tools.placement import Option
 from tools.regions import region_name
 from tools.slots import SLOT
@@ -219,7 +219,7 @@ def _trend(claim: Trend, about: Situation) -> str | None:
     if option is None or row is None:
         return None
     market = about.market
-    series: FloatArray = (market.intensity if claim.of == "intensity" else market.price_gbp_per_kwh)[row]
+    series: FloatArray = market.intensity[row] if claim.of == "intensity" else prices_at(market, option.asset)[0]
     first = max(0, (about.problem.now - market.start) // SLOT)
     ahead = series[first : max(first + 1, -((market.start - _until(about)) // SLOT))]
     if not ahead.size or np.isnan(ahead[0]) or np.isnan(ahead).all():
@@ -227,7 +227,8 @@ def _trend(claim: Trend, about: Situation) -> str | None:
     low = int(np.nanargmin(ahead))
     words = intensity if claim.of == "intensity" else power_price
     what = "carbon intensity" if claim.of == "intensity" else "electricity price"
-    begin = f"in {region_name(option.asset.region)} the {what} is {words(float(ahead[0]))} now"
+    place = option.asset.name if option.asset.tariff and claim.of == "price" else region_name(option.asset.region)
+    begin = f"{'at' if place == option.asset.name else 'in'} {place} the {what} is {words(float(ahead[0]))} now"
     if words(float(ahead[low])) == words(float(ahead[0])):
         return f"{begin}, and no lower until {clock(_until(about))}"
     at = clock(market.start + (first + low) * SLOT)

@@ -7,10 +7,11 @@ import numpy as np
 
 from agents.state import ComputeAnalysis
 from agents.text.claims import Who
+from agents.text.figures import clock
 from tools.market import FloatArray, Market
 from tools.placement import Option, Problem
 from tools.regions import region_name
-from tools.slots import SLOT, UK
+from tools.slots import SLOT
 
 PLACES: tuple[Who, ...] = ("first", "second", "third")
 
@@ -40,15 +41,18 @@ class Situation:
         return None if one is None or other is None or is_same(one, other) else (one, other)
 
     def name(self, who: Who) -> str:
-        """By region; by region and start where another option lies in the same one."""
+        """By region; where another option lies in the same one, by site, and there by start."""
         option = self.option(who)
         if option is None:
             return "nothing"
         if who == "now":
             return "running now" if self.is_at_once else "starting as soon as allowed"
         region = region_name(option.asset.region)
-        namesakes = [other for other in self.options if other.asset.region == option.asset.region]
-        return region if len(namesakes) == 1 else f"{region} from {option.start.astimezone(UK):%a %H:%M}"
+        neighbours = [other.asset for other in self.options if other.asset.region == option.asset.region]
+        if len(neighbours) == 1:
+            return region
+        is_alone_there = neighbours.count(option.asset) == 1
+        return option.asset.name if is_alone_there else f"{region} from {clock(option.start, '%a %H:%M')}"
 
     @property
     def is_at_once(self) -> bool:
