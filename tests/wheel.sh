@@ -5,6 +5,7 @@ set -euo pipefail
 python=$(realpath -s "$1")
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
+chmod 755 "$work"
 trap 'rm -rf "$work"' EXIT
 
 cd "$root"
@@ -13,7 +14,7 @@ wheel=$(echo "$work"/dist/*.whl)
 size=$(stat -c %s "$wheel")
 echo "wheel: $(basename "$wheel"), $size bytes"
 [ "$size" -le 1000000 ] || { echo "the wheel is larger than 1 MB: recordings or tests may be in it"; exit 1; }
-"$python" -m zipfile -l "$wheel" | grep -E "cassettes|(^| )tests/" && { echo "recordings or tests are in the wheel"; exit 1; }
+"$python" -m zipfile -l "$wheel" | grep -E "evals/cassettes/|^tests/" && { echo "recordings or tests are in the wheel"; exit 1; }
 
 # the locked versions of what a user gets: the package with its embedded database, no development tools
 "$python" -m venv "$work/venv"
