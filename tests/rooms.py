@@ -11,7 +11,11 @@ def count(graph: grimp.ImportGraph, folder: str) -> tuple[int, int, int]:
     """Modules and packages directly inside a folder, imports between them, and the longest chain of those."""
     rooms = sorted(graph.find_children(folder))
     arrows = {
-        room: {other for other in rooms if other != room and graph.direct_import_exists(importer=room, imported=other, as_packages=True)}
+        room: {
+            other
+            for other in rooms
+            if other != room and graph.direct_import_exists(importer=room, imported=other, as_packages=True)
+        }
         for room in rooms
     }
 
