@@ -10,14 +10,7 @@ FOLDERS = ("graph", "agents", "tools", "persistence", "evals")
 def count(graph: grimp.ImportGraph, folder: str) -> tuple[int, int, int]:
     """Modules and packages directly inside a folder, imports between them, and the longest chain of those."""
     rooms = sorted(graph.find_children(folder))
-    arrows = {
-        room: {
-            other
-            for other in rooms
-            if other != room and graph.direct_import_exists(importer=room, imported=other, as_packages=True)
-        }
-        for room in rooms
-    }
+    arrows = {room: {other for other in rooms if _imports(graph, room, other)} for room in rooms}
 
     def height(room: str, above: tuple[str, ...] = ()) -> int:
         if room in above:
@@ -28,9 +21,13 @@ def count(graph: grimp.ImportGraph, folder: str) -> tuple[int, int, int]:
     return len(rooms), sum(map(len, arrows.values())), max(map(height, rooms), default=0)
 
 
+def _imports(graph: grimp.ImportGraph, one: str, other: str) -> bool:
+    return one != other and graph.direct_import_exists(importer=one, imported=other, as_packages=True)
+
+
 def main() -> None:
     graph = grimp.build_graph(*FOLDERS, include_external_packages=False, cache_dir=None)
-    folders = [f for f in FOLDERS] + sorted(
+    folders = list(FOLDERS) + sorted(
         module for module in graph.modules if module.count(".") == 1 and graph.find_children(module)
     )
     print("| folder | rooms | arrows | floors |\n|---|---|---|---|")
