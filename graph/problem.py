@@ -7,7 +7,7 @@ from math import ceil
 from persistence.workload import Urgency, Workload
 from tools.energy import EnergyError, EnergyEstimate, asset_power_kw, estimate, gpu_model_in_text, gpu_note
 from tools.errors import GridwiseError
-from tools.placement import Asset, Commitment, Limits, Problem
+from tools.placement import Asset, Commitment, Limits, Problem, Relaxed
 from tools.regions import find_regions
 from tools.slots import SLOT
 from tools.solver.capacity import binding_commitments
@@ -50,6 +50,7 @@ def problem_from(
         assets=tuple(hosts),
         preferred_asset=preferred,
         carbon_price_gbp_per_tonne=CARBON_PRICE_GBP_PER_TONNE[workload.urgency],
+        relaxed=tuple(Relaxed(limit=one.limit, value=one.value) for one in workload.relaxed),
     )
     free_kw = {
         asset.asset_id: asset.rated_power_kw - asset_power_kw(problem, asset)

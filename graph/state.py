@@ -6,7 +6,8 @@ from typing import Final, TypedDict
 from pydantic import JsonValue
 
 from agents.state import AgentsState, ComputeAnalysis, Decision, EnergyAnalysis, Usage
-from persistence.workload import Recommendation, Row, Urgency, Workload, parse_workload
+from persistence.columns import mapping
+from persistence.workload import Recommendation, Relaxed, Row, Urgency, Workload, parse_workload
 from tools.market import Market
 from tools.placement import Problem
 
@@ -39,6 +40,7 @@ class State(AgentsState, total=False):
 
 STORED_TYPES: tuple[type, ...] = (
     Workload,
+    Relaxed,
     Urgency,
     Recommendation,
     Problem,
@@ -51,8 +53,9 @@ STORED_TYPES: tuple[type, ...] = (
 """Classes that a checkpoint may hold beside plain data and messages; nothing else is ever deserialised."""
 
 
-_ENOUGH: Final = ("id", *sorted(set(Workload.model_fields) - {"id", "finish_by", "request_text"}))
+_ENOUGH: Final = ("id", *sorted(set(Workload.model_fields) - {"id", "finish_by", "request_text", "relaxed"}))
 _DEADLINES: Final = ("deadline", "latest_completion")
+_METADATA: Final = ("user_request", "relaxed")
 
 
 def graph_input(row: Row, now: datetime) -> GraphInput:
@@ -61,7 +64,7 @@ def graph_input(row: Row, now: datetime) -> GraphInput:
     Raises `InvalidWorkload` before a thread is opened: what cannot be worked on leaves no checkpoint.
     """
     parse_workload(row)
-    metadata = row.get("metadata")
-    request = metadata.get("user_request") if isinstance(metadata, dict) else None
+    metadata = mapping(row.get("metadata"))
+    kept: dict[str, JsonValue] = {key: metadata[key] for key in _METADATA if key in metadata}
     columns = {name: row[name] for name in (*_ENOUGH, *_DEADLINES) if row.get(name) is not None}
-    return {"row": {**columns, "metadata": {"user_request": request}}, "clock": now}
+    return {"row": {**columns, "metadata": kept}, "clock": now}

@@ -26,6 +26,15 @@ class Urgency(StrEnum):
     CRITICAL = "CRITICAL"
 
 
+class Relaxed(BaseModel):
+    """One limit of the request's words that its owner gave up, so far; docs/contract.md has the form."""
+
+    model_config = ConfigDict(frozen=True)
+
+    limit: str
+    value: JsonValue = None
+
+
 class Workload(BaseModel):
     """One valid row of `compute_workloads`. Build it with `parse_workload`, which reports every bad column."""
 
@@ -54,6 +63,8 @@ class Workload(BaseModel):
     submitted_at: datetime
     request_text: str | None = None
     """Free text of the request (`metadata.user_request` as a string, or the text fields of the form)."""
+    relaxed: tuple[Relaxed, ...] = ()
+    """Limits that its owner gave up after a failure (`metadata.relaxed`)."""
 
 
 class RankedOption(BaseModel):
@@ -158,6 +169,7 @@ def parse_workload(row: Mapping[str, JsonValue]) -> Workload:
     submitted = row.get("submitted_at") or row.get("agent_started_at")
     values["submitted_at"] = _checked("submitted_at", columns.timestamp, submitted, problems)
     values["request_text"] = request
+    values["relaxed"] = _relaxed(row)
 
     limits = [values.pop(key, None) for key in ("deadline", "latest_completion")]
     finish_by = min((limit for limit in limits if isinstance(limit, datetime)), default=None)
@@ -171,6 +183,13 @@ def parse_workload(row: Mapping[str, JsonValue]) -> Workload:
     if str(row.get("workload_type")).strip().upper() == "REAL_TIME":
         values.setdefault("is_deferrable", False)
     return Workload.model_validate({**values, "finish_by": finish_by})
+
+
+def _relaxed(row: Mapping[str, JsonValue]) -> list[JsonValue]:
+    """What makes no sense is left out: our own SQL wrote it, and the words then bind as they stand."""
+    listed = columns.mapping(row.get("metadata")).get("relaxed")
+    entries = listed if isinstance(listed, list) else []
+    return [one for one in entries if isinstance(one, dict) and isinstance(one.get("limit"), str)]
 
 
 def _look_up(name: str, row: Mapping[str, JsonValue], form: Mapping[str, JsonValue]) -> tuple[JsonValue, str]:

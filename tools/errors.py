@@ -1,6 +1,12 @@
 """What can go wrong in the facts, in words that a user of the workload understands."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+if TYPE_CHECKING:
+    from tools.placement import Option
 
 
 class GridwiseError(Exception):
@@ -13,8 +19,22 @@ class GridwiseError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """A limit from what it is to what it would have to be."""
+
+    kind: str
+    """As `agents.constraints` calls it; `capacity` and `site_limits` are no owner's to give up."""
+    limit: str
+    """The field of `Limits` or `Job`; empty where there is none."""
+    given: JsonValue
+    needed: JsonValue
+    """In the field's unit, times in ISO 8601; None: no limit. Of places those to be allowed besides, of hours the
+    stretches."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Relaxation:
-    """One limit, loosened just enough (all others kept) that a placement exists."""
+    """One limit, or several that only help together, loosened just enough (all others kept) that a placement exists."""
 
     limit: str
     """Name of the input column, or `capacity`."""
@@ -24,6 +44,14 @@ class Relaxation:
     """The placement that becomes possible, in words."""
     extra_gbp: float | None = None
     """Its objective above that of the best placement without any of the limits; None where that is unknown."""
+    changes: tuple[Change, ...] = ()
+    option: "Option | None" = None
+    """The placement that becomes possible."""
+
+    @property
+    def by_owner(self) -> bool:
+        """Whether the owner of the workload can give this up; capacity and sites' own limits are the operator's."""
+        return bool(self.changes) and all(change.limit for change in self.changes)
 
     def sentence(self) -> str:
         return f"{self.limit} {self.given} → {self.needed}: {self.alternative}"

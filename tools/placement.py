@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from tools.tariff import Tariff
 
@@ -108,6 +108,15 @@ class Limits(Value):
         )
 
 
+class Relaxed(Value):
+    """A limit that the workload's owner gave up after a failure, so far: `metadata.relaxed`, see docs/contract.md."""
+
+    limit: str
+    """The field of `Limits` or `Job`."""
+    value: JsonValue = None
+    """As `tools.errors.Change.needed`."""
+
+
 class Commitment(Value):
     """Power already promised to another workload on an asset."""
 
@@ -132,6 +141,8 @@ class Problem(Value):
     carbon_price_gbp_per_tonne: float
     min_saving: float = 0.05
     """Shifts that save less than this share of the counterfactual's objective are not recommended."""
+    relaxed: tuple[Relaxed, ...] = ()
+    """What the words of the request may no longer ask for."""
     renewable_bonus_gbp_per_kwh: float = 0.0
     """Taken off the objective per kWh of wind, sun and water: a wish for green sources, beside their low carbon."""
 

@@ -8,6 +8,7 @@ from agents.state import Finding, FindingKind
 from tools.placement import Problem
 from tools.regions import REGION_IDS, region_name
 from tools.slots import UK
+from tools.solver.relax import keep_relaxed
 
 CARBON_WISH = 5.0
 """Factor on the carbon price when the request puts carbon first; its inverse when it puts cost first."""
@@ -19,11 +20,11 @@ RESUME_OVERHEAD_MINUTES = 5
 
 def tighten(problem: Problem, wishes: Sequence[Wish]) -> tuple[Problem, tuple[Finding, ...]]:
     """Apply what was read, in the order it was read; the findings say what each did."""
-    findings: list[Finding] = []
+    before, findings = problem, list[Finding]()
     for wish in wishes:
         problem, effect = _APPLY[wish.kind](problem, wish)
         findings.append(Finding(kind=wish.kind, quote=wish.quote, effect=effect))
-    return problem, tuple(findings)
+    return keep_relaxed(before, problem), tuple(findings)
 
 
 def _limited(problem: Problem, **update: object) -> Problem:

@@ -19,6 +19,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
 from pydantic import JsonValue
 
+from graph.relaxations import relaxations_of
 from graph.worker.outcome import Begun, Drained, Failed, Lost, Outcome, Recommended, Report, Retry
 from persistence.checkpoint import FencedSaver
 from persistence.connections.pool import Pool
@@ -90,7 +91,7 @@ class Executor:
         try:
             return await self._retry("run", self._attempt, until=Until(seconds=self._config.patience_seconds))
         except Exception as error:
-            return classify(error)
+            return classify(error, self._row)
 
     async def _attempt(self) -> Outcome:
         """At most two threads: a plan that is too late, or whose power others have taken, is made anew, once."""
@@ -178,7 +179,7 @@ def _slot(time: datetime) -> int:
     return int(time.timestamp() // SLOT.total_seconds())
 
 
-def classify(error: Exception) -> Outcome:
+def classify(error: Exception, row: Row) -> Outcome:
     """What an exception that ended a run means for the workload.
 
     Our typed errors are written for the user and say themselves whether another attempt may help (`retryable`,
@@ -193,14 +194,17 @@ def classify(error: Exception) -> Outcome:
         case StoreError() | GridwiseError() | InvalidWorkload():
             if is_retryable(error):
                 return Retry(error=str(error), after_seconds=getattr(error, "retry_after_seconds", None))
-            return Failed(error=str(error), details=_details(error))
+            return Failed(error=str(error), details=_details(error, row))
         case _:
             return Retry(error=f"Unexpected {type(error).__name__}: {error}", cause=error)
 
 
-def _details(error: Exception) -> Row | None:
+def _details(error: Exception, row: Row) -> Row | None:
     """For programs that read `metadata`: the limit that binds and what loosening each would allow."""
     if not isinstance(error, Infeasible):
         return None
     alternatives: list[JsonValue] = [relaxation.sentence() for relaxation in error.relaxations]
-    return {"provenance": {"binding": error.binding, "alternatives": alternatives}}
+    return {
+        "provenance": {"binding": error.binding, "alternatives": alternatives},
+        "relaxations": relaxations_of(error, row),
+    }

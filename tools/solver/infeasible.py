@@ -1,34 +1,19 @@
 """Why no placement exists, and what it would take."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from math import ceil, floor
 
 import numpy as np
 
-from tools.energy import asset_power_kw
-from tools.errors import Infeasible, Relaxation
-from tools.market import Market
-from tools.placement import Limits, Option, Problem
+from tools.errors import Change, Infeasible, Relaxation
+from tools.market import Market, prices_at
+from tools.placement import Option, Problem
 from tools.regions import region_name
 from tools.slots import SLOT
 from tools.solver.instance import Order
+from tools.solver.loosening import LOOSENINGS, Loosening, limited, without
 
 Search = Callable[[Problem, Market, Order], Sequence[Option]]
-Words = Callable[[Problem, Option | None], str]
-"""A limit in words: as given (no option) or as a placement would need it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loosening:
-    """One hard limit: how to drop it, which order finds the least that must be given up, and its words."""
-
-    name: str
-    """The input column, or what a user calls it."""
-    order: Order
-    drop: Callable[[Problem], Problem]
-    words: Words
 
 
 def explain(problem: Problem, market: Market, search: Search) -> Infeasible:
@@ -45,14 +30,11 @@ def explain(problem: Problem, market: Market, search: Search) -> Infeasible:
             binding="data",
         )
     given = [loosening for loosening in LOOSENINGS if loosening.drop(problem) != problem]
-    free = problem
-    for loosening in given:
-        free = loosening.drop(free)
-    ideal = search(free, market, Order.BEST)
+    ideal = search(without(problem, *given), market, Order.BEST)
     if not ideal:
         return _beyond_the_figures(problem, market)
-    alone = [(loosening, search(loosening.drop(problem), market, loosening.order)) for loosening in given]
-    relaxations = [_relaxation(problem, loosening, options[0], ideal[0]) for loosening, options in alone if options]
+    alone = [(loosening, _least(problem, market, search, loosening)) for loosening in given]
+    relaxations = [_relaxation(problem, [one], *found, ideal[0]) for one, found in alone if found is not None]
     if not relaxations:
         relaxations = [_together(problem, market, search, given, ideal[0])]
     if any(relaxation.limit == "capacity" for relaxation in relaxations):
@@ -92,6 +74,33 @@ def _sentences(relaxations: Sequence[Relaxation]) -> str:
     return text
 
 
+def _least(problem: Problem, market: Market, search: Search, loosening: Loosening) -> tuple[Problem, Option] | None:
+    """The problem with the one limit dropped, and the placement that asks for the least; None where there is none."""
+    freed = without(problem, loosening)
+    options = search(freed, market, loosening.order)
+    if not options:
+        return None
+    if loosening.limit == "max_price_gbp_per_kwh":
+        return _least_price(problem, market, search)
+    return freed, options[0] if loosening.ask is None else min(options, key=loosening.ask)
+
+
+def _least_price(problem: Problem, market: Market, search: Search) -> tuple[Problem, Option] | None:
+    """The lowest price of a half-hour that opens a placement, by bisection: prices are steps, and so is the answer."""
+    asset_prices = [prices_at(market, asset)[0] for asset in problem.assets]
+    prices = np.unique(np.concatenate(asset_prices))
+    prices = prices[~np.isnan(prices)]
+    low, high, best = 0, len(prices) - 1, None
+    while low <= high:
+        middle = (low + high) // 2
+        loosened = limited(max_price_gbp_per_kwh=float(prices[middle]))(problem)
+        if options := search(loosened, market, Order.BEST):
+            best, high = (loosened, options[0]), middle - 1
+        else:
+            low = middle + 1
+    return best
+
+
 def _together(
     problem: Problem, market: Market, search: Search, given: Sequence[Loosening], ideal: Option
 ) -> Relaxation:
@@ -99,31 +108,26 @@ def _together(
     dropped = list(given)
     for loosening in given:
         fewer = [other for other in dropped if other is not loosening]
-        candidate = problem
-        for other in fewer:
-            candidate = other.drop(candidate)
-        if search(candidate, market, Order.BEST):
+        if search(without(problem, *fewer), market, Order.BEST):
             dropped = fewer
-    loosened = problem
-    for loosening in dropped:
-        loosened = loosening.drop(loosened)
-    option = search(loosened, market, Order.BEST)[0]
-    return Relaxation(
-        limit=" + ".join(loosening.name for loosening in dropped),
-        given=", ".join(loosening.words(problem, None) for loosening in dropped),
-        needed=", ".join(loosening.words(problem, option) for loosening in dropped),
-        alternative=_placement(option),
-        extra_gbp=option.objective_gbp - ideal.objective_gbp,
-    )
+    freed = without(problem, *dropped)
+    return _relaxation(problem, dropped, freed, search(freed, market, Order.BEST)[0], ideal)
 
 
-def _relaxation(problem: Problem, loosening: Loosening, option: Option, ideal: Option) -> Relaxation:
+def _relaxation(
+    problem: Problem, loosenings: Sequence[Loosening], freed: Problem, option: Option, ideal: Option
+) -> Relaxation:
     return Relaxation(
-        limit=loosening.name,
-        given=loosening.words(problem, None),
-        needed=loosening.words(problem, option),
+        limit=" + ".join(one.name for one in loosenings),
+        given=", ".join(one.given(problem) for one in loosenings),
+        needed=", ".join(one.needed(freed, option) for one in loosenings),
         alternative=_placement(option),
         extra_gbp=option.objective_gbp - ideal.objective_gbp,
+        changes=tuple(
+            Change(kind=one.kind, limit=one.limit, given=one.value(problem), needed=one.least(freed, option))
+            for one in loosenings
+        ),
+        option=option,
     )
 
 
@@ -143,10 +147,10 @@ def _beyond_the_figures(problem: Problem, market: Market) -> Infeasible:
 def _intensity_typed_as_grams(problem: Problem, market: Market, search: Search) -> str:
     """Some users type g/kWh into the cap that is grams for the whole run; say so where that would explain it."""
     cap = problem.limits.carbon_cap_g
-    if cap is None or search(_limits(carbon_cap_g=None)(problem), market, Order.CLEANEST) == ():
+    if cap is None or not search(limited(carbon_cap_g=None)(problem), market, Order.CLEANEST):
         return ""
     other = problem.limits.max_intensity_g_per_kwh
-    as_intensity = _limits(carbon_cap_g=None, max_intensity_g_per_kwh=cap if other is None else min(cap, other))
+    as_intensity = limited(carbon_cap_g=None, max_intensity_g_per_kwh=cap if other is None else min(cap, other))
     if not search(as_intensity(problem), market, Order.CLEANEST):
         return ""
     return (
@@ -158,128 +162,3 @@ def _intensity_typed_as_grams(problem: Problem, market: Market, search: Search) 
 def _placement(option: Option) -> str:
     place = f"{option.asset.name} ({region_name(option.asset.region)})"
     return f"{place} {option.start:%d %b %H:%M} to {option.end:%d %b %H:%M}Z"
-
-
-def _limits(**update: object) -> Callable[[Problem], Problem]:
-    return lambda p: p.model_copy(update={"limits": p.limits.model_copy(update=update)})
-
-
-def _assets(**update: object) -> Callable[[Problem], Problem]:
-    return lambda p: p.model_copy(update={"assets": tuple(a.model_copy(update=update) for a in p.assets)})
-
-
-def _from_now(problem: Problem) -> Problem:
-    if problem.limits.earliest_start <= problem.now:
-        return problem
-    return _limits(earliest_start=problem.now)(problem)
-
-
-def _limit(limits: Limits, field: str, unit: str) -> str:
-    return f"{getattr(limits, field):g} {unit}"
-
-
-def _regions_given(problem: Problem) -> str:
-    if problem.limits.required_regions is not None:
-        return "only " + (", ".join(region_name(i) for i in problem.limits.required_regions) or "none")
-    return ""
-
-
-LOOSENINGS: tuple[Loosening, ...] = (
-    Loosening(
-        "deadline",
-        Order.SOONEST,
-        _limits(latest_finish=None),
-        lambda p, o: f"finish by {(o.end if o else p.limits.latest_finish):%Y-%m-%d %H:%M}Z",
-    ),
-    Loosening(
-        "deferral_window_mins",
-        Order.SOONEST,
-        _limits(latest_start=None),
-        lambda p, o: f"start by {(o.start if o else p.limits.latest_start):%Y-%m-%d %H:%M}Z",
-    ),
-    Loosening(
-        "carbon_cap_gco2",
-        Order.CLEANEST,
-        _limits(carbon_cap_g=None),
-        lambda p, o: f"{ceil(o.carbon_g)} g for the run" if o else _limit(p.limits, "carbon_cap_g", "g for the run"),
-    ),
-    Loosening(
-        "max_carbon_intensity_gco2_kwh",
-        Order.CLEANEST,
-        _limits(max_intensity_g_per_kwh=None),
-        lambda p, o: (
-            f"{ceil(o.intensity_g_per_kwh)} g/kWh" if o else _limit(p.limits, "max_intensity_g_per_kwh", "g/kWh")
-        ),
-    ),
-    Loosening(
-        "min_renewable_pct",
-        Order.RENEWABLE,
-        _limits(min_renewable_pct=None),
-        lambda p, o: (
-            ("no limit (the generation mix is unknown)" if o.renewable_pct is None else f"{floor(o.renewable_pct)} %")
-            if o
-            else _limit(p.limits, "min_renewable_pct", "%")
-        ),
-    ),
-    Loosening(
-        "max_price_gbp",
-        Order.CHEAPEST,
-        _limits(max_cost_gbp=None),
-        lambda p, o: (
-            ("no limit (the price is unknown)" if o.cost_gbp is None else f"{ceil(o.cost_gbp * 100) / 100:.2f} GBP")
-            if o
-            else f"{p.limits.max_cost_gbp:.2f} GBP for the run"
-        ),
-    ),
-    Loosening(
-        "required regions",
-        Order.BEST,
-        _limits(required_regions=None),
-        lambda p, o: region_name(o.asset.region) if o else _regions_given(p),
-    ),
-    Loosening(
-        "excluded regions",
-        Order.BEST,
-        _limits(excluded_regions=()),
-        lambda p, o: (
-            f"allow {region_name(o.asset.region)}"
-            if o
-            else "not " + ", ".join(region_name(i) for i in p.limits.excluded_regions)
-        ),
-    ),
-    Loosening(
-        "earliest_start",
-        Order.BEST,
-        _from_now,
-        lambda p, o: f"start at {(o.start if o else p.limits.earliest_start):%Y-%m-%d %H:%M}Z",
-    ),
-    Loosening(
-        "capacity",
-        Order.SOONEST,
-        lambda p: p.model_copy(update={"commitments": ()}),
-        lambda p, o: (
-            f"{asset_power_kw(p, o.asset):.3g} kW freed on {o.asset.name}"
-            if o
-            else "power already promised to other workloads"
-        ),
-    ),
-    Loosening(
-        "asset power",
-        Order.SOONEST,
-        _assets(rated_power_kw=None),
-        lambda p, o: (
-            f"{asset_power_kw(p, o.asset):.3g} kW on {o.asset.name}"
-            if o
-            else f"at most {max(a.rated_power_kw or 0 for a in p.assets):g} kW"
-        ),
-    ),
-    Loosening(
-        "asset limits",
-        Order.BEST,
-        _assets(max_deferral_hours=None, carbon_intensity_cap_gco2_kwh=None, min_renewable_threshold_pct=None),
-        lambda _, o: (
-            f"waived for {o.asset.name}" if o else "the assets' own carbon cap, renewable threshold or longest deferral"
-        ),
-    ),
-)
-"""When several must be dropped together, the first ones are given back first."""
