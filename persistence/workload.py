@@ -143,9 +143,11 @@ _CHECKS: Final[Mapping[str, Callable[[JsonValue], object]]] = {
     "deadline": columns.timestamp,
     "latest_completion": columns.timestamp,
 }
+INPUT_COLUMNS: Final = ("id", "job_id", "user_id", "workload_name", *_CHECKS, "submitted_at", "metadata")
+"""What a frontend may fill in."""
 _ZERO_MEANS_UNSTATED: Final = ("estimated_energy_kwh", "estimated_duration_hours")
 """Forms send 0 for a field that was left empty, and no workload takes no time."""
-_FORM_ONLY: Final = frozenset({"id", "job_id", "user_id", "workload_name", "status", "submitted_at", "metadata"})
+_FORM_ONLY: Final = frozenset({*INPUT_COLUMNS, "status"}) - _CHECKS.keys()
 
 
 def parse_workload(row: Mapping[str, JsonValue]) -> Workload:

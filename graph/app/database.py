@@ -4,13 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
-from graph.app.settings import Settings
-from persistence.connections.embedded import embedded_postgres
+from pydantic import SecretStr
+
+from graph.app.settings import ConfigurationError, Settings
+from persistence.connections.embedded import embedded_postgres, latest_database, new_database
 from persistence.migrate import Scope, migrate, pending
 from persistence.store.open import Store
 from persistence.store.open import open_store as connect_store
 
 SAMPLE_CATALOGUE: Final = "sample_assets"
+_DEMO_PREFIX: Final = "gridwise_demo_"
 
 
 @asynccontextmanager
@@ -34,6 +37,37 @@ async def open_database(settings: Settings) -> AsyncIterator[str]:
 async def _prepare(settings: Settings, url: str, scope: Scope) -> None:
     if settings.is_embedded and await pending(url, scope=scope):
         await migrate(url, scope=scope, extras=() if scope == "checkpoints" else (SAMPLE_CATALOGUE,))
+
+
+@asynccontextmanager
+async def new_demo(settings: Settings) -> AsyncIterator[Settings]:
+    """Settings of a fresh database on the embedded server, with the sample sites in it: whatever the demo places there
+    takes capacity from nobody."""
+    async with embedded_postgres(settings.data_dir) as server:
+        url = await new_database(server, _DEMO_PREFIX)
+        await migrate(url, extras=(SAMPLE_CATALOGUE,))
+        yield _at(settings, url)
+
+
+@asynccontextmanager
+async def last_demo(settings: Settings) -> AsyncIterator[Settings]:
+    """Settings of the last demo's database.
+
+    Raises:
+        ConfigurationError: there was no demo yet.
+    """
+    async with embedded_postgres(settings.data_dir) as server:
+        url = await latest_database(server, _DEMO_PREFIX)
+        if url is None:
+            msg = "there has been no demo on this machine yet; run: gridwise demo"
+            raise ConfigurationError(msg)
+        yield _at(settings, url)
+
+
+def _at(settings: Settings, url: str) -> Settings:
+    return settings.model_copy(
+        update={"database_url": SecretStr(url), "supabase_url": None, "supabase_key": None, "sources": "recorded"}
+    )
 
 
 @asynccontextmanager

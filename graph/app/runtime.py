@@ -1,7 +1,7 @@
 """From settings to everything that running workloads takes: models, sources, the graph."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -105,8 +105,9 @@ def make_worker(
     until_empty: bool = False,
     poll_interval_seconds: float | None = None,
     metrics: Metrics | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Worker:
-    """The poller on an open runtime, yet to be run."""
+    """The poller on an open runtime, yet to be run. `clock` is its runs' now."""
     settings = runtime.settings
     return Worker(
         store=runtime.store,
@@ -116,7 +117,7 @@ def make_worker(
             input_for=graph_input,
             checkpoints=runtime.checkpoints,
             new_thread=runtime.store.queue.new_thread,
-            clock=lambda: datetime.now(UTC),
+            clock=clock,
             random=random.Random(),  # noqa: S311 (jitter)
             stored_types=STORED_TYPES,
         ),

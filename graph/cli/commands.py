@@ -40,7 +40,7 @@ SECTIONS: Final[dict[str, dict[str, Command]]] = {
             "Put workloads into the queue.",
             (
                 'gridwise submit "Nightly training" --gpu-mins 960 --hours 4 --deferral-mins 1200',
-                'gridwise submit "Report" --hours 1 --deadline "2026-12-01 09:00" --request "must stay in Scotland"',
+                'gridwise submit "Report" --hours 1 --by "tomorrow 09:00" --request "must stay in Scotland"',
                 "gridwise submit --file rows.jsonl",
             ),
         ),
@@ -48,6 +48,11 @@ SECTIONS: Final[dict[str, dict[str, Command]]] = {
             "graph.cli.run:run",
             "The poller: claim workloads, place them, write the answers.",
             ("gridwise run", "gridwise run --until-empty", "gridwise run --metrics-port 9100"),
+        ),
+        "list": Command(
+            "graph.cli.list:list_workloads",
+            "List workloads, newest first.",
+            ("gridwise list", "gridwise list --state failed --since 2d", "gridwise list --json --limit 1000"),
         ),
         "show": Command(
             "graph.cli.show:show",
@@ -69,10 +74,20 @@ SECTIONS: Final[dict[str, dict[str, Command]]] = {
         "history": Command(
             "graph.cli.history:history", "Show the attempts at one workload.", ("gridwise history 3f2a",)
         ),
+        "cancel": Command(
+            "graph.cli.cancel:cancel",
+            "Cancel workloads.",
+            ("gridwise cancel 3f2a", 'gridwise cancel "Nightly training"'),
+        ),
         "retry": Command(
             "graph.cli.retry:retry",
             "Put failed workloads back into the queue.",
             ("gridwise retry 3f2a", "gridwise retry 3f2a 91c0 --fresh"),
+        ),
+        "purge": Command(
+            "graph.cli.purge:purge",
+            "Delete finished workloads.",
+            ("gridwise purge --dry-run", "gridwise purge --older-than 30d --state failed --yes"),
         ),
     },
     SET_UP: {

@@ -2,102 +2,121 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Final
 from uuid import UUID, uuid4
 
 import typer
-from rich.console import Group, RenderableType
-from rich.live import Live
-from rich.text import Text
 
-from graph.app.logs import configure_logs
-from graph.app.runtime import Runtime, banner, make_worker, open_runtime
-from graph.app.settings import ConfigurationError, Settings, load_settings
+from graph.app.database import new_demo
+from graph.app.settings import Settings, load_settings
 from graph.cli.options import AsJson
-from graph.cli.output import Output, make_table
+from graph.cli.output import Output
 from graph.cli.samples import sample_rows
-from graph.views.rows import COLUMNS, cells
-from persistence.store.open import Store
+from graph.views.placements import TERMS, heading, placement_lines
 from persistence.workload import Row
 
-_REFRESH_SECONDS = 0.25
+if TYPE_CHECKING:
+    from graph.app.runtime import Runtime
+
+CLOCK: Final = datetime(2023, 11, 3, 14, tzinfo=UTC)
+"""When the recorded day begins; the demo's now, so that every demo gives the same answers."""
+_LOOK_SECONDS = 0.1
 _POLL_SECONDS = 0.5
 
 
 def demo(
     into_configured_store: Annotated[
-        bool, typer.Option(help="Insert the samples into the database of DATABASE_URL or SUPABASE_URL.")
+        bool,
+        typer.Option(
+            "--into-configured-store", help="Insert the samples into the database of DATABASE_URL or SUPABASE_URL."
+        ),
     ] = False,
-    verbose: Annotated[bool, typer.Option(help="Show the poller's log.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show the poller's log.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Submit twelve sample workloads and place them on one recorded day. Exit code 1 if any ends unexpectedly."""
-    settings = load_settings(sources="recorded")
-    if not into_configured_store and not (settings.is_embedded and settings.supabase_url is None):
-        message = (
-            "DATABASE_URL or SUPABASE_URL is set: the demo would insert sample workloads there. "
-            "Say so with --into-configured-store, or unset them to use the embedded database."
-        )
-        raise ConfigurationError(message)
-    configure_logs(settings.log_format, level=logging.INFO if verbose else logging.CRITICAL)
+    """Submit twelve sample workloads and place them on one recorded day of the grid, 3-4 November 2023.
+
+    Uses a database of its own on the embedded PostgreSQL, so that it neither needs nor touches yours.
+    Exit code 1 if any workload ends unexpectedly.
+    """
+    settings = load_settings(sources="recorded").model_copy(update={"concurrency": 1})
     output = Output(as_json=as_json)
-    rows = asyncio.run(_demo(settings, output))
-    _report(output, rows)
+    output.say("Starting…")
+    rows = asyncio.run(_demo(settings, output, own=not into_configured_store, verbose=verbose))
     if not all(_is_answered(row) for row in rows):
         raise KeyboardInterrupt  # the poller leaves a queue that is not empty only when it was told to stop
     if not all(_as_intended(row) for row in rows):
         raise typer.Exit(1)
 
 
-async def _demo(settings: Settings, output: Output) -> list[Row]:
-    output.say("Starting…")
-    async with open_runtime(settings) as runtime:
-        for line in banner(runtime):
-            output.say(line)
-        samples = sample_rows(datetime.now(UTC), run=str(uuid4()))
-        ids = await runtime.store.operations.submit(samples)
-        output.say(f"{len(ids)} sample workloads submitted")
-        return await _until_answered(runtime, output, ids)
+async def _demo(settings: Settings, output: Output, *, own: bool, verbose: bool) -> list[Row]:
+    async with _runtime(settings, own=own, verbose=verbose) as runtime:
+        ids = await runtime.store.operations.submit(sample_rows(CLOCK, run="demo" if own else str(uuid4())))
+        output.say(f"{len(ids)} sample workloads submitted. {_parts(runtime)}")
+        return await _until_answered(runtime, output, ids, own=own)
 
 
-async def _until_answered(runtime: Runtime, output: Output, ids: list[UUID]) -> list[Row]:
-    """Poll until every sample is answered; on a terminal, show how they move through the states."""
-    poller = asyncio.create_task(make_worker(runtime, until_empty=True, poll_interval_seconds=_POLL_SECONDS).run())
+@asynccontextmanager
+async def _runtime(settings: Settings, *, own: bool, verbose: bool) -> "AsyncIterator[Runtime]":
+    """The server starts while the graph is imported, which takes as long."""
+    imported = asyncio.create_task(asyncio.to_thread(import_module, "graph.app.runtime"))
+    async with AsyncExitStack() as stack:
+        if own:
+            settings = await stack.enter_async_context(new_demo(settings))
+        await imported
+        from graph.app.logs import configure_logs
+        from graph.app.runtime import open_runtime
+
+        configure_logs(settings.log_format, level=logging.INFO if verbose else logging.CRITICAL)
+        yield await stack.enter_async_context(open_runtime(settings))
+
+
+async def _until_answered(runtime: "Runtime", output: Output, ids: list[UUID], *, own: bool) -> list[Row]:
+    """Poll until every sample is answered; each is shown as soon as it and all before it are."""
+    from graph.app.runtime import make_worker
+
+    worker = make_worker(runtime, until_empty=True, poll_interval_seconds=_POLL_SECONDS, clock=lambda: CLOCK)
+    poller = asyncio.create_task(worker.run())
+    shown: list[Row] = []
     try:
-        if output.is_live:
-            with Live(console=output.console, auto_refresh=False, transient=True) as live:
-                while not poller.done():
-                    live.update(_progress(await _read(runtime.store, ids)), refresh=True)
-                    await asyncio.wait({poller}, timeout=_REFRESH_SECONDS)
+        while len(shown) < len(ids) and not poller.done():
+            await asyncio.wait({poller}, timeout=_LOOK_SECONDS)
+            shown += await _answered(runtime, output, ids[len(shown) :], is_first=not shown)
         await poller
     finally:
         poller.cancel()
         await asyncio.wait({poller})
-    return await _read(runtime.store, ids)
+    shown += await _answered(runtime, output, ids[len(shown) :], is_first=not shown)
+    if not output.as_json and len(shown) == len(ids):
+        flag = " --demo" if own else ""
+        output.print(
+            "",
+            *TERMS,
+            f"`gridwise show{flag} {str(ids[0])[:8]}` has the details of one, by id or name; --json prints the rows.",
+        )
+    return shown
 
 
-async def _read(store: Store, ids: list[UUID]) -> list[Row]:
-    rows = await asyncio.gather(*(store.operations.read(workload_id) for workload_id in ids))
-    return [row for row in rows if row is not None]
+async def _answered(runtime: "Runtime", output: Output, ids: list[UUID], *, is_first: bool) -> list[Row]:
+    rows: list[Row] = []
+    for workload_id in ids:
+        row = await runtime.store.operations.read(workload_id)
+        if row is None or not _is_answered(row):
+            break
+        if is_first and not rows and not output.as_json:
+            output.print("Where and when to run, decided at 14:00 on Friday 3 November 2023", heading(output.width))
+        rows.append(row)
+        output.records([row], lines=placement_lines(row, output.width))
+    return rows
 
 
-def _progress(rows: list[Row]) -> RenderableType:
-    answered = sum(_is_answered(row) for row in rows)
-    return Group(
-        make_table("", COLUMNS, [cells(row) for row in rows]), Text(f"{answered} of {len(rows)} workloads answered")
-    )
-
-
-def _report(output: Output, rows: list[Row]) -> None:
-    if output.as_json:
-        output.records(rows)
-        return
-    output.table("Where and when to run, on the recorded day 2023-11-03", COLUMNS, [cells(row) for row in rows])
-    for row in rows:
-        text = row.get("decision_summary") or row.get("agent_error") or "interrupted before it was answered"
-        output.console.print(f"\n{row['workload_name']}\n  {text}", markup=False)
-    output.console.print("\n`gridwise show ID` has the details; --json prints the rows.", markup=False)
+def _parts(runtime: "Runtime") -> str:
+    model = "Gemini" if runtime.settings.model_kind == "gemini" else "the offline planner (no GEMINI_API_KEY)"
+    return f"Placing them with {model}, on {runtime.store.name}."
 
 
 def _is_answered(row: Row) -> bool:

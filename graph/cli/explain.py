@@ -3,15 +3,14 @@
 import asyncio
 from pathlib import Path
 from typing import Annotated
-from uuid import UUID
 
 import typer
 from pydantic import JsonValue
 
 from graph.app.database import open_database, store_at
-from graph.app.settings import load_settings
-from graph.cli.options import AsJson, WorkloadId
+from graph.cli.options import AsJson, Demo, WorkloadRef
 from graph.cli.output import Output
+from graph.cli.reference import NotFound, chosen_settings, resolve
 from graph.views.decision import Explanation, Judged, explain
 from graph.views.decision_page import COLUMNS, cells, explain_page
 from graph.views.rows import describe
@@ -19,16 +18,15 @@ from tools.toolkit.summary import option_summary
 
 
 def explain_workload(
-    workload_id: WorkloadId,
+    workload: WorkloadRef,
     html: Annotated[Path | None, typer.Option(help="Write a self-contained page with charts to this file.")] = None,
+    demo: Demo = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a decision was chosen from: options, savings, limits, sources. Exit code 1 if there is none such."""
+    """Show what a recommendation was chosen from: options, savings, limits, sources. Exit code 1 if there is no such
+    workload."""
     output = Output(as_json=as_json)
-    explained = asyncio.run(_explain(workload_id))
-    if explained is None:
-        output.say(f"No workload {workload_id}. `gridwise status` lists what is there.")
-        raise typer.Exit(1)
+    explained = asyncio.run(_explain(workload, demo=demo))
     output.records([_record(explained)], lines=describe(explained.row))
     if not as_json and explained.options:
         output.table("Options", COLUMNS, [cells(judged) for judged in explained.options])
@@ -37,10 +35,17 @@ def explain_workload(
         output.say(f"Wrote {html}.")
 
 
-async def _explain(workload_id: UUID) -> Explanation | None:
-    settings = load_settings()
-    async with open_database(settings) as url, store_at(settings, url) as store:
-        return await explain(store, url, workload_id)
+async def _explain(reference: str, *, demo: bool) -> Explanation:
+    async with (
+        chosen_settings(demo=demo) as settings,
+        open_database(settings) as url,
+        store_at(settings, url) as store,
+    ):
+        found = await explain(store, url, await resolve(store, reference))
+    if found is None:
+        msg = f"There is no workload {reference}. See `gridwise list`."
+        raise NotFound(msg)
+    return found
 
 
 def _record(explained: Explanation) -> dict[str, JsonValue]:

@@ -1,9 +1,20 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options that several commands share. Light: every command imports it."""
 
-from typing import Annotated
-from uuid import UUID
+from typing import Annotated, Final
 
 import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per line, nothing else on standard output.")]
-WorkloadId = Annotated[UUID, typer.Argument(metavar="ID", help="The workload's id.")]
+WorkloadRef = Annotated[
+    str, typer.Argument(metavar="ID", help="The workload: its id, the first digits of the id, or its name.")
+]
+WorkloadRefs = Annotated[
+    list[str], typer.Argument(metavar="ID...", help="The workloads: ids, the first digits of ids, or names.")
+]
+Demo = Annotated[bool, typer.Option("--demo", help="Look at the last demo's workloads.")]
+SHORT_ID: Final = 8
+"""Digits of an id that are shown; more than a person's queue needs to tell its workloads apart."""
+
+
+def short_id(workload_id: object) -> str:
+    return str(workload_id)[:SHORT_ID]

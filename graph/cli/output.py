@@ -4,14 +4,21 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
+
+from graph.views.text import clean, escaped_json
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 class Output:
-    """Where a command's answer goes. Logs and messages for people go to standard error."""
+    """Where a command's answer goes. Logs and messages for people go to standard error.
+
+    What is printed was partly written by users: no control or direction character of theirs reaches a terminal.
+    """
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
@@ -29,8 +36,17 @@ class Output:
             for record in records:
                 print(to_json(record), flush=True)  # noqa: T201 (the command's answer)
         else:
-            for line in lines:
-                self.console.print(line, markup=False)
+            self.print(*lines)
+
+    def print(self, *lines: str) -> None:
+        """Lines for people."""
+        for line in lines:
+            self.console.print(clean(line), markup=False)
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal; in a pipe COLUMNS, or 80."""
+        return self.console.width
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table on a terminal; tab-separated lines with a heading in a pipe."""
@@ -38,24 +54,27 @@ class Output:
             self.console.print(make_table(title, columns, rows))
             return
         for row in (columns, *rows):
-            print("\t".join(row))  # noqa: T201 (Rich would expand the tabs)
+            print("\t".join(clean(cell).replace("\t", " ") for cell in row))  # noqa: T201 (Rich would expand the tabs)
 
     def say(self, text: str) -> None:
         """A message for people; never part of the answer."""
-        self.messages.print(text, markup=False)
+        self.messages.print(clean(text), markup=False)
 
 
-def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(title=title, title_justify="left", expand=False)
+def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, title_justify="left", expand=False)
     for column in columns:
         table.add_column(column)
     for row in rows:
-        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+        table.add_row(*(Text(clean(cell)) for cell in row))
     return table
 
 
 def to_json(record: Mapping[str, Any]) -> str:
-    return json.dumps(record, ensure_ascii=False, default=_encode)
+    return escaped_json(json.dumps(record, ensure_ascii=False, default=_encode))
 
 
 def _encode(value: object) -> str:

@@ -9,7 +9,7 @@ SAMPLES_NAMESPACE = uuid5(NAMESPACE_URL, "gridwise/samples")
 
 
 def sample_rows(now: datetime, *, run: str) -> list[dict[str, JsonValue]]:
-    """Rows as a frontend would insert them; ids are unique per `run`, times relative to `now`."""
+    """Rows as a frontend would insert them at `now`, in the order of their claims; ids are unique per `run`."""
 
     def at(hours: float) -> str:
         return (now + timedelta(hours=hours)).isoformat()
@@ -171,7 +171,12 @@ def sample_rows(now: datetime, *, run: str) -> list[dict[str, JsonValue]]:
             "max_price_gbp": 0.01,
         },
     ]
-    return [{"id": str(_sample_id(run, number)), **row} for number, row in enumerate(rows, 1)]
+    urgencies = ("CRITICAL", "HIGH", "MEDIUM", "LOW")
+    rows.sort(key=lambda row: urgencies.index(str(row["urgency"])))
+    return [
+        {"id": str(_sample_id(run, number)), "submitted_at": (now + timedelta(milliseconds=number)).isoformat(), **row}
+        for number, row in enumerate(rows, 1)
+    ]
 
 
 def _sample_id(run: str, number: int) -> UUID:

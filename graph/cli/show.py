@@ -1,33 +1,29 @@
 """`gridwise show ID`: one workload, its state and what was recommended."""
 
 import asyncio
-from uuid import UUID
 
 import typer
 
-from graph.app.database import open_store
-from graph.app.settings import load_settings
-from graph.cli.options import AsJson, WorkloadId
+from graph.cli.options import AsJson, Demo, WorkloadRef
 from graph.cli.output import Output
+from graph.cli.reference import NotFound, chosen_store, resolve
 from graph.views.rows import describe
 from persistence.workload import Row
 
 
-def show(
-    workload_id: WorkloadId,
-    as_json: AsJson = False,
-) -> None:
-    """Show one workload and its recommendation. Exit code 1 if there is none such, or it failed."""
+def show(workload: WorkloadRef, demo: Demo = False, as_json: AsJson = False) -> None:
+    """Show one workload and its recommendation. Exit code 1 if there is no such workload, or it failed."""
     output = Output(as_json=as_json)
-    row = asyncio.run(_read(workload_id))
-    if row is None:
-        output.say(f"No workload {workload_id}. `gridwise status` lists what is there.")
-        raise typer.Exit(1)
+    row = asyncio.run(_read(workload, demo=demo))
     output.records([row], lines=describe(row))
     if row["status"] == "failed":
         raise typer.Exit(1)
 
 
-async def _read(workload_id: UUID) -> Row | None:
-    async with open_store(load_settings()) as store:
-        return await store.operations.read(workload_id)
+async def _read(reference: str, *, demo: bool) -> Row:
+    async with chosen_store(demo=demo) as store:
+        row = await store.operations.read(await resolve(store, reference))
+    if row is None:
+        msg = f"There is no workload {reference}. See `gridwise list`."
+        raise NotFound(msg)
+    return row

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, get_type_hints
 from uuid import uuid4
 
 import typer
 from pydantic import JsonValue
 
-from persistence.workload import Urgency
+from persistence.errors import InvalidWorkload
+from persistence.workload import Urgency, parse_workload
 from tools.slots import UK
 
 T = TypeVar("T")
@@ -68,7 +69,33 @@ class WorkloadOptions:
             "max_price_gbp": self.max_price,
             "metadata": None if self.request is None else {"user_request": self.request},
         }
-        return {key: value for key, value in columns.items() if value is not None}
+        row: dict[str, JsonValue] = {key: value for key, value in columns.items() if value is not None}
+        self._check(row, now)
+        return row
+
+    def notes(self, row: Mapping[str, JsonValue]) -> list[str]:
+        """How times without an offset were read."""
+        given = {"deadline": self.deadline, "earliest_start": self.earliest_start}
+        return [
+            f"{OPTIONS[column]} {text}: {datetime.fromisoformat(str(row[column])).astimezone(UK):%a %d %b %Y %H:%M %Z}"
+            " (UK time)"
+            for column, text in given.items()
+            if text is not None and not _has_offset(text)
+        ]
+
+    def _check(self, row: Mapping[str, JsonValue], now: datetime) -> None:
+        """As the service will, but by the option's name. Raises `typer.BadParameter`."""
+        if self.hours is not None and self.hours <= 0:
+            message = f"--hours: {self.hours:g} is not a duration"
+            raise typer.BadParameter(message)
+        if self.deadline is not None and datetime.fromisoformat(str(row["deadline"])) <= now:
+            message = f"--deadline: {self.deadline} has passed"
+            raise typer.BadParameter(message)
+        try:
+            parse_workload({"submitted_at": now.isoformat(), **row})
+        except InvalidWorkload as error:
+            problems = [_by_option(problem) for problem in error.problems]
+            raise typer.BadParameter(" ".join(problems)) from None
 
     def _gpu_minutes(self) -> int | None:
         if self.gpus is None:
@@ -77,6 +104,40 @@ class WorkloadOptions:
             message = "give --gpus together with --hours, or --gpu-mins alone"
             raise typer.BadParameter(message)
         return round(self.gpus * self.hours * 60)
+
+
+OPTIONS: Final = {
+    "workload_name": "NAME",
+    "workload_type": "--type",
+    "urgency": "--urgency",
+    "host_dc": "--host-dc",
+    "required_gpu_mins": "--gpu-mins",
+    "required_cpu_cores": "--cpu-cores",
+    "required_memory_gb": "--memory-gb",
+    "estimated_energy_kwh": "--energy-kwh",
+    "estimated_duration_hours": "--hours",
+    "deferral_window_mins": "--deferral-mins",
+    "deadline": "--deadline",
+    "earliest_start": "--earliest-start",
+    "carbon_cap_gco2": "--carbon-cap-g",
+    "max_carbon_intensity_gco2_kwh": "--max-intensity",
+    "min_renewable_pct": "--min-renewable",
+    "max_price_gbp": "--max-price",
+    "metadata.user_request": "--request",
+}
+"""Column → the option that fills it."""
+
+
+def _by_option(problem: str) -> str:
+    column, colon, rest = problem.partition(":")
+    return f"{OPTIONS[column]}{colon}{rest}" if column in OPTIONS else problem
+
+
+def _has_offset(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text.strip()).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def instant(text: str | None, now: datetime, option: str) -> str | None:

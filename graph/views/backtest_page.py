@@ -1,10 +1,9 @@
 """The page of `gridwise backtest --html`."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 from graph.views.charts import HATCHINGS, Line, bar_chart, line_chart
-from graph.views.html import page, table
+from graph.views.html import escape, page, table
 from tools.backtest.calibration import Calibration
 from tools.backtest.paper import Figure
 from tools.backtest.report import PolicyResult

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from html import escape
 
 import numpy as np
 
 from graph.views.charts import HATCHINGS, Band, Line, Mark, line_chart
 from graph.views.decision import Explanation, Judged
-from graph.views.html import facts, page, table
+from graph.views.html import escape, facts, page, table
 from graph.views.rows import against_now
 from persistence.columns import mapping
 from tools.energy import energy_words

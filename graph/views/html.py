@@ -1,7 +1,9 @@
 """The frame of every page: style, headings, tables."""
 
 from collections.abc import Sequence
-from html import escape
+from html import escape as escape_markup
+
+from graph.views.text import clean
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#1b1b1b;--paper:#fff;--soft:#f3f4f6;--line:#c9ccd1}
@@ -37,6 +39,11 @@ dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}
 @media (max-width:560px){body{padding:.8rem;font-size:15px}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}
 svg.lines{min-width:620px}}
 """
+
+
+def escape(text: str) -> str:
+    """Whatever a user wrote, as text of a page: neither markup nor invisible characters."""
+    return escape_markup(clean(text))
 
 
 ROW, BEST_ROW = "<tr>", '<tr class="best">'

@@ -4,25 +4,27 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from graph.views.text import one_line, shorten
 from persistence.columns import mapping
 from persistence.workload import Row
 from tools.slots import LONDON
 
-COLUMNS = ("workload", "state", "region", "window (UK time)", "gCO2/kWh", "renew. %", "GBP", "saving CO2", "conf.")
+LIST_COLUMNS = ("id", "workload", "state", "where", "when (UK time)", "g/kWh", "£")
+STATE_WORDS = {"queued": "placed", "processing": "running"}
+"""In a list for people: a row that has its answer is `queued`, for the user's review."""
 
 
-def cells(row: Row) -> tuple[str, ...]:
-    """One line of the table of results; see `COLUMNS`."""
+def list_cells(row: Row, *, name_width: int | None = None) -> tuple[str, ...]:
+    """One line of `gridwise list`; see `LIST_COLUMNS`. Names are whole unless a width is given."""
+    name = one_line(row.get("workload_name"))
     return (
-        _text(row.get("workload_name")).removeprefix("Sample: "),
-        _text(row.get("status")),
-        _text(row.get("recommended_region")),
+        str(row.get("id"))[:8],
+        name if name_width is None else shorten(name, name_width),
+        STATE_WORDS.get(str(row.get("status")), one_line(row.get("status"))),
+        one_line(row.get("recommended_region")),
         window(row),
         _number(row.get("recommended_carbon_intensity"), 0),
-        _number(row.get("recommended_renewable_mix"), 0),
         _number(row.get("recommended_cost_gbp"), 2),
-        saving(row),
-        _number(row.get("recommendation_confidence"), 2),
     )
 
 
@@ -33,12 +35,6 @@ def window(row: Row) -> str:
     first, last = local(start), local(end)
     closing = f"{last:%H:%M}" if first.date() == last.date() else f"{last:%a %H:%M}"
     return f"{first:%a %d %b %H:%M}-{closing}"
-
-
-def saving(row: Row) -> str:
-    """Against running now, as the row's provenance has it: share of the carbon, %."""
-    share = _savings(row).get("carbon_pct")
-    return "" if share is None else f"{share:.0f} %"
 
 
 def against_now(carbon_pct: float | None, cost_pct: float | None) -> str:
@@ -95,10 +91,6 @@ def _savings(row: Row) -> Mapping[str, Any]:
 def local(timestamp: str) -> datetime:
     """An ISO timestamp in UK time."""
     return datetime.fromisoformat(timestamp).astimezone(LONDON)
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
 
 
 def _number(value: object, places: int) -> str:

@@ -35,10 +35,11 @@ async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 @contextmanager
-def signals(stop: Callable[[], None]) -> Iterator[None]:
+def signals(stop: Callable[[int], None]) -> Iterator[None]:
+    """SIGTERM and SIGINT call `stop` with their number."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stop, number)
     try:
         yield
     finally:

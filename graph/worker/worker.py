@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -72,6 +73,9 @@ class Worker:
             history_seconds=history_seconds,
         )
 
+        self.is_interrupted = False
+        """Somebody pressed Ctrl-C; written by `stop`, read by the command."""
+
     async def run(self) -> None:
         """Raises `StoreError` where the database refuses us for good; one that is away is waited for."""
         self._announce()
@@ -84,8 +88,9 @@ class Worker:
             await self._producer.run()
         self._log.info("Workload Worker stopped")
 
-    def stop(self) -> None:
+    def stop(self, signal_number: int | None = None) -> None:
         """First call: claim nothing more, let each run finish its step. Second: let go of everything now."""
+        self.is_interrupted = signal_number == signal.SIGINT
         self._producer.stop()
 
     def health(self) -> tuple[bool, Mapping[str, JsonValue]]:

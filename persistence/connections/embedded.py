@@ -17,6 +17,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from secrets import token_hex
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -159,6 +161,31 @@ async def _answers(server: Server) -> bool:
             return True
     except (EmbeddedPostgresError, psycopg.OperationalError):
         return False
+
+
+async def new_database(server: Server, prefix: str) -> str:
+    """A fresh database, whose name begins with `prefix`; its URL. Those of the same prefix that nobody uses any more
+    are dropped."""
+    async with await psycopg.AsyncConnection.connect(server.url("postgres"), autocommit=True) as connection:
+        for old in await _databases(connection, prefix):
+            with contextlib.suppress(psycopg.errors.ObjectInUse):
+                await connection.execute(f"drop database if exists {old}".encode())
+        name = f"{prefix}{token_hex(4)}"
+        await connection.execute(f"create database {name}".encode())
+        return server.url(name)
+
+
+async def latest_database(server: Server, prefix: str) -> str | None:
+    """The URL of the newest database of that prefix."""
+    async with await psycopg.AsyncConnection.connect(server.url("postgres"), autocommit=True) as connection:
+        found = await _databases(connection, prefix)
+        return server.url(found[-1]) if found else None
+
+
+async def _databases(connection: psycopg.AsyncConnection[Any], prefix: str) -> list[str]:
+    """Names, oldest first."""
+    query = "select datname from pg_database where starts_with(datname, %s) order by oid"
+    return [str(row[0]) for row in await (await connection.execute(query, (prefix,))).fetchall()]
 
 
 async def _ensure_database(server: Server) -> None:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from persistence.store.catalogue import AssetCatalogue
+from persistence.store.directory import Directory
 from persistence.store.operations import Operations
 from persistence.store.queue import Queue
 from persistence.store.retention import Retention
@@ -20,6 +21,7 @@ class Store:
     """Host and database or project, without credentials; for the banner and for provenance."""
     queue: Queue
     operations: Operations
+    directory: Directory
     catalogue: AssetCatalogue
     retention: Retention
     source_cache: SourceCache
@@ -32,6 +34,7 @@ class Store:
             name=transport.name,
             queue=Queue(rpc),
             operations=Operations(rpc),
+            directory=Directory(rpc),
             catalogue=AssetCatalogue(rpc),
             retention=Retention(rpc),
             source_cache=SourceCache(rpc),

@@ -36,11 +36,13 @@ AGILE = {
 }  # fmt: skip
 
 
-async def test_every_sample_is_answered_and_a_second_demo_works(home: dict[str, Any]) -> None:
+async def test_every_sample_is_answered_and_a_second_demo_gives_the_same_answers(home: dict[str, Any]) -> None:
+    runs = []
     for _ in range(2):
         answer = await gridwise("demo", "--json", **home)
         assert answer.code == 0, answer.err
         rows = answer.records
+        runs.append(_answers(rows))
         failed = {row["workload_name"]: row["agent_error"] for row in rows if row["status"] == "failed"}
         assert len(rows) == 12
         assert {row["status"] for row in rows} == {"queued", "failed"}
@@ -56,14 +58,32 @@ async def test_every_sample_is_answered_and_a_second_demo_works(home: dict[str, 
                 assert 0 <= float(row["recommendation_confidence"]) <= 1
                 assert row["metadata"]["provenance"]["carbon"]["mode"] == "recorded"
                 assert "offline" in row["metadata"]["provenance"]["models"]["head"]
+    assert runs[0] == runs[1]
 
 
-async def test_the_table_is_for_people_and_names_what_is_in_use(home: dict[str, Any]) -> None:
-    answer = await gridwise("demo", **home)
+async def test_a_demo_fits_on_a_page_of_80_columns_says_why_and_its_rows_can_be_looked_at(home: dict[str, Any]) -> None:
+    narrow = {**home, "COLUMNS": "80"}
+    answer = await gridwise("demo", **narrow)
     assert answer.code == 0, answer.err
-    assert "workload\tstate\tregion" in answer.out
+    lines = [*answer.err.splitlines(), *answer.out.splitlines()]
+    assert len(lines) <= 40
+    assert max(map(len, answer.out.splitlines()[:-1])) <= 80
     assert "offline planner" in answer.err
-    assert "embedded PostgreSQL" in answer.err
+    placed = [line for line in lines if line.startswith(("  Greener: ", "  No alternative emits less"))]
+    assert len(placed) == 10
+    for term in ("CO2, £", "saves", "Greener"):
+        assert any(line.startswith(term) for line in lines)
+    listed = await gridwise("list", "--demo", "--json", **home)
+    assert len(listed.records) == 12
+    shown = await gridwise("show", "--demo", "Sample: genome alignment", **home)
+    assert shown.code == 0, shown.err
+    assert "North Scotland" in shown.out
+    assert (await gridwise("list", "--json", **home)).records == [], "the user's own queue is untouched"
+
+
+def _answers(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    columns = ("workload_name", "status", "decision_summary", "agent_error", "recommended_time_window_start")
+    return [tuple(row[column] for column in columns) for row in rows]
 
 
 async def test_an_interrupted_demo_leaves_nothing_running_and_nothing_stuck(home: dict[str, Any]) -> None:
@@ -77,12 +97,9 @@ async def test_an_interrupted_demo_leaves_nothing_running_and_nothing_stuck(home
     assert process.returncode == 130, err.decode()
     data = home["cwd"] / "data"
     assert not list(data.glob("**/postmaster.pid"))
-    rest = await gridwise("run", "--until-empty", GRIDWISE_SOURCES="recorded", **home)
-    assert rest.code == 0, rest.err
-    status = (await gridwise("status", "--json", **home)).records[0]
-    assert {count["status"] for count in status["counts"]} <= {"queued", "failed"}
-    assert sum(count["count"] for count in status["counts"]) == 12
-    assert status["leases"] == []
+    states = [row["status"] for row in (await gridwise("list", "--demo", "--json", **home)).records]
+    assert len(states) == 12
+    assert set(states) <= {"pending", "queued", "failed", "processing"}
 
 
 async def test_three_placements_are_what_brute_force_finds(home: dict[str, Any], shared_data: Path) -> None:
