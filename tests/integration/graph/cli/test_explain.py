@@ -43,4 +43,4 @@ async def test_a_placed_workload_is_explained_with_the_figures_it_was_decided_on
 async def test_an_unknown_workload_ends_with_1(home: dict[str, Any]) -> None:
     answer = await gridwise("explain", str(uuid4()), **home)
     assert answer.code == 1
-    assert "No workload" in answer.err
+    assert "There is no workload" in answer.err
