@@ -35,6 +35,20 @@ SECTIONS: Final[dict[str, dict[str, Command]]] = {
                 "gridwise plan --hours 8 --format sbatch > job.sh",
             ),
         ),
+        "wait": Command(
+            "graph.cli.wait:wait",
+            "Hold a command until its window, then run it.",
+            (
+                "gridwise wait --hours 2 --region London --by 'tomorrow 08:00' -- make train",
+                "gridwise wait --hours 6 --pausable --max-wait 12h -- python train.py",
+                "gridwise wait 3f2a0000-0000-4000-8000-000000000001 -- ./run.sh",
+            ),
+        ),
+        "sbatch": Command(
+            "graph.cli.sbatch:sbatch",
+            "Add the start to a Slurm batch script.",
+            ("gridwise sbatch job.sh --region Manchester", "gridwise sbatch job.sh --region M13 --write"),
+        ),
         "submit": Command(
             "graph.cli.submit:submit",
             "Put workloads into the queue.",

@@ -69,7 +69,8 @@ def load(name: str) -> Any:  # noqa: ANN401  typer's command class is private
         msg = f"gridwise {name} comes from another package and cannot be loaded: {error}"
         raise CommandUnavailable(msg) from error
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command(name, epilog=_examples(command))(callback)
+    command_class = getattr(callback, "command_class", None)  # one that reads its arguments in a way of its own
+    app.command(name, cls=command_class, epilog=_examples(command))(callback)
     return typer.main.get_command(app)
 
 

@@ -122,6 +122,10 @@ class Operations:
         """The whole row."""
         return cast("Row | None", await self._rpc("read_workload", {"p_id": str(workload_id)}))
 
+    async def record_run(self, workload_id: UUID, run: Row) -> bool:
+        """Puts what really ran into `metadata.actual_run`; False where the row is gone."""
+        return bool(await self._rpc("record_run", {"p_id": str(workload_id), "p_details": dict(run)}))
+
     async def status(self) -> Status:
         return cast("Status", await self._rpc("queue_status", {}))
 
