@@ -31,8 +31,8 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import PoolTimeout
 
 from persistence.connections.pool import Pool, translate
-from persistence.errors import LeaseLost, StoreError
-from persistence.retry import Backoff, Retrier, Until
+from persistence.errors import LeaseLost, Unreachable
+from persistence.retry import Backoff, Outage, Retrier, Until
 
 ThreadState: TypeAlias = Literal["new", "known"]
 
@@ -54,10 +54,10 @@ async def _translated() -> AsyncIterator[None]:
         raise LeaseLost(msg) from error
     except PoolTimeout as error:
         msg = f"The checkpoint database does not answer: {error}."
-        raise StoreError(msg, retryable=True) from error
+        raise Unreachable(msg) from error
     except TimeoutError as error:
         msg = "The checkpoint database does not answer in time."
-        raise StoreError(msg, retryable=True) from error
+        raise Unreachable(msg) from error
     except psycopg.Error as error:
         raise translate(error) from error
 
@@ -117,6 +117,7 @@ class FencedSaver(PooledSaver):
     Call `open` once, before the thread is read. A call that fails because the database went away is sent again for
     `patience_seconds`: each is idempotent, and what a finished step wrote must not be lost to a restart. No call takes
     longer than that and twice `call_seconds`, after which a connection is given up as dead.
+    `outage` hears of it, by the name `part`.
     """
 
     def __init__(
@@ -128,12 +129,15 @@ class FencedSaver(PooledSaver):
         stored_types: Iterable[type] = (),
         patience_seconds: float = 30,
         call_seconds: float = 10,
+        outage: Outage | None = None,
+        part: str = "checkpoint",
     ) -> None:
         super().__init__(pool, stored_types=stored_types)
         self.thread_id = str(thread_id)
         self.token = token
         self._patience = Until(seconds=patience_seconds)
-        self._retry = Retrier(backoff=_BACKOFF)
+        self._retry = Retrier(outage, backoff=_BACKOFF)
+        self._part = part
         self._call_seconds = call_seconds
         self._is_new = False
         self._stored: set[str] = set()
@@ -225,7 +229,7 @@ class FencedSaver(PooledSaver):
         return await self._patiently(once)
 
     async def _patiently(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        return await self._retry("checkpoint", lambda: self._in_time(call), until=self._patience)
+        return await self._retry(self._part, lambda: self._in_time(call), until=self._patience)
 
     async def _in_time(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
         async with _translated():

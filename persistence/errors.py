@@ -4,15 +4,27 @@ from uuid import UUID
 
 
 class StoreError(Exception):
-    """The store could not do what it was asked. `retryable`: the same call may succeed later."""
+    """The store could not do what it was asked.
 
-    def __init__(self, message: str, *, retryable: bool = False) -> None:
+    `retryable`: the same call may succeed later. `cause`: what is wrong with the database or our access to it, by name;
+    None where it is this call's own fault.
+    """
+
+    cause: str | None = None
+    is_certain = True
+    """One such failure is enough to know that others would fail alike."""
+
+    def __init__(self, message: str, *, retryable: bool = False, cause: str | None = None) -> None:
         super().__init__(message)
         self.retryable = retryable
+        if cause is not None:
+            self.cause = cause
 
 
 class Unreachable(StoreError):  # noqa: N818  says what happened
     """Nobody answered in the time given. Always retryable, by whoever can wait longer than one call."""
+
+    cause = "database_unreachable"
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retryable=True)
@@ -28,9 +40,13 @@ class RowBusy(StoreError):  # noqa: N818  says what happened
 class MigrationNeeded(StoreError):  # noqa: N818  says what happened
     """The database lacks a function, table or column of this version."""
 
+    cause = "database_schema"
+
 
 class AccessDenied(StoreError):  # noqa: N818  says what happened
     """The credentials are wrong or do not suffice."""
+
+    cause = "database_access"
 
 
 class LeaseLost(StoreError):  # noqa: N818  says what happened
@@ -53,6 +69,8 @@ class InvalidWorkload(ValueError):  # noqa: N818  says what happened
     """The row cannot be worked on as it is. `problems`: one sentence per bad column, as its user should read it."""
 
     retryable = False
+    cause = None
+    is_certain = False
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__(" ".join(problems))

@@ -12,6 +12,7 @@ from persistence.errors import RowBusy, StoreError
 
 T = TypeVar("T")
 
+UNREACHABLE: Final = "database_unreachable"
 CALL_SECONDS: Final = 15.0
 """For one call of a worker to the queue."""
 
@@ -39,11 +40,20 @@ class Fault(Protocol):
 
     retryable: bool
     """Whether the same call may succeed later."""
+    cause: str | None
+    """What is wrong with the system, by name; None where the fault is the workload's or the call's own."""
+    is_certain: bool
+    """With a cause: one such failure is enough to know that others would fail alike."""
 
 
 def is_retryable(error: Exception) -> bool:
     """What an error says of itself; False of one that says nothing."""
     return isinstance(error, Fault) and error.retryable
+
+
+def may_pass(error: StoreError) -> bool:
+    """Of a database that worked before: also what has to be mended by somebody, such as a missing function."""
+    return error.retryable or error.cause is not None
 
 
 class Log(Protocol):
@@ -62,7 +72,7 @@ class Outage:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._lock = threading.Lock()
-        self._failing: set[str] = set()
+        self._failing: dict[str, Exception] = {}
         self._since = 0.0
 
     @property
@@ -73,27 +83,43 @@ class Outage:
         """Whether the last call of `part` failed."""
         return part in self._failing
 
-    def begin(self, part: str, error: Exception) -> None:
-        """`part` could not reach the database."""
+    @property
+    def reasons(self) -> list[str]:
+        """What is wrong and how to mend it, each once."""
         with self._lock:
-            is_first = not self._failing
-            self._failing.add(part)
-            if is_first:
+            return list(dict.fromkeys(str(error) for error in self._failing.values()))
+
+    def begin(self, part: str, error: StoreError) -> None:
+        """`part` could not reach the database, or the database would not serve it."""
+        with self._lock:
+            known = {_cause(one) for one in self._failing.values()}
+            if not known:
                 self._since = time.monotonic()
-        if is_first:
-            reason = str(error) or "no answer in time"
-            self._log.warning("Database unreachable, retrying until it is back", part=part, error=reason)
+            self._failing[part] = error
+        if _cause(error) not in known:
+            self._log.warning(
+                "Database unreachable, retrying until it is back"
+                if _cause(error) == UNREACHABLE
+                else "Database out of order, retrying until it is mended",
+                part=part,
+                cause=_cause(error),
+                error=str(error),
+            )
 
     def end(self, part: str) -> None:
         """`part` reached the database."""
         with self._lock:
             if part not in self._failing:
                 return
-            self._failing.discard(part)
+            del self._failing[part]
             is_over = not self._failing
             seconds = time.monotonic() - self._since
         if is_over:
             self._log.info("Database reachable again", after_seconds=round(seconds, 1))
+
+
+def _cause(error: Exception) -> str:
+    return getattr(error, "cause", None) or UNREACHABLE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,6 +151,9 @@ class Retrier:
         self._outage = outage
         self._random = random or Random()  # noqa: S311  spreads retries, guards nothing
         self._backoff = backoff or Backoff(base_seconds=0.1, cap_seconds=5)
+        self._has_answered = False
+        """Whether any call ever succeeded: only then is a fault of the database itself waited for, since one that
+        never served this version is refused at the start."""
 
     async def __call__(
         self,
@@ -133,9 +162,12 @@ class Retrier:
         *,
         timeout: float | None = None,
         until: Until = FOREVER,
-        retry_on: Callable[[StoreError], bool] = is_retryable,
+        retry_on: Callable[[StoreError], bool] | None = None,
     ) -> T:
-        """`part` names the caller in the log. Raises the last `StoreError` where repeating cannot help or is over."""
+        """`part` names the caller in the log. Raises the last `StoreError` where repeating cannot help or is over.
+
+        Repeated is what may pass by itself, without an end also what somebody may mend; or what `retry_on` says.
+        """
         loop = asyncio.get_running_loop()
         failures, first_failure_at = 0, 0.0
         while True:
@@ -150,19 +182,24 @@ class Retrier:
                 failure = StoreError(f"The database did not answer within {timeout:g} s.", retryable=True)
                 failure.__cause__ = error
             else:
+                self._has_answered = True
                 self._report(part, None)
                 return result
             self._report(part, failure)
             failures += 1
             first_failure_at = first_failure_at or loop.time()
-            if not retry_on(failure) or until.is_over(failures, loop.time() - first_failure_at):
+            may_repeat = (retry_on or self._default(until))(failure)
+            if not may_repeat or until.is_over(failures, loop.time() - first_failure_at):
                 raise failure
             await asyncio.sleep(self._backoff.delay_seconds(failures, self._random))
+
+    def _default(self, until: Until) -> Callable[[StoreError], bool]:
+        return may_pass if until is FOREVER and self._has_answered else is_retryable
 
     def _report(self, part: str, failure: StoreError | None) -> None:
         if self._outage is None:
             return
-        if failure is None or not failure.retryable or isinstance(failure, RowBusy):  # the database did answer
+        if failure is None or not may_pass(failure) or isinstance(failure, RowBusy):  # the database did answer
             self._outage.end(part)
         else:
             self._outage.begin(part, failure)

@@ -16,6 +16,10 @@ class GridwiseError(Exception):
     """Whether another attempt at the same may succeed."""
     retry_after_seconds: float | None = None
     """When, where a service said so."""
+    cause: str | None = None
+    """What is wrong with the system, by name; None where it is the workload's own fault."""
+    is_certain: bool = False
+    """With a cause: one such failure is enough to know that other workloads would fail alike."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +94,10 @@ class SourceError(GridwiseError):
         super().__init__(f"{source}: {reason}")
         self.source = source
         self.reason = reason
+
+
+class SystemFault(GridwiseError):  # noqa: N818  what it is
+    """Work ended because an operator has to mend something first."""
 
 
 class PowerTaken(GridwiseError):  # noqa: N818  what happened, not a fault

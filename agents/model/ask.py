@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from json import JSONDecodeError
 
-import httpx
 from google.genai.errors import APIError, UnknownApiResponseError
 from langchain_core.exceptions import ContextOverflowError
 from langchain_core.language_models import LanguageModelInput
@@ -30,21 +31,26 @@ _FINISH: dict[str, tuple[FailureKind, bool, str]] = {
     "UNEXPECTED_TOOL_CALL": ("malformed_call", True, "it called a tool where none was offered"),
     "TOO_MANY_TOOL_CALLS": ("malformed_call", True, "it called too many tools in a row"),
 }
+_HTTP = [import_module(name) for name in ("httpx", "httpx2") if find_spec(name)]
+"""The client's HTTP library, which is the one or the other by its version."""
+_HTTP_ERRORS: tuple[type[Exception], ...] = tuple(library.HTTPError for library in _HTTP)
+_TIMEOUTS: tuple[type[Exception], ...] = (TimeoutError, *(library.TimeoutException for library in _HTTP))
 _CLIENT_ERRORS = (
     ChatGoogleGenerativeAIError,
     APIError,
     ContextOverflowError,
-    httpx.HTTPError,
-    TimeoutError,
+    *_HTTP_ERRORS,
+    *_TIMEOUTS,
     JSONDecodeError,
     ValidationError,
     UnknownApiResponseError,
 )
+_NO_KEY = re.compile(r"(?i)api.?key (not valid|expired|not found|must be)|pass a valid API key")
 _KEPT_METADATA = frozenset({"finish_reason", "model_name", "model_provider", "output_version"})
 _USABLE = {"", "STOP", "FINISH_REASON_UNSPECIFIED"}
 
 _STATUS: dict[int, tuple[FailureKind, str]] = {
-    400: ("bad_request", "the request was refused; check GEMINI_API_KEY and the model name"),
+    400: ("bad_request", "the request was refused"),
     401: ("unauthenticated", "check GEMINI_API_KEY"),
     403: ("forbidden", "the key may not use this model; check GEMINI_API_KEY and its project's permissions"),
     404: ("unknown_model", "no such model; check GRIDWISE_AGENT_MODEL and GRIDWISE_HEAD_MODEL"),
@@ -104,9 +110,9 @@ def _translate(error: Exception) -> ModelError:
     cause = error if isinstance(error, APIError) else error.__cause__
     if isinstance(cause, APIError):
         return _from_status(cause)
-    if isinstance(error, httpx.TimeoutException | TimeoutError):
+    if isinstance(error, _TIMEOUTS):
         return _failure("timeout", "it did not answer in time", retryable=True)
-    if isinstance(error, httpx.HTTPError):
+    if isinstance(error, _HTTP_ERRORS):
         return _failure(
             "unreachable",
             f"it cannot be reached ({type(error).__name__}); check the network and GEMINI_BASE_URL",
@@ -123,8 +129,15 @@ def _from_status(error: APIError) -> ModelError:
         return _from_quota(error)
     if status >= 500 or status == 408:
         return _failure("server_error", f"it failed with HTTP {status}", retryable=True)
-    kind, fix = _STATUS.get(status, ("bad_request", f"it refused the request with HTTP {status}"))
+    kind, fix = _STATUS.get(_meant(error), ("bad_request", f"it refused the request with HTTP {status}"))
     return _failure(kind, f"{fix} (HTTP {status}: {_excerpt(error.message)})")
+
+
+def _meant(error: APIError) -> int:
+    """Gemini answers 400 to a wrong key, and to a project that may not use it from here or without billing."""
+    if error.code == 400 and (_NO_KEY.search(error.message or "") or "API_KEY_INVALID" in str(error.details)):
+        return 401
+    return 403 if error.code == 400 and error.status == "FAILED_PRECONDITION" else error.code or 0
 
 
 def _from_quota(error: APIError) -> ModelError:

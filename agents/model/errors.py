@@ -1,6 +1,7 @@
 """What can go wrong when a model is asked, in words a user reads in `agent_error`."""
 
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias
 
 from tools.errors import GridwiseError
 
@@ -23,6 +24,20 @@ FailureKind: TypeAlias = Literal[
 ]
 
 
+_SYSTEM_FAULTS: Final[Mapping[FailureKind, tuple[str, bool]]] = {
+    "unauthenticated": ("model_access", True),
+    "forbidden": ("model_access", True),
+    "unknown_model": ("model_name", True),
+    "quota_exhausted": ("model_quota", True),
+    "rate_limited": ("model_quota", False),
+    "unreachable": ("model_unreachable", False),
+    "timeout": ("model_unavailable", False),
+    "server_error": ("model_unavailable", False),
+}
+"""Failures that another workload would meet as well: the cause, and whether that is certain. What a request can bring
+about by itself is not."""
+
+
 class ModelError(GridwiseError):
     """A call to the model failed, or its answer cannot be used.
 
@@ -42,6 +57,7 @@ class ModelError(GridwiseError):
         self.kind: FailureKind = kind
         self.retryable = retryable
         self.retry_after_seconds = retry_after_seconds
+        self.cause, self.is_certain = _SYSTEM_FAULTS.get(kind, (None, False))
 
 
 def is_retryable(error: Exception) -> bool:

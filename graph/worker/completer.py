@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from random import Random
 from typing import Final, Literal, TypeAlias
 
-from graph.worker.outcome import Drained, Failed, Lost, Recommended, Report, Retry
+from graph.worker.outcome import Drained, Failed, Lost, Recommended, Report, Retry, Suspended
 from persistence.errors import LeaseLost, StoreError
-from persistence.retry import CALL_SECONDS, Backoff, Log, Retrier
+from persistence.retry import CALL_SECONDS, Backoff, Log, Retrier, is_retryable
 from persistence.store.queue import Lease, Queue
 from persistence.workload import Recommendation
 
-Ending: TypeAlias = Literal["queued", "failed", "retry", "lost", "dropped", "drained", "unwritten"]
+Ending: TypeAlias = Literal["queued", "failed", "retry", "lost", "dropped", "drained", "suspended", "unwritten"]
 Item: TypeAlias = tuple[Lease, Recommendation]
 Answer: TypeAlias = Literal["written", "dropped", "busy"]
 Entry: TypeAlias = tuple[Item, asyncio.Future[Answer]]
@@ -50,6 +50,8 @@ class BatchCompleter:
                     return await self._try_again(lease, outcome, log)
                 case Drained():
                     return "drained"
+                case Suspended():
+                    return await self._give_back(lease, log)
                 case Lost():
                     log.warning("Lease lost: another poller has taken over this workload")
                     return "lost"
@@ -88,6 +90,11 @@ class BatchCompleter:
         log.warning(f"Workload {lease.workload_id} failed", error=outcome.error, written=written)
         return written
 
+    async def _give_back(self, lease: Lease, log: Log) -> Ending:
+        await self._retry("release", lambda: self._queue.release([lease]), timeout=CALL_SECONDS)
+        log.info("Workload put back: the system is at fault, not the workload")
+        return "suspended"
+
     async def _try_again(self, lease: Lease, outcome: Retry, log: Log) -> Ending:
         delay = self._backoff.delay_seconds(lease.attempt, self._random, at_least_seconds=outcome.after_seconds)
         written = await self._retry(
@@ -110,10 +117,15 @@ class BatchCompleter:
         """As `Queue.complete`, and only ever fails for this item. While its row is locked it waits by itself and goes
         with a later group."""
         failures = 0
-        while (answer := await self._answer((lease, recommendation))) == "busy":
+        while True:
+            try:
+                if (answer := await self._answer((lease, recommendation))) != "busy":
+                    return answer == "written"
+            except StoreError as error:  # of the database and not of this result: it is kept until that is mended
+                if error.cause is None:
+                    raise
             failures += 1
             await asyncio.sleep(BUSY.delay_seconds(failures, self._random))
-        return answer == "written"
 
     async def _answer(self, item: Item) -> Answer:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -137,7 +149,9 @@ class BatchCompleter:
     async def _write(self, group: Sequence[Entry]) -> None:
         items = [item for item, _ in group]
         try:
-            done = await self._retry("complete", lambda: self._queue.complete_all(items), timeout=CALL_SECONDS)
+            done = await self._retry(
+                "complete", lambda: self._queue.complete_all(items), timeout=CALL_SECONDS, retry_on=is_retryable
+            )
         except Exception as error:
             if len(group) > 1:  # one of them is refused: find out which
                 for entry in group:

@@ -24,7 +24,7 @@ from graph.worker.outcome import Begun, Drained, Failed, Lost, Outcome, Recommen
 from persistence.checkpoint import FencedSaver
 from persistence.connections.pool import Pool
 from persistence.errors import InvalidWorkload, LeaseLost, StoreError
-from persistence.retry import Backoff, Retrier, Until, is_retryable
+from persistence.retry import Backoff, Fault, Outage, Retrier, Until, is_retryable
 from persistence.store.queue import Claim, Lease
 from persistence.workload import Recommendation, Row
 from tools.errors import GridwiseError, Infeasible, PowerTaken
@@ -63,15 +63,19 @@ class Executor:
         config: ExecutorConfig,
         control: RunControl,
         callbacks: Sequence[BaseCallbackHandler] = (),
+        outage: Outage | None = None,
     ) -> None:
         self._lease = claim.lease
         """Its thread changes when the run is planned anew."""
         self._begun: Begun | None = None
+        self._fault: Fault | None = None
         self._row = claim.row
         self._config = config
         self._control = control
         self._callbacks = list(callbacks)
-        self._retry = Retrier(random=config.random, backoff=Backoff(base_seconds=0.1, cap_seconds=2))
+        self._outage = outage
+        self._part = f"run {claim.lease.token}"
+        self._retry = Retrier(outage, config.random, backoff=Backoff(base_seconds=0.1, cap_seconds=2))
 
     async def run(self) -> Report:
         """Raises nothing but cancellation.
@@ -85,12 +89,17 @@ class Executor:
                 outcome = await self._to_outcome()
         except TimeoutError:
             outcome = Retry(error=f"The run took longer than {seconds:.0f} s and was stopped.")
-        return Report(lease=self._lease, outcome=outcome, begun=self._begun)
+        finally:
+            if self._outage is not None:  # whatever it met, it waits no longer
+                self._outage.end(self._part)
+        return Report(lease=self._lease, outcome=outcome, begun=self._begun, fault=self._fault)
 
     async def _to_outcome(self) -> Outcome:
         try:
-            return await self._retry("run", self._attempt, until=Until(seconds=self._config.patience_seconds))
+            return await self._retry(self._part, self._attempt, until=Until(seconds=self._config.patience_seconds))
         except Exception as error:
+            if isinstance(error, Fault) and error.cause is not None:
+                self._fault = error
             return classify(error, self._row)
 
     async def _attempt(self) -> Outcome:
@@ -120,6 +129,8 @@ class Executor:
             thread_id=self._lease.thread_id,
             token=self._lease.token,
             stored_types=config.stored_types,
+            outage=self._outage,
+            part=self._part,
         )
         state = await saver.open()
         graph = config.build(saver)

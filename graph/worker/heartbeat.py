@@ -67,6 +67,11 @@ class Heartbeat:
         """A beat went through within the last lease."""
         return self._thread.is_alive() and time.monotonic() - self.last_beat_at < self._lease_seconds
 
+    @property
+    def is_heard(self) -> bool:
+        """The last beat went through."""
+        return not self._outage.is_met_by("heartbeat")
+
     def _run(self) -> None:
         asyncio.run(self._main())
 

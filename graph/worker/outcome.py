@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from persistence.retry import Fault
 from persistence.store.queue import Lease
 from persistence.workload import Recommendation, Row
 
@@ -39,11 +40,18 @@ class Drained:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Suspended:
+    """The system is at fault, not the workload: it goes back as it came, without a used attempt."""
+
+    cause: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Lost:
     """Somebody else holds the thread: there is nothing to write."""
 
 
-Outcome: TypeAlias = Recommended | Failed | Retry | Drained | Lost
+Outcome: TypeAlias = Recommended | Failed | Retry | Drained | Suspended | Lost
 Begun: TypeAlias = Literal["started", "resumed", "read back"]
 
 
@@ -54,3 +62,5 @@ class Report:
     lease: Lease
     outcome: Outcome
     begun: Begun | None = None
+    fault: Fault | None = None
+    """What the run met, where that may be the system's and not the workload's."""

@@ -2,24 +2,26 @@
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from time import monotonic
 from typing import Any
 
 from langgraph.runtime import RunControl
 
+from graph.worker.breaker import Breaker
 from graph.worker.completer import BatchCompleter, Ending
 from graph.worker.executor import Executor, ExecutorConfig
 from graph.worker.heartbeat import Heartbeat
 from graph.worker.metrics import Metrics, TokenUsage
-from graph.worker.outcome import Report
+from graph.worker.outcome import Recommended, Report, Suspended
 from graph.worker.tasks import end
 from persistence.errors import StoreError
-from persistence.retry import CALL_SECONDS, Backoff, Log, Retrier
+from persistence.retry import CALL_SECONDS, Backoff, Log, Outage, Retrier
 from persistence.store.open import Store
 from persistence.store.operations import Depth
 from persistence.store.queue import Claim, Lease
+from tools.errors import SystemFault
 
 _LAST_CALL_SECONDS = 1.0
 """What a call that is under way gets when we are told to stop."""
@@ -65,6 +67,8 @@ class Producer:
         config: ExecutorConfig,
         heartbeat: Heartbeat,
         retry: Retrier,
+        breaker: Breaker,
+        outage: Outage,
         metrics: Metrics,
         options: ProducerOptions,
         random: Random,
@@ -74,6 +78,8 @@ class Producer:
         self._config = config
         self._heartbeat = heartbeat
         self._retry = retry
+        self._breaker = breaker
+        self._outage = outage
         self._metrics = metrics
         self._options = options
         self._random = random
@@ -115,6 +121,11 @@ class Producer:
         running = sum(not run.is_completing for run in self._runs.values())
         return max(0, min(concurrency - running, 2 * concurrency - len(self._runs)))
 
+    @property
+    def _admitted(self) -> int:
+        """Nothing while no beat goes through: a claim would take over leases that their holders could not extend."""
+        return self._breaker.admits(self.demand, in_flight=len(self._runs)) if self._heartbeat.is_heard else 0
+
     def wake(self) -> None:
         """Something may be in the queue."""
         self._must_look = True
@@ -138,19 +149,23 @@ class Producer:
     async def run(self) -> None:
         """Until stopped, or with `until_empty` until nothing waits and nobody works.
 
-        Raises `StoreError` where the database refuses us for good (not migrated, no access).
+        Raises `StoreError` where the database refuses us from the start (not migrated, no access), and with
+        `until_empty` `SystemFault` where an operator has to mend something first.
         """
         try:
             while not self._stopping.is_set():
                 await self._unless_stopping(self._claim())
                 if self._options.until_empty and self._is_all_done():
                     break
+                if self._options.until_empty and (circuit := self._breaker.given_up):
+                    msg = f"{circuit.error} Workloads that wait stay in the queue."
+                    raise SystemFault(msg)
                 await self._wait()
         finally:
             await self._drain()
 
     async def _claim(self) -> None:
-        demand = self.demand
+        demand = self._admitted
         if not demand or not self._must_look:
             return
         self._must_look = False
@@ -171,7 +186,7 @@ class Producer:
         self._log.info(f"Found {len(claims)} queued workload(s)")
         for claim in claims:
             self._begin(claim)
-        if self._must_look and self.demand:  # runs have ended while this claim was under way
+        if self._must_look and self._admitted:  # runs have ended while this claim was under way
             self._wake_up.set()
 
     async def _claim_once(self, limit: int) -> list[Claim]:
@@ -223,6 +238,10 @@ class Producer:
 
     def _idle_seconds(self) -> float:
         seconds = self._options.poll_interval_seconds * self._random.uniform(0.8, 1.2)
+        if self._breaker.open:
+            seconds = min(seconds, self._breaker.seconds_to_probe + 0.05)
+        if not self._heartbeat.is_heard:
+            seconds = min(seconds, _DUE_SPREAD_SECONDS)
         if self._options.until_empty:
             seconds = min(seconds, 1.0)
         due = self._depth["next_due_seconds"] if self._depth is not None else None
@@ -251,7 +270,8 @@ class Producer:
         report: Report | None = None
         ending: Ending = "unwritten"
         try:
-            report = await Executor(claim, self._config, control, [usage]).run()
+            report = await Executor(claim, self._config, control, [usage], self._outage).run()
+            report = self._judged(report)
             self._runs[lease.token].is_completing = True
             if self._must_look:
                 self._wake_up.set()
@@ -266,6 +286,14 @@ class Producer:
             self._metrics.observe_run(
                 ending, monotonic() - started, report.begun if report else None, usage.usage_metadata
             )
+
+    def _judged(self, report: Report) -> Report:
+        """The report, its outcome replaced where the system is at fault."""
+        if isinstance(report.outcome, Recommended):
+            self._breaker.succeed()
+        elif report.fault is not None and self._breaker.blames_system(report.fault, report.lease.workload_id):
+            return replace(report, outcome=Suspended(cause=report.fault.cause or ""))
+        return report
 
     def _end(self, lease: Lease) -> None:
         self._heartbeat.forget(lease)

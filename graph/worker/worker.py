@@ -11,6 +11,7 @@ from time import monotonic
 
 from pydantic import JsonValue
 
+from graph.worker.breaker import Breaker
 from graph.worker.executor import ExecutorConfig
 from graph.worker.heartbeat import Heartbeat, OpenStore
 from graph.worker.maintenance import Maintenance
@@ -52,11 +53,14 @@ class Worker:
         self._outage = Outage(log)
         self._retry = Retrier(self._outage, config.random)
         self._heartbeat = Heartbeat(open_store, lease_seconds=options.lease_seconds, outage=self._outage, log=log)
+        self._breaker = Breaker(log, config.random)
         self._producer = Producer(
             store=store,
             config=config,
             heartbeat=self._heartbeat,
             retry=self._retry,
+            breaker=self._breaker,
+            outage=self._outage,
             metrics=self.metrics,
             options=options,
             random=config.random,
@@ -94,12 +98,14 @@ class Worker:
         self._producer.stop()
 
     def health(self) -> tuple[bool, Mapping[str, JsonValue]]:
-        """Healthy while the database answers: the last claim is not older than a few intervals unless the capacity is
-        used up, and the heartbeat goes through. Safe to call from any thread."""
+        """Healthy while work can be done: the last claim is not older than a few intervals unless the capacity is used
+        up, the heartbeat goes through, and no circuit is open. `problems` say what is wrong and how to mend it. Safe to
+        call from any thread."""
         producer, heartbeat, options = self._producer, self._heartbeat, self._options
         age = monotonic() - producer.last_claim_at
         is_claiming = not producer.demand or age < 3 * options.poll_interval_seconds + options.lease_seconds
-        is_healthy = is_claiming and heartbeat.is_alive and not self._outage.is_on
+        circuits = self._breaker.report()
+        is_healthy = is_claiming and heartbeat.is_alive and not self._outage.is_on and not circuits
         return is_healthy, {
             "status": "ok" if is_healthy else "degraded",
             "owner": options.owner,
@@ -108,6 +114,8 @@ class Worker:
             "heartbeat": heartbeat.is_alive,
             "database": not self._outage.is_on,
             "stopping": producer.is_stopping,
+            "problems": [*self._outage.reasons, *(str(circuit["error"]) for circuit in circuits)],
+            "breakers": list(circuits),
         }
 
     def _announce(self) -> None:

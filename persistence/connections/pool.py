@@ -36,7 +36,22 @@ _DENIED: Final = ("28000", "28P01", "42501")
 _REFUSED_LOGIN: Final = re.compile(
     r"authentication failed|no password supplied|(role|database) \S+ does not exist|no pg_hba.conf entry"
 )
-_TRANSIENT: Final = ("08", "40", "53", "55P03", "57", "25006")
+_TRANSIENT: Final = ("08", "40", "53", "55P03", "57", "58", "25006")
+_UNREACHABLE: Final = ("08", "57P")
+_OUT_OF_ORDER: Final = {
+    "53100": ("database_full", "The database's disk is full: {reason}. Free space or enlarge it; work then goes on."),
+    "53200": ("database_resources", "The database is out of memory: {reason}. Work goes on when it has some."),
+    "53300": (
+        "database_resources",
+        "The database has no connection left: {reason}. Lower MAX_WORKLOADS_PER_CYCLE, or raise max_connections.",
+    ),
+    "58030": ("database_full", "The database cannot read or write its disk: {reason}. Check the server's disk."),
+    "25006": (
+        "database_read_only",
+        "The database is read-only: {reason}. Point DATABASE_URL at the primary, or end the read-only mode.",
+    ),
+}
+"""SQLSTATEs of a server that answers and cannot work: the cause, and what to do."""
 
 
 class Pool(AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]]):
@@ -159,14 +174,23 @@ def translate(error: psycopg.Error) -> StoreError:
     if state is None:
         if _REFUSED_LOGIN.search(reason):  # while connecting, libpq passes on no SQLSTATE
             return AccessDenied(f"The database refused the login: {reason}. Check DATABASE_URL.")
-        return StoreError(
-            f"The database cannot be reached: {reason}", retryable=isinstance(error, psycopg.OperationalError)
-        )
+        is_away = isinstance(error, psycopg.OperationalError)
+        cause = "database_unreachable" if is_away else None
+        return StoreError(f"The database cannot be reached: {reason}", retryable=is_away, cause=cause)
     if state in _MISSING:
         return MigrationNeeded(f"The database lacks something of this version ({reason}). Run: gridwise migrate")
     if state in _DENIED:
         return AccessDenied(f"The database role may not do this: {reason}. Check the user in DATABASE_URL.")
-    return StoreError(f"The database refused: {reason} (SQLSTATE {state})", retryable=is_transient(state))
+    return refused(state, reason)
+
+
+def refused(state: str, reason: str) -> StoreError:
+    """An SQLSTATE in words: whether to try again, and whether it is the database's fault and not the call's."""
+    if state in _OUT_OF_ORDER:
+        cause, text = _OUT_OF_ORDER[state]
+        return StoreError(text.format(reason=reason), retryable=True, cause=cause)
+    away = "database_unreachable" if state.startswith(_UNREACHABLE) else None
+    return StoreError(f"The database refused: {reason} (SQLSTATE {state})", retryable=is_transient(state), cause=away)
 
 
 def is_transient(state: str) -> bool:

@@ -57,7 +57,7 @@ class PostgresTransport:
             raise Unreachable(msg) from error
         except TimeoutError as error:
             msg = f"The database {self.name} did not answer {function} within {CALL_SECONDS:g} s."
-            raise StoreError(msg, retryable=True) from error
+            raise StoreError(msg, retryable=True, cause="database_unreachable") from error
         except psycopg.Error as error:
             raise translate(error) from error
         return None if row is None else row["answer"]

@@ -11,7 +11,7 @@ import httpx
 from pydantic import JsonValue
 from supabase import AsyncClient, AsyncClientOptions, AsyncSupabaseException
 
-from persistence.connections.pool import dump_json, is_transient, parse_json, unreadable
+from persistence.connections.pool import dump_json, parse_json, refused, unreadable
 from persistence.errors import AccessDenied, MigrationNeeded, StoreError
 
 CONNECT_SECONDS: Final = 5.0
@@ -58,10 +58,10 @@ class SupabaseTransport:
             raise unreadable(error, named) from error
         except (httpx.TimeoutException, TimeoutError) as error:
             msg = f"Supabase at {self.name} did not answer in time."
-            raise StoreError(msg, retryable=True) from error
+            raise StoreError(msg, retryable=True, cause="database_unreachable") from error
         except httpx.RequestError as error:
             msg = f"Supabase at {self.name} cannot be reached: {str(error) or type(error).__name__}."
-            raise StoreError(msg, retryable=True) from error
+            raise StoreError(msg, retryable=True, cause="database_unreachable") from error
         return cast("JsonValue", reply.data)
 
     async def wait_for_work(self, *, timeout_seconds: float) -> None:
@@ -104,7 +104,7 @@ async def _raise_for_error(response: httpx.Response) -> None:
         response.json() if response.content else None
     except ValueError as error:
         msg = f"{response.url.host} answered JSON that is cut short or damaged."
-        raise StoreError(msg, retryable=True) from error
+        raise StoreError(msg, retryable=True, cause="database_unreachable") from error
     except RecursionError:
         pass  # told by the caller, who knows what was asked for
 
@@ -127,10 +127,14 @@ def translate_response(response: httpx.Response) -> StoreError:
         return StoreError(f"Supabase refused the request as too large ({reason}).")
     if status == httpx.codes.NOT_FOUND and not code:
         return StoreError(f"There is no REST API at {response.url.host} ({reason}). Check SUPABASE_URL.")
-    retryable = status == httpx.codes.TOO_MANY_REQUESTS or (
-        is_transient(code) if _is_sqlstate(code) else status >= httpx.codes.INTERNAL_SERVER_ERROR
+    if _is_sqlstate(code):
+        return refused(code, reason)
+    is_away = status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR
+    return StoreError(
+        f"Supabase answered {status}{f' {code}' if code else ''}: {reason}",
+        retryable=is_away,
+        cause="database_unreachable" if is_away else None,
     )
-    return StoreError(f"Supabase answered {status}{f' {code}' if code else ''}: {reason}", retryable=retryable)
 
 
 def _details(response: httpx.Response) -> Mapping[str, Any]:

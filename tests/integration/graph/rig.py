@@ -9,6 +9,7 @@ from uuid import UUID
 
 from langgraph.graph import StateGraph
 
+from graph.worker.breaker import Breaker
 from graph.worker.heartbeat import Heartbeat
 from graph.worker.metrics import Metrics
 from graph.worker.producer import Producer, ProducerOptions
@@ -122,6 +123,8 @@ class Rig:
                 config=executor_config(store, pool, graph),
                 heartbeat=heartbeat,
                 retry=Retrier(outage, Random(1)),
+                breaker=Breaker(self.log, Random(1)),
+                outage=outage,
                 metrics=self.metrics,
                 options=ProducerOptions(**settings),
                 random=self.rounds,

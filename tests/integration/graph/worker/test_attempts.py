@@ -53,13 +53,13 @@ async def test_a_permanent_failure_fails_at_once_and_nobody_else(rig: Rig, store
 
     async def picky(state: Mapping[str, Any]) -> Mapping[str, Any]:
         if state["row"]["workload_name"] == "workload 1":
-            raise ModelError("The key is wrong; set GEMINI_API_KEY.", kind="unauthenticated")
+            raise ModelError("The request was blocked; reword it.", kind="blocked")
         return {"steps": ["picky"]}
 
     await rig.drain_queue(chain(picky=picky))
     rows = [await store.operations.read(one) for one in ids]
     assert [row["status"] for row in rows] == ["queued", "failed", "queued"]
-    assert rows[1]["agent_error"] == "The key is wrong; set GEMINI_API_KEY."
+    assert rows[1]["agent_error"] == "The request was blocked; reword it."
 
 
 async def test_a_retry_waits_as_long_as_the_service_asked_for(rig: Rig, store: Store, open_connection: Any) -> None:

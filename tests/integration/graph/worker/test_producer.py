@@ -141,7 +141,7 @@ async def test_no_more_outcomes_than_places_are_on_their_way(rig: Rig, store: St
         lock = LocksItsRow(connection)
 
         async def fail(state: object) -> Mapping[str, Any]:
-            raise ModelError("The key is wrong.", kind="unauthenticated")
+            raise ModelError("The request was blocked.", kind="blocked")
 
         async with (
             rig.running(chain(lock=lock, fail=fail), concurrency=2, until_empty=True) as loop,
