@@ -35,7 +35,7 @@ _HTTP = [import_module(name) for name in ("httpx", "httpx2") if find_spec(name)]
 """The client's HTTP library, which is the one or the other by its version."""
 _HTTP_ERRORS: tuple[type[Exception], ...] = tuple(library.HTTPError for library in _HTTP)
 _TIMEOUTS: tuple[type[Exception], ...] = (TimeoutError, *(library.TimeoutException for library in _HTTP))
-_CLIENT_ERRORS = (
+_CLIENT_ERRORS: tuple[type[Exception], ...] = (
     ChatGoogleGenerativeAIError,
     APIError,
     ContextOverflowError,
