@@ -12,7 +12,11 @@ def configure_logs(log_format: Literal["auto", "text", "json"], *, level: int = 
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            pad_event_to=0,
+            exception_formatter=structlog.dev.plain_traceback,  # the others show local variables, and so passwords
+        )
     )
     tail = [structlog.processors.format_exc_info] if log_format == "json" else []
     shared: list[structlog.typing.Processor] = [

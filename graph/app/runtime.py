@@ -3,7 +3,7 @@
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -36,7 +36,7 @@ class Runtime:
     """What a poller shares among its runs."""
 
     settings: Settings
-    database_url: str
+    database_url: str = field(repr=False)
     store: Store
     checkpoints: Pool
     models: Models

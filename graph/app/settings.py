@@ -1,12 +1,17 @@
 """Configuration: the only module that reads the environment and `.env`."""
 
+import os
+import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self, TypeAlias
 
+from dotenv import dotenv_values
 from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from graph.app.origins import ENV_FILE, misspelt, strangers
 from tools.errors import GridwiseError
 
 ModelChoice: TypeAlias = Literal["auto", "gemini", "offline"]
@@ -17,6 +22,7 @@ _FIXES = {
     "SUPABASE_URL": "give the project's address, such as https://abcdefgh.supabase.co, or remove it",
     "SUPABASE_KEY": "give the service-role key (Project settings, API keys) together with SUPABASE_URL",
     "DATABASE_URL": "give a PostgreSQL address, such as postgresql://user:password@host:5432/postgres, or remove it",
+    "GEMINI_BASE_URL": "give an address, such as https://generativelanguage.googleapis.com, or remove it",
     "GRIDWISE_MODEL": "one of auto, gemini, offline; gemini needs GEMINI_API_KEY",
     "GRIDWISE_SOURCES": "live or recorded",
     "WORKLOAD_POLL_INTERVAL": "seconds between polls, 0.1 to 3600",
@@ -39,7 +45,7 @@ class Settings(BaseSettings):
         env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
-    supabase_url: HttpUrl | None = Field(default=None, validation_alias="SUPABASE_URL")
+    supabase_url: HttpUrl | None = Field(default=None, validation_alias="SUPABASE_URL", repr=False)
     supabase_key: SecretStr | None = Field(default=None, validation_alias="SUPABASE_KEY")
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     data_dir: Path | None = Field(default=None, validation_alias="GRIDWISE_DATA_DIR")
@@ -49,7 +55,7 @@ class Settings(BaseSettings):
     xdg_cache_home: Path | None = Field(default=None, validation_alias="XDG_CACHE_HOME")
 
     gemini_api_key: SecretStr | None = Field(default=None, validation_alias="GEMINI_API_KEY")
-    gemini_base_url: HttpUrl | None = Field(default=None, validation_alias="GEMINI_BASE_URL")
+    gemini_base_url: HttpUrl | None = Field(default=None, validation_alias="GEMINI_BASE_URL", repr=False)
     model: ModelChoice = Field(default="auto", validation_alias="GRIDWISE_MODEL")
     agent_model: str = Field(default="gemini-3.5-flash-lite", validation_alias="GRIDWISE_AGENT_MODEL")
     """Model of the compute and energy agents."""
@@ -74,6 +80,8 @@ class Settings(BaseSettings):
     history_days: float = Field(default=90, ge=1, le=36500, validation_alias="GRIDWISE_HISTORY_DAYS")
     """How long `gridwise history` remembers an attempt; at least as long as its checkpoints are kept."""
     log_format: Literal["auto", "text", "json"] = Field(default="auto", validation_alias="GRIDWISE_LOG_FORMAT")
+    metrics_host: str = Field(default="127.0.0.1", validation_alias="GRIDWISE_METRICS_HOST")
+    """Address that /metrics and /healthz are served on; 0.0.0.0 in a container that others scrape."""
 
     @field_validator("database_url")
     @classmethod
@@ -81,6 +89,8 @@ class Settings(BaseSettings):
         if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
             msg = "it does not start with postgresql://"
             raise ValueError(msg)
+        if value is not None:
+            _check_parts(value.get_secret_value())
         return value
 
     @model_validator(mode="after")
@@ -117,18 +127,49 @@ def load_settings(*, sources: SourceChoice | None = None) -> Settings:
     Raises:
         ConfigurationError: one line a wrong variable: its name, its value (secrets masked), the fix.
     """
+    env_file = os.environ.get(ENV_FILE)
+    if env_file and not Path(env_file).is_file():
+        message = f"{ENV_FILE}={env_file!r}: there is no such file. Fix: name an existing one, or remove the variable."
+        raise ConfigurationError(message)
+    if env_file is None and (found := strangers(os.environ, _dotenv())):
+        raise ConfigurationError("\n".join(found))
     try:
-        settings = Settings()
+        settings = Settings(_env_file=env_file or ".env")
         return settings if sources is None else settings.model_copy(update={"sources": sources})
     except ValidationError as error:
         lines = [_describe(detail["loc"], detail["msg"], detail.get("input")) for detail in error.errors()]
         raise ConfigurationError("\n".join(lines)) from None
 
 
+def unknown_settings() -> list[str]:
+    """One sentence for each variable of the environment or `.env` that is probably meant for us and has no effect."""
+    known = (str(field.validation_alias) for field in Settings.model_fields.values())
+    return misspelt([*os.environ, *_dotenv()], known)
+
+
+def _dotenv() -> Mapping[str, str | None]:
+    return dotenv_values(os.environ.get(ENV_FILE) or ".env")
+
+
+def _check_parts(address: str) -> None:
+    """Raises `ValueError`, without quoting, where a special character in the password has torn the address apart."""
+    from psycopg import ProgrammingError  # commands without a database need not load it
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        parts = conninfo_to_dict(address)
+    except ProgrammingError:  # its text quotes the address
+        parts = {"host": "@"}
+    torn = any("@" in str(parts.get(name, "")) for name in ("host", "dbname"))
+    if torn or re.fullmatch(r"[\d,]*", str(parts.get("port", ""))) is None:
+        msg = "it cannot be taken apart; write special characters of user and password as %XX (@ is %40, / is %2F)"
+        raise ValueError(msg)
+
+
 def _describe(location: tuple[int | str, ...], message: str, value: object) -> str:
     if not location:
         return message.removeprefix("Value error, ")
     name = str(location[0])
-    shown = "(hidden)" if name in _SECRET else repr(value)
+    shown = "(hidden)" if name in _SECRET else re.sub(r"//[^/@]*@", "//(hidden)@", repr(value))
     fix = _FIXES.get(name, "see README, Configuration")
     return f"{name}={shown}: {message.removeprefix('Value error, ')}. Fix: {fix}."

@@ -15,10 +15,11 @@ from agents.model.ask import ask
 from agents.model.errors import ModelError
 from graph.app.database import database_server, store_at
 from graph.app.runtime import open_models, open_source
-from graph.app.settings import Settings, load_settings
+from graph.app.settings import Settings, load_settings, unknown_settings
 from graph.catalogue import StorePlaces
 from graph.cli.options import AsJson
 from graph.cli.output import Output
+from persistence.connections.pool import encryption
 from persistence.connections.pooler import is_transaction_pooled
 from persistence.errors import StoreError
 from persistence.migrate import pending
@@ -62,6 +63,8 @@ async def examine(settings: Settings) -> list[Finding]:
 
 
 async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+    for unknown in unknown_settings():
+        yield Finding(part="settings", state="warning", found=unknown, fix="rename or remove it")
     yield _checkpoints(settings)
     try:
         async with database_server(settings) as url:
@@ -89,9 +92,14 @@ def _checkpoints(settings: Settings) -> Finding:
             found=f"{where}: another machine cannot resume what this one began",
             fix="set DATABASE_URL to the project's session pooler or direct connection",
         )
-    parts = conninfo_to_dict(settings.database_url.get_secret_value())
-    where = f"{parts.get('host', 'local socket')}, port {parts.get('port', '5432')}"
-    return Finding(part="checkpoints", state="ok", found=where)
+    url = settings.database_url.get_secret_value()
+    parts = conninfo_to_dict(url)
+    is_safe, how = encryption(url)
+    where = f"{parts.get('host', 'local socket')}, port {parts.get('port', '5432')}, {how}"
+    if is_safe:
+        return Finding(part="checkpoints", state="ok", found=where)
+    fix = "add ?sslmode=require (better verify-full with sslrootcert) to DATABASE_URL"
+    return Finding(part="checkpoints", state="warning", found=where, fix=fix)
 
 
 def _pooler(settings: Settings) -> Finding:

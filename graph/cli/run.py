@@ -8,7 +8,7 @@ import typer
 
 from graph.app.logs import configure_logs
 from graph.app.runtime import banner, make_worker, open_runtime
-from graph.app.settings import Settings, load_settings
+from graph.app.settings import Settings, load_settings, unknown_settings
 from graph.web.server import serving
 
 
@@ -27,8 +27,10 @@ async def _run(settings: Settings, *, until_empty: bool, metrics_port: int | Non
         log = structlog.get_logger()
         if settings.supabase_url is not None:
             log.info("Supabase client initialized")
+        for line in unknown_settings():
+            log.warning(line)
         for line in banner(runtime):
             log.info(line)
         worker = make_worker(runtime, until_empty=until_empty)
-        with serving(worker.metrics, worker.health, port=metrics_port, log=log):
+        with serving(worker.metrics, worker.health, port=metrics_port, log=log, host=settings.metrics_host):
             await worker.run()

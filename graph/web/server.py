@@ -18,7 +18,7 @@ class MetricsServer:
     Raises `OSError` on construction if the port is taken. Port 0 takes a free one; see `port`.
     """
 
-    def __init__(self, metrics: Metrics, health: Health, *, port: int, host: str = "0.0.0.0") -> None:  # noqa: S104  scraped from outside
+    def __init__(self, metrics: Metrics, health: Health, *, port: int, host: str = "127.0.0.1") -> None:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 if self.path == "/metrics":
@@ -54,13 +54,13 @@ class MetricsServer:
 
 
 @contextmanager
-def serving(metrics: Metrics, health: Health, *, port: int | None, log: Log) -> Iterator[None]:
+def serving(metrics: Metrics, health: Health, *, port: int | None, log: Log, host: str = "127.0.0.1") -> Iterator[None]:
     """Serve a worker's metrics and health meanwhile; nothing without a port. Raises `OSError` if it is taken."""
     if port is None:
         yield
         return
-    server = MetricsServer(metrics, health, port=port)
-    log.info(f"Metrics on port {server.port}: /metrics, /healthz")
+    server = MetricsServer(metrics, health, port=port, host=host)
+    log.info(f"Metrics on port {server.port}: /metrics, /healthz", host=host)
     try:
         yield
     finally:

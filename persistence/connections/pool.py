@@ -167,6 +167,27 @@ def server_name(url: str) -> str:
     return f"{'embedded' if host.startswith('/') else host}/{parts.get('dbname') or ''}"
 
 
+_SSL_MODES: Final = {
+    "disable": (False, "nothing is encrypted"),
+    "allow": (False, "encrypted only if the server insists"),
+    "prefer": (False, "encrypted if the server offers it, unencrypted otherwise"),
+    "require": (True, "encrypted; the server's certificate is not checked"),
+    "verify-ca": (True, "encrypted; the server's certificate is checked, not its name"),
+    "verify-full": (True, "encrypted; the server's certificate and name are checked"),
+}
+
+
+def encryption(url: str) -> tuple[bool, str]:
+    """Whether the way to the server is certainly encrypted or stays on this machine, and in words."""
+    parts = conninfo_to_dict(url)
+    host = str(parts.get("host") or "localhost")
+    if host.startswith("/") or host in ("localhost", "127.0.0.1", "::1"):
+        return True, "on this machine"
+    mode = str(parts.get("sslmode") or "prefer")
+    is_safe, words = _SSL_MODES.get(mode, (False, "an unknown mode"))
+    return is_safe, f"sslmode={mode}: {words}"
+
+
 def translate(error: psycopg.Error) -> StoreError:
     """psycopg's error in words for its reader, and whether to try again."""
     state = error.sqlstate

@@ -39,7 +39,13 @@ async def open_supabase(url: str, key: str, *, max_connections: int = 8) -> Asyn
         except AsyncSupabaseException as error:
             msg = f"Supabase refuses the configuration: {error.message}. Check SUPABASE_URL and SUPABASE_KEY."
             raise AccessDenied(msg) from error
-        yield SupabaseTransport(supabase, urlsplit(url).netloc)
+        yield SupabaseTransport(supabase, server_address(url))
+
+
+def server_address(url: str) -> str:
+    """`host` or `host:port`, without credentials."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
 
 class SupabaseTransport:
