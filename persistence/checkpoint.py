@@ -4,10 +4,11 @@ LangGraph has no lock on a thread: two processes that run the same thread fork i
 the holder's token and is refused by the database once a newer token has opened the thread, in the same round trip.
 """
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from types import TracebackType
@@ -25,12 +26,12 @@ from langgraph.checkpoint.base import (
     get_serializable_checkpoint_metadata,
 )
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import PoolTimeout
 
 from persistence.connections.pool import Pool, translate
+from persistence.contents import CHANNEL, NAMESPACE, Contents, ContentSerializer, compressed
 from persistence.errors import LeaseLost, Unreachable
 from persistence.retry import Backoff, Outage, Retrier, Until
 
@@ -41,6 +42,13 @@ T = TypeVar("T")
 SCHEMA = "agent_checkpoints"
 MANY_THREADS_SECONDS = 30.0
 """For one call about hundreds of threads."""
+SUPERSEDED_SECONDS = 0.1
+"""How long what a task wrote waits for the checkpoint that makes keeping it unnecessary. It comes within a millisecond
+where the task ran alone; where siblings still run, a finished task loses no more than this to a kill."""
+_CONTENTS = """
+select version, type, blob from checkpoint_blobs
+where checkpoint_ns = %(space)s and channel = %(channel)s and (%(thread)s::text is null or thread_id = %(thread)s)
+"""
 _BACKOFF = Backoff(base_seconds=0.05, cap_seconds=1)
 _TABLES = re.compile(r"\b(checkpoint_migrations|checkpoint_blobs|checkpoint_writes|checkpoints)\b")
 
@@ -97,10 +105,31 @@ class PooledSaver(AsyncPostgresSaver):
     """
 
     def __init__(self, pool: Pool, *, stored_types: Iterable[type] = ()) -> None:
-        allowed = [(kind.__module__, kind.__qualname__) for kind in stored_types]
-        super().__init__(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=allowed or None))
+        self.contents = ContentSerializer(stored_types)
+        super().__init__(pool, serde=self.contents)
         self.lock = cast("Any", _NoLock())
         self._pool = pool
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        await self._learn(config["configurable"]["thread_id"])
+        return await super().aget_tuple(config)
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        limit: int | None = None,
+        **search: Any,  # noqa: ANN401  passed on
+    ) -> AsyncIterator[CheckpointTuple]:
+        await self._learn(None if config is None else config["configurable"].get("thread_id"))
+        async for found in super().alist(config, limit=limit, **search):
+            yield found
+
+    async def _learn(self, thread_id: str | None) -> None:
+        """Fetch the contents that the checkpoints of a thread refer to; of all threads without one."""
+        async with self._cursor() as cursor:
+            await cursor.execute(_CONTENTS, {"space": NAMESPACE, "channel": CHANNEL, "thread": thread_id}, binary=True)
+            self.contents.learn((row["version"], row["type"], row["blob"]) for row in await cursor.fetchall())
 
     @asynccontextmanager
     async def _cursor(self, *, pipeline: bool = False) -> AsyncIterator[psycopg.AsyncCursor[DictRow]]:
@@ -113,6 +142,10 @@ class PooledSaver(AsyncPostgresSaver):
 
 class FencedSaver(PooledSaver):
     """The saver of one run: writes only while `token` is the newest that has opened `thread_id`.
+
+    Nothing is written that no resumed run would miss: a checkpoint that only holds what came in, or what tools answered
+    (tasks that were sent to), waits for the one after the next model call, and what a task wrote is written only if
+    the checkpoint that contains it does not follow at once.
 
     Call `open` once, before the thread is read. A call that fails because the database went away is sent again for
     `patience_seconds`: each is idempotent, and what a finished step wrote must not be lost to a restart. No call takes
@@ -142,6 +175,11 @@ class FencedSaver(PooledSaver):
         self._is_new = False
         self._stored: set[str] = set()
         """Namespaces that this saver has written to; of a new thread there are no others."""
+        self._values = Contents(self.contents)
+        self._held: dict[str, _Held] = {}
+        """By namespace, the newest checkpoint where it has not been written."""
+        self._tasks: dict[tuple[str, str | None], _Tasks] = {}
+        """By namespace and checkpoint, those that ran on it; taken by the checkpoint that follows."""
 
     async def open(self) -> ThreadState:
         """Take the thread over: from here on the former holder's writes are refused.
@@ -158,7 +196,9 @@ class FencedSaver(PooledSaver):
         return cast("ThreadState", state)
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        if self._is_new and config["configurable"].get("checkpoint_ns", "") not in self._stored:
+        namespace = config["configurable"].get("checkpoint_ns", "")
+        await self._flush(namespace)
+        if self._is_new and namespace not in self._stored:
             return None  # nobody else can have written since, so the database need not be asked
         return await self._patiently(lambda: super(FencedSaver, self).aget_tuple(config))
 
@@ -169,29 +209,26 @@ class FencedSaver(PooledSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Store a checkpoint, in one fenced call. Values other than scalars go to the blobs table, as in the stock."""
-        place = config["configurable"]
-        self._stored.add(place["checkpoint_ns"])
-        values = checkpoint["channel_values"]
-        inline = {name: value for name, value in values.items() if value is None or isinstance(value, _SCALARS)}
-        changed = [(name, version) for name, version in new_versions.items() if name in values and name not in inline]
-        blobs = [self.serde.dumps_typed(values[name]) for name, _ in changed]
-        await self._call(
-            "select agent_checkpoints.put_checkpoint(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b) as answer",
-            place["checkpoint_ns"],
-            checkpoint["id"],
-            place.get("checkpoint_id"),
-            Jsonb({**checkpoint, "channel_values": inline}),
-            Jsonb(get_serializable_checkpoint_metadata(config, metadata)),
-            [name for name, _ in changed],
-            [str(version) for _, version in changed],
-            [kind for kind, _ in blobs],
-            [data for _, data in blobs],
+        """Store a checkpoint, in one fenced call, or hold it back until the next one."""
+        configurable = config["configurable"]
+        namespace, parent = configurable["checkpoint_ns"], configurable.get("checkpoint_id")
+        before = self._held.pop(namespace, None)
+        tasks = self._tasks.pop((namespace, parent), None) or _Tasks()
+        held = _Held(
+            checkpoint=checkpoint,
+            parent=before.parent if before else parent,
+            changed={*(before.changed if before else ()), *new_versions},
+            metadata=get_serializable_checkpoint_metadata(config, metadata),
+            nodes=[*(before.nodes if before else ()), *tasks.nodes],
         )
+        self._held[namespace] = held
+        if not _may_wait(namespace, metadata, tasks):
+            await self._flush(namespace)
+        tasks.superseded.set()
         return {
             "configurable": {
                 "thread_id": self.thread_id,
-                "checkpoint_ns": place["checkpoint_ns"],
+                "checkpoint_ns": namespace,
                 "checkpoint_id": checkpoint["id"],
             }
         }
@@ -203,13 +240,21 @@ class FencedSaver(PooledSaver):
         task_id: str,
         task_path: str = "",
     ) -> None:
-        """Store what one task wrote, in one fenced call."""
-        place = config["configurable"]
-        blobs = [self.serde.dumps_typed(value) for _, value in writes]
+        """Store what one task wrote, in one fenced call, unless the checkpoint that contains it follows at once."""
+        configurable = config["configurable"]
+        namespace, checkpoint_id = configurable["checkpoint_ns"], configurable["checkpoint_id"]
+        is_special = any(channel in WRITES_IDX_MAP for channel, _ in writes)
+        if not is_special:
+            tasks = self._tasks.setdefault((namespace, checkpoint_id), _Tasks())
+            tasks.paths.append(task_path)
+            if await _happens(tasks.superseded, within_seconds=SUPERSEDED_SECONDS):
+                return
+        await self._flush(namespace)
+        blobs = [compressed(*self.serde.dumps_typed(value)) for _, value in writes]
         await self._call(
             "select agent_checkpoints.put_writes(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b) as answer",
-            place["checkpoint_ns"],
-            place["checkpoint_id"],
+            namespace,
+            checkpoint_id,
             task_id,
             task_path,
             all(channel in WRITES_IDX_MAP for channel, _ in writes),
@@ -218,6 +263,35 @@ class FencedSaver(PooledSaver):
             [kind for kind, _ in blobs],
             [data for _, data in blobs],
         )
+
+    async def _flush(self, namespace: str) -> None:
+        """Write the checkpoint that is held back, if there is one."""
+        held = self._held.get(namespace)
+        if held is None:
+            return
+        checkpoint = held.checkpoint
+        values = checkpoint["channel_values"]
+        inline = {name: value for name, value in values.items() if value is None or isinstance(value, _SCALARS)}
+        contents: dict[bytes, tuple[str, bytes]] = {}
+        rows = [
+            (namespace, name, str(version), *self._values.refer(values[name], contents))
+            for name, version in checkpoint["channel_versions"].items()
+            if name in held.changed and name in values and name not in inline
+        ]
+        rows += [(NAMESPACE, CHANNEL, name.hex(), *content) for name, content in contents.items()]
+        await self._call(
+            "select agent_checkpoints.put_checkpoint_v2(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b) as answer",
+            namespace,
+            checkpoint["id"],
+            held.parent,
+            Jsonb({**checkpoint, "channel_values": inline}),
+            Jsonb({**held.metadata, "nodes": held.nodes}),
+            *([row[column] for row in rows] for column in range(5)),
+        )
+        self._values.mark_stored(contents)
+        self._stored.add(namespace)
+        if self._held.get(namespace) is held:
+            del self._held[namespace]
 
     async def _call(self, query: LiteralString, *arguments: object) -> object:
         async def once() -> object:
@@ -237,6 +311,50 @@ class FencedSaver(PooledSaver):
 
 
 _SCALARS = (str, int, float, bool)
+
+
+@dataclass(kw_only=True, slots=True)
+class _Held:
+    """A checkpoint that is yet to be written, with all that changed since the one that was."""
+
+    checkpoint: Checkpoint
+    parent: str | None
+    changed: set[str]
+    metadata: Mapping[str, Any]
+    nodes: list[str]
+
+
+@dataclass(kw_only=True, slots=True)
+class _Tasks:
+    """Tasks that ran on one checkpoint, by their paths, until the next checkpoint contains what they wrote."""
+
+    paths: list[str] = field(default_factory=list)
+    superseded: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def nodes(self) -> list[str]:
+        return list(dict.fromkeys("tools" if _is_sent(path) else path.partition(", ")[2] for path in self.paths))
+
+
+def _is_sent(path: str) -> bool:
+    """Whether the task was sent to (`Send`): in our graphs an agent's tool, which is asked again for nothing."""
+    return path.startswith("~__pregel_push")
+
+
+def _may_wait(namespace: str, metadata: CheckpointMetadata, tasks: _Tasks) -> bool:
+    """Whether a run that starts from the checkpoint before this one repeats nothing that costs."""
+    if metadata.get("source") == "input" or (namespace and metadata.get("step", 0) <= 0):
+        return True
+    return bool(tasks.paths) and all(_is_sent(path) for path in tasks.paths)
+
+
+async def _happens(event: asyncio.Event, *, within_seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(within_seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
