@@ -24,6 +24,10 @@ class Depth(TypedDict):
     overdue: int
     next_due_seconds: float | None
     """Until the next lease runs out or retry falls due; null without leases."""
+    unshown: int
+    """Rows whose state or answer has yet to be written to the shared table."""
+    parked: int
+    """Of these, rows that refuse it."""
 
 
 class Count(TypedDict):
@@ -66,6 +70,18 @@ class Failure(TypedDict):
     error: str | None
 
 
+class Parked(TypedDict):
+    """A row that refuses its state (`what`: processing) or its answer; `reason` is the database's message."""
+
+    workload_id: str
+    workload_name: str | None
+    what: Literal["processing", "answer"]
+    reason: str
+    since: str
+    tries: int
+    next_try: str
+
+
 class LastHour(TypedDict):
     """Attempts that ended in the last hour, by outcome; the median of those that were placed."""
 
@@ -84,6 +100,7 @@ class Status(Depth):
     counts: list[Count]
     oldest_pending: Oldest | None
     leases: list[Leased]
+    parked_rows: list[Parked]
     failures: list[Failure]
     last_hour: LastHour
     oldest_transaction_seconds: float | None

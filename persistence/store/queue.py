@@ -27,6 +27,8 @@ class Lease:
     owner: str
     attempt: int
     until: datetime
+    submission: int = 1
+    """Which of the row's submissions this is; an edit makes a new one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,12 +49,26 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Completed:
-    """What became of a group of results, by token. One in neither set was dropped: its lease was lost, or its row left
-    `processing`."""
+    """What became of a group of results, by token. One in neither set was dropped: its lease was lost, or its row was
+    edited, cancelled or deleted."""
 
     written: frozenset[int]
+    """Decided for good; shown in the shared row at once or, where that does not let it be written, by `project`."""
     busy: frozenset[int]
-    """Another transaction has the row locked: nothing was touched, send these again."""
+    """Somebody edits the row this moment: nothing was touched, send these again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Projected:
+    """What one round of showing came to."""
+
+    shown: int
+    busy: int
+    """Rows that somebody has locked; tried again soon."""
+    parked: int
+    """Rows that refuse the update; tried again later and later, and shown by `Operations.status`."""
+    next_seconds: float | None
+    """Until the next is due; None where nothing is left to show."""
 
 
 class Queue:
@@ -88,7 +104,7 @@ class Queue:
         return set(cast("list[int]", held))
 
     async def complete(self, lease: Lease, recommendation: Recommendation) -> bool:
-        """False when the lease was lost or the row left `processing`; then nothing was written. Raises `RowBusy`."""
+        """False when the lease was lost or the row edited or cancelled; then nothing was written. Raises `RowBusy`."""
         done = await self.complete_all([(lease, recommendation)])
         if lease.token in done.busy:
             raise RowBusy(lease.workload_id)
@@ -110,14 +126,22 @@ class Queue:
         return Completed(written=frozenset(done["written"]), busy=frozenset(done["busy"]))
 
     async def fail(
-        self, lease: Lease, error: str, *, retry_in_seconds: float | None, max_attempts: int, details: Row | None = None
+        self,
+        lease: Lease,
+        error: str,
+        *,
+        retry_in_seconds: float | None,
+        max_attempts: int,
+        details: Row | None = None,
+        relaxations: Sequence[Row] | None = None,
     ) -> FailOutcome:
         """Terminal when `retry_in_seconds` is None or attempts are used up; otherwise a lease due in the future.
 
+        `relaxations` (docs/contract.md) stand in the row's metadata, and in our own schema for `Operations.relax`.
         Raises `RowBusy`.
         """
         outcome = await self._rpc(
-            "fail_workload",
+            "fail_workload_v2",
             {
                 "p_id": str(lease.workload_id),
                 "p_token": lease.token,
@@ -125,11 +149,17 @@ class Queue:
                 "p_retry_seconds": retry_in_seconds,
                 "p_max_attempts": max_attempts,
                 "p_details": None if details is None else dict(details),
+                "p_relaxations": None if relaxations is None else [dict(one) for one in relaxations],
             },
         )
         if outcome == "busy":
             raise RowBusy(lease.workload_id)
         return cast("FailOutcome", outcome)
+
+    async def project(self, *, limit: int = 20) -> Projected:
+        """Shows in the shared table what it has not let be written yet, row by row. Any process may, at any time."""
+        found = cast("dict[str, Any]", await self._rpc("project_workloads", {"p_limit": limit}))
+        return Projected(**found)
 
     async def new_thread(self, lease: Lease) -> Lease:
         """A fresh thread id under the same lease: the run is planned anew. Raises `LeaseLost`."""
@@ -161,6 +191,7 @@ def _claim(entry: Row) -> Claim:
             owner=found["owner"],
             attempt=found["attempt"],
             until=datetime.fromisoformat(found["until"]),
+            submission=found["submission"],
         ),
         row=found["row"],
     )

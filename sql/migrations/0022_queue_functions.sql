@@ -145,9 +145,8 @@ as $$
         'owner', q.owner, 'attempt', q.attempt, 'until', q.until,
         'row', i.inputs || jsonb_build_object(
             'agent_started_at', q.started_at,
-            'submitted_at', coalesce(i.inputs -> 'submitted_at', 'null') 
-        ) || case when i.inputs ->> 'submitted_at' is null
-            then jsonb_build_object('submitted_at', q.started_at) else '{}' end
+            'submitted_at', coalesce(nullif(i.inputs -> 'submitted_at', 'null'), to_jsonb(q.started_at))
+        )
     )), '[]')
     from agent.queue as q
     inner join agent.inputs as i on i.id = q.workload_id
@@ -312,7 +311,11 @@ begin
                 and q.attempt > 0;
                 got := array(
                     select w.id from public.compute_workloads as w
-                    where w.id = any(shown) and agent.is_open(w.status, w.agent_status)
+                    where w.id = any(shown) and (
+                        agent.is_open(w.status, w.agent_status) or (w.status = 'processing' and (
+                            w.agent_status is distinct from 'processing' or w.agent_started_at is null
+                        ))
+                    )
                 );
                 if got <> '{}' then
                     perform agent.show(got, null);

@@ -40,7 +40,7 @@ class Database:
     async def run_out(self, *workload_ids: UUID) -> None:
         """The lease's time passes, by the only clock that counts."""
         await self.run(
-            "update agent.leases set until = clock_timestamp() - interval '1 ms' where workload_id = any(%s)",
+            "update agent.queue set until = clock_timestamp() - interval '1 ms' where workload_id = any(%s)",
             list(workload_ids),
         )
 

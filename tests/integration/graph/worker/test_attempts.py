@@ -74,7 +74,7 @@ async def test_a_retry_waits_as_long_as_the_service_asked_for(rig: Rig, store: S
     assert values["retry_in_seconds"] >= 40
     async with open_connection() as connection:
         (seconds,) = await (
-            await connection.execute("select extract(epoch from until - clock_timestamp()) from agent.leases")
+            await connection.execute("select extract(epoch from until - clock_timestamp()) from agent.queue")
         ).fetchone()
     assert 35 < seconds <= 41
     assert await outcomes(store, one) == ["retry", "waiting"]

@@ -57,7 +57,7 @@ async def test_a_killed_poller_is_followed_by_one_that_resumes(machine: dict[str
 async def _kill_in_the_middle(machine: dict[str, Any]) -> None:
     """A poller, at a moment at which one of its runs has finished a step and not yet all."""
     query = (
-        "select exists (select from agent.leases as l join agent_checkpoints.checkpoints as c"
+        "select exists (select from agent.queue as l join agent_checkpoints.checkpoints as c"
         " on c.thread_id = l.thread_id::text where l.owner is not null and (c.metadata ->> 'step')::int > 0)"
     )
     poller = await start("run", stdout=DEVNULL, stderr=DEVNULL, **machine)

@@ -77,11 +77,11 @@ async def test_a_run_out_lease_is_taken_over_with_a_higher_token_on_the_same_thr
     assert (await db.row(workload))["agent_started_at"] == started
 
 
-async def test_due_leases_come_before_waiting_rows(db: Any, claim: Claimer) -> None:
+async def test_a_lost_lease_comes_before_the_waiting_rows_of_its_urgency(db: Any, claim: Claimer) -> None:
     old = await db.insert()
     await claim()
     await db.run_out(old)
-    await db.insert(urgency="CRITICAL")
+    await db.insert()
     assert [one.lease.workload_id for one in await claim(1)] == [old]
 
 
@@ -92,7 +92,7 @@ async def test_a_row_cancelled_during_the_run_loses_its_lease_and_stays_cancelle
     await db.run_out(workload)
     assert await claim() == []
     assert (await db.row(workload))["status"] == "cancelled"
-    assert await db.one("select count(*) from agent.leases") == 0
+    assert await db.one("select count(*) from agent.queue where state in ('running', 'retry')") == 0
     assert await db.outcomes(workload) == ["cancelled"]
 
 
@@ -102,7 +102,7 @@ async def test_the_lease_of_a_deleted_row_goes(db: Any, claim: Claimer) -> None:
     await db.run("delete from compute_workloads where id = %s", workload)
     await db.run_out(workload)
     assert await claim() == []
-    assert await db.one("select count(*) from agent.leases") == 0
+    assert await db.one("select count(*) from agent.queue where state in ('running', 'retry')") == 0
 
 
 async def test_used_up_attempts_fail_the_row_in_words(db: Any, claim: Claimer) -> None:
@@ -158,7 +158,7 @@ async def test_a_claim_never_waits_for_a_lease_that_somebody_holds_locked(
     await db.run("update compute_workloads set status = 'pending' where id = %s", busy)
     free = await db.insert()
     async with open_connection() as other, other.transaction():
-        await other.execute("select from agent.leases where workload_id = %s for update", (busy,))
+        await other.execute("select from agent.queue where workload_id = %s for update", (busy,))
         async with asyncio.timeout(5):
             assert [one.lease.workload_id for one in await claim()] == [free]
     assert [one.lease.workload_id for one in await claim()] == [busy]

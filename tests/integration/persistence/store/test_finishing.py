@@ -49,7 +49,7 @@ async def test_a_completion_fills_every_output_column(db: Any, store: Store, cla
     assert metadata["head_decision"] == {"why": "clean"}
     assert metadata["agent_status"] == "completed"
     assert metadata["decision_summary"] == row["decision_summary"]
-    assert await db.one("select count(*) from agent.leases") == 0
+    assert await db.one("select count(*) from agent.queue where state in ('running', 'retry')") == 0
 
 
 async def test_fewer_options_leave_the_rest_null(db: Any, store: Store, claim: Claimer, answer: Answer) -> None:
@@ -111,7 +111,7 @@ async def test_a_result_for_a_cancelled_row_is_dropped(db: Any, store: Store, cl
     row = await db.row(workload)
     assert (row["status"], row["decision_summary"]) == ("cancelled", None)
     assert await db.outcomes(workload) == ["cancelled"]
-    assert await db.one("select count(*) from agent.leases") == 0
+    assert await db.one("select count(*) from agent.queue where state in ('running', 'retry')") == 0
 
 
 async def test_a_group_of_completions_writes_what_is_held_and_skips_the_rest(
@@ -147,7 +147,7 @@ async def test_a_retry_waits_its_time_and_keeps_the_thread(db: Any, store: Store
     (first,) = await claim()
     assert await store.queue.fail(first.lease, "429", retry_in_seconds=30, max_attempts=5) == "retry"
     assert await claim() == []
-    due = await db.one("select extract(epoch from until - clock_timestamp())::float from agent.leases")
+    due = await db.one("select extract(epoch from until - clock_timestamp())::float from agent.queue")
     assert 25 < due <= 30
     assert (await db.row(workload))["status"] == "processing"
     await db.run_out(workload)

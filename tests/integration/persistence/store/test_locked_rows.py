@@ -16,7 +16,7 @@ Claimer = Callable[..., Awaitable[list[Claim]]]
 Answer = Callable[..., Recommendation]
 
 
-async def test_a_locked_row_is_answered_as_busy_and_the_others_are_written(
+async def test_a_row_that_is_being_edited_is_answered_as_busy_and_the_others_are_written(
     db: Any, store: Store, claim: Claimer, answer: Answer, open_connection: Any
 ) -> None:
     for _ in range(3):
@@ -31,9 +31,27 @@ async def test_a_locked_row_is_answered_as_busy_and_the_others_are_written(
         assert await store.queue.extend([first, locked, last], lease_seconds=60) == {locked.token}
         with pytest.raises(RowBusy):
             await store.queue.fail(locked, "no", retry_in_seconds=None, max_attempts=5)
-    assert (await db.row(locked.workload_id))["status"] == "processing"
-    assert await store.queue.complete(locked, answer())
-    assert (await db.row(locked.workload_id))["host_dc"] == "x"
+    assert not await store.queue.complete(locked, answer()), "the answer would be to what the row no longer says"
+    (again,) = await claim()
+    assert (again.row["host_dc"], again.lease.submission) == ("x", 2)
+    assert await store.queue.complete(again.lease, answer())
+
+
+async def test_the_result_of_a_row_that_is_only_locked_is_kept_and_shown_once_it_is_free(
+    db: Any, store: Store, claim: Claimer, answer: Answer, open_connection: Any
+) -> None:
+    for _ in range(3):
+        await db.insert()
+    first, locked, last = [one.lease for one in await claim()]
+    async with open_connection() as user, user.transaction():
+        await user.execute("select from compute_workloads where id = %s for update", (locked.workload_id,))
+        done = await store.queue.complete_all([(lease, answer()) for lease in (first, locked, last)])
+        assert done.written == {first.token, locked.token, last.token}
+        assert {(await db.row(one.workload_id))["status"] for one in (first, last)} == {"queued"}
+        assert (await db.row(locked.workload_id))["status"] == "processing"
+    await db.run("update agent.queue set show_at = clock_timestamp()")
+    assert (await store.queue.project()).shown == 1
+    assert (await db.row(locked.workload_id))["status"] == "queued"
 
 
 async def test_what_the_edit_made_of_the_row_counts(
@@ -56,7 +74,7 @@ async def test_a_locked_lease_is_neither_lost_nor_waited_for(
     (claimed,) = await claim()
     lease = claimed.lease
     async with open_connection() as other, other.transaction():
-        await other.execute("select from agent.leases for update")
+        await other.execute("select from agent.queue for update")
         assert await store.queue.extend([lease], lease_seconds=60) == {lease.token}
         assert await store.queue.release([lease]) == 0
         with pytest.raises(RowBusy):
@@ -74,4 +92,4 @@ async def test_the_lease_of_a_deleted_row_goes_with_its_result(
     await db.run("delete from compute_workloads")
     assert not await store.queue.complete(claimed.lease, answer())
     assert await db.outcomes(claimed.lease.workload_id) == ["cancelled"]
-    assert await db.one("select count(*) from agent.leases") == 0
+    assert await db.one("select count(*) from agent.queue where state in ('running', 'retry')") == 0

@@ -93,13 +93,13 @@ async def test_the_peak_counts_wherever_within_the_window_it_is(db: Any, store: 
     assert await reserve(store, mine, window(asset, 0, 4, 3))
 
 
-async def test_written_promises_count_and_a_refusal_changes_nothing(db: Any, store: Store, two: list[Lease]) -> None:
-    asset, (mine, _) = await site(db), two
-    await db.insert(
-        status="queued", agent_status="completed", recommended_asset_id=asset,
-        recommended_time_window_start=NOON, recommended_time_window_end=NOON + timedelta(hours=2),
-        metadata='{"provenance": {"power_kw": 8}}',
-    )  # fmt: skip
+async def test_written_promises_count_and_a_refusal_changes_nothing(
+    db: Any, store: Store, claim: Claimer, answer: Callable[..., Any]
+) -> None:
+    asset = await site(db)
+    placed, mine = await leases(db, claim, 2)
+    assert await reserve(store, placed, window(asset, 0, 2, 8))
+    assert await store.queue.complete(placed, answer())
     assert await reserve(store, mine, window(asset, 2, 3, 5))
     before = await seen(store)
     assert not await reserve(store, mine, window(asset, 1, 3, 5))
