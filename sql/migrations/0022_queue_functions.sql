@@ -5,6 +5,7 @@ do $$
 begin
     perform set_config('lock_timeout', '400ms', true);
     lock table agent.leases in access exclusive mode;  -- until commit: no call of a poller is under way
+    drop trigger if exists leases_have_moved on agent.leases;
 end
 $$;
 
@@ -1305,7 +1306,6 @@ begin
         using errcode = '40001';
 end
 $$;
-drop trigger if exists leases_have_moved on agent.leases;
 create trigger leases_have_moved before insert or update or delete on agent.leases
 for each statement execute function agent.leases_have_moved();
 
