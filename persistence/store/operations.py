@@ -159,3 +159,9 @@ class Operations:
         if not workload_ids:
             return []
         return uuids(await self._rpc("requeue_workloads", {"p_ids": texts(workload_ids), "p_fresh": fresh}))
+
+    async def relax(self, workload_id: UUID, number: int) -> Row:
+        """Accepts relaxation `number` of a workload that no placement could satisfy: the row is loosened as our search
+        said, and submitted again. `{id, n, says, changed}`. Raises `StoreError` where there is no such relaxation, or it
+        is not the owner's to give."""
+        return cast("Row", await self._rpc("relax", {"id": str(workload_id), "n": number}))

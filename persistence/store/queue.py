@@ -126,22 +126,15 @@ class Queue:
         return Completed(written=frozenset(done["written"]), busy=frozenset(done["busy"]))
 
     async def fail(
-        self,
-        lease: Lease,
-        error: str,
-        *,
-        retry_in_seconds: float | None,
-        max_attempts: int,
-        details: Row | None = None,
-        relaxations: Sequence[Row] | None = None,
+        self, lease: Lease, error: str, *, retry_in_seconds: float | None, max_attempts: int, details: Row | None = None
     ) -> FailOutcome:
         """Terminal when `retry_in_seconds` is None or attempts are used up; otherwise a lease due in the future.
 
-        `relaxations` (docs/contract.md) stand in the row's metadata, and in our own schema for `Operations.relax`.
+        `details` go into the row's metadata; their `relaxations` (docs/contract.md) are kept for `Operations.relax`, too.
         Raises `RowBusy`.
         """
         outcome = await self._rpc(
-            "fail_workload_v2",
+            "fail_workload",
             {
                 "p_id": str(lease.workload_id),
                 "p_token": lease.token,
@@ -149,7 +142,6 @@ class Queue:
                 "p_retry_seconds": retry_in_seconds,
                 "p_max_attempts": max_attempts,
                 "p_details": None if details is None else dict(details),
-                "p_relaxations": None if relaxations is None else [dict(one) for one in relaxations],
             },
         )
         if outcome == "busy":

@@ -17,7 +17,7 @@ from persistence.errors import StoreError, Unreachable
 
 CHANNEL: Final = "compute_workloads"
 """Notified by sql/migrations/0012_notify.sql."""
-JSON_PARAMETERS: Final = frozenset({"p_items", "p_rows", "p_details", "p_payload", "p_relaxations"})
+JSON_PARAMETERS: Final = frozenset({"p_items", "p_rows", "p_details", "p_payload"})
 """Parameters of the functions in sql/migrations that are jsonb."""
 WAIT_SECONDS: Final = 5.0
 """For a connection; then the call fails as unreachable and the caller decides how long to go on."""

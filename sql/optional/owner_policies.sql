@@ -1,5 +1,6 @@
 -- Optional, for Supabase: a signed-in user sees, submits and edits his own workloads and nobody else's; reference data
--- can be read by every signed-in user. Policies that the table already has stay, and PostgreSQL joins policies with OR:
+-- can be read by every signed-in user. A trigger (agent.guard, see 0024_rights) keeps what the service writes from him:
+-- recommended_*, agent_*, its keys of metadata, its states. Policies that the table already has stay, and PostgreSQL joins policies with OR:
 -- drop wider ones yourself, the notice at the end names them. The poller (service_role) passes row level security.
 
 do $$
@@ -26,6 +27,7 @@ begin
     create policy gridwise_owner_delete on public.compute_workloads for delete to authenticated
         using (user_id = (select auth.uid()));
     grant select, insert, update, delete on public.compute_workloads to authenticated;
+    perform agent.install_guard();
     grant select on public.workloads_with_recommendations to authenticated;
 
     foreach t in array array['uk_regions', 'grid_zones', 'compute_assets'] loop

@@ -38,7 +38,9 @@ async def test_the_demo_places_its_workloads_through_rest(project: Project, tmp_
     assert states == ["failed"] * 2 + ["queued"] * (len(rows) - 2)
     async with await psycopg.AsyncConnection.connect(project.server.url(project.database)) as connection:
         found = await (await connection.execute("select count(*) from agent_checkpoints.checkpoints")).fetchone()
-        leases = await (await connection.execute("select count(*) from agent.queue where state in ('running', 'retry')")).fetchone()
+        leases = await (
+            await connection.execute("select count(*) from agent.queue where state in ('running', 'retry')")
+        ).fetchone()
     assert found
     assert found[0] > 0
     assert leases == (0,)

@@ -330,7 +330,10 @@ async def test_a_claim_whose_answer_was_cut_off_is_not_made_twice(project: Proje
             claims = await store.queue.claim(owner="p", limit=1, lease_seconds=60, max_attempts=5)
         assert cut
         assert len(claims) == 1
-        assert (claims[0].lease.attempt, len(await rows(project, "select 1 from agent.queue where state in ('running', 'retry')"))) == (1, 1)
+        assert (
+            claims[0].lease.attempt,
+            len(await rows(project, "select 1 from agent.queue where state in ('running', 'retry')")),
+        ) == (1, 1)
 
 
 async def test_an_unknown_workload_reads_as_nothing(store: Store) -> None:

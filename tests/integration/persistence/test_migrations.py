@@ -179,11 +179,11 @@ async def test_an_index_that_an_interruption_left_invalid_is_built_again(databas
     await rows(
         database_url,
         "update agent.migrations set checksum = null where name = '0005_indexes';"
-        "update pg_index set indisvalid = false where indexrelid = 'compute_workloads_queue_idx'::regclass",
+        "update pg_index set indisvalid = false where indexrelid = 'compute_workloads_processing_idx'::regclass",
     )
     await migrate(database_url)
     (found,) = await rows(
-        database_url, "select indisvalid from pg_index where indexrelid = 'compute_workloads_queue_idx'::regclass"
+        database_url, "select indisvalid from pg_index where indexrelid = 'compute_workloads_processing_idx'::regclass"
     )
     assert found["indisvalid"]
 
@@ -206,6 +206,17 @@ async def test_a_file_that_fails_is_named_and_leaves_nothing(empty_database_url:
     assert (await rows(empty_database_url, "select to_regproc('agent.reference_regions') is null as gone"))[0]["gone"]
 
 
+FOR_USERS = {"agent.on_insert()", "agent.on_update()", "agent.on_delete()", "relax(uuid,integer)"}
+"""Run with our rights, since users have none in the schema `agent`: triggers on their table, and what they may call."""
+INLINED = {
+    "agent.queue_rank(text,timestamp with time zone,timestamp with time zone)",
+    "agent.is_open(text,text)",
+    "agent.user_of(uuid)",
+    "agent.inputs_of(compute_workloads)",
+}
+"""A function with settings is never inlined; these name nothing that is not built in or qualified."""
+
+
 async def test_every_function_has_a_fixed_search_path_and_is_no_security_definer(database_url: str) -> None:
     found = await rows(
         database_url,
@@ -214,8 +225,8 @@ async def test_every_function_has_a_fixed_search_path_and_is_no_security_definer
     )
     assert len(found) > 25
     for function in found:
-        assert not function["prosecdef"], function["name"]
-        assert 'search_path=""' in (function["proconfig"] or []), function["name"]
+        assert function["prosecdef"] == (function["name"] in FOR_USERS), function["name"]
+        assert 'search_path=""' in (function["proconfig"] or []) or function["name"] in INLINED, function["name"]
 
 
 async def test_whatever_disables_a_plan_node_also_disables_compilation(database_url: str) -> None:
@@ -266,7 +277,7 @@ async def test_other_supported_versions_of_postgres_work(major: str, answer: Cal
             assert (await store.operations.status())["pending"] == 0
             assert await store.retention.trim_history(retention_seconds=0) == 0
             await store.operations.submit([{"workload_name": "w", "submitted_at": "-infinity"}])
-            assert (await store.operations.status())["oldest_pending_seconds"] is None
+            assert ((await store.operations.status())["oldest_pending_seconds"] or 0) < 60
     finally:
         await server.control("stop", "-w", "-m", "immediate")
         shutil.rmtree(folder)

@@ -74,7 +74,9 @@ async def test_all_rows_are_drained_and_malformed_ones_explained(machine: dict[s
         for _, named in MALFORMED:
             assert any(named in error for error in errors), named
         assert not [error for error in errors if "Traceback" in error or "Unexpected" in error]
-        left = await (await connection.execute("select count(*) from agent.queue where state in ('running', 'retry')")).fetchone()
+        left = await (
+            await connection.execute("select count(*) from agent.queue where state in ('running', 'retry')")
+        ).fetchone()
         assert left == (0,)
 
 

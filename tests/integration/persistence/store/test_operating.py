@@ -1,6 +1,5 @@
 """Submit, read, catalogue, commitments, requeue, status, history, pruning."""
 
-import math
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -109,7 +108,8 @@ async def test_a_paused_run_promises_each_of_its_stretches(db: Any, store: Store
 
 
 @pytest.mark.parametrize(
-    "provenance", [{}, [], {"power_kw": "much"}, None, {"power_kw": 1e12}, {"power_kw": 1, "segments": [{"start": "x"}]}]
+    "provenance",
+    [{}, [], {"power_kw": "much"}, None, {"power_kw": 1e12}, {"power_kw": 1, "segments": [{"start": "x"}]}],
 )
 async def test_answers_without_a_sound_promise_are_passed_over(
     db: Any, store: Store, answer: Answer, provenance: Any

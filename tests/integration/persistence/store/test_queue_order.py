@@ -144,7 +144,9 @@ async def test_a_claim_reads_no_more_than_it_takes_however_long_the_queue(db: An
     await db.run("select pg_stat_force_next_flush()")
     read = {
         row["indexrelname"]: row["idx_tup_read"]
-        for row in await db.run("select indexrelname, idx_tup_read from pg_stat_user_indexes where schemaname = 'agent'")
+        for row in await db.run(
+            "select indexrelname, idx_tup_read from pg_stat_user_indexes where schemaname = 'agent'"
+        )
     }
     # 10 claims look at 5 heads of each of 3 lanes and take 50; dead entries of the rows just claimed come on top
     assert read["queue_turn_idx"] <= 1000, read

@@ -1,6 +1,6 @@
 -- A queue of our own. public.compute_workloads belongs to its users, with their triggers, checks and dates; what is
 -- claimed, in which order, and what was decided stands here, written by our functions only. The shared row is shown the
--- outcome afterwards. Nothing that a user can write is trusted, cast or counted here. docs/decisions/0107 says why.
+-- outcome afterwards. Nothing that a user can write is trusted, cast or counted here. docs/decisions/0108 says why.
 --
 -- ISOLATION   READ COMMITTED: every statement must see what was committed before the lock that the one before it took.
 -- LOCK ORDER  Users come from the shared row (their statement locks it, our trigger then the queue's row). Pollers come
@@ -126,6 +126,22 @@ immutable
 parallel safe
 as $$ select coalesce(user_id, '00000000-0000-0000-0000-000000000000'::uuid) $$;
 
+-- The limits that the owner gave up after a failure (`relax`); nothing where that is more than we ever write.
+create or replace function agent.relaxed_of(metadata jsonb)
+returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+    select case
+        when jsonb_typeof(metadata) = 'object' and jsonb_typeof(metadata -> 'relaxed') = 'array'
+            and length(metadata ->> 'relaxed') < 20000
+            and length(regexp_replace(metadata ->> 'relaxed', '[^[{]', '', 'g')) < 500  -- so deep at most
+            then jsonb_build_object('relaxed', metadata -> 'relaxed')
+        else '{}'
+    end
+$$;
+
 -- What a run reads of a row: the columns of the contract and no others, bounded and flat (agent.request_of). Callers
 -- `set timezone`: the text of a time, and so the hash, differs from session to session.
 create or replace function agent.inputs_of(w public.compute_workloads)
@@ -143,7 +159,7 @@ as $$
         'max_price_gbp', w.max_price_gbp, 'is_deferrable', w.is_deferrable,
         'deferral_window_mins', w.deferral_window_mins, 'earliest_start', w.earliest_start, 'deadline', w.deadline,
         'latest_completion', w.latest_completion, 'submitted_at', w.submitted_at,
-        'metadata', agent.request_of(w.metadata)
+        'metadata', agent.request_of(w.metadata) || agent.relaxed_of(w.metadata)
     )
 $$;
 
@@ -403,7 +419,7 @@ begin
     perform agent.only_service_role(array(
         select p.oid::pg_catalog.regprocedure::text from pg_catalog.pg_proc as p
         where p.pronamespace = 'agent'::pg_catalog.regnamespace and p.proname in (
-            'turns', 'queue_rank', 'is_open', 'user_of', 'inputs_of', 'enter', 'leave', 'note', 'drop_work',
+            'turns', 'queue_rank', 'is_open', 'user_of', 'inputs_of', 'relaxed_of', 'enter', 'leave', 'note', 'drop_work',
             'on_insert', 'on_update', 'on_delete'
         )
     ));
@@ -427,4 +443,4 @@ begin
 end
 $$;
 
-insert into agent.migrations (name) values ('0019_queue') on conflict (name) do nothing;
+insert into agent.migrations (name) values ('0020_queue') on conflict (name) do nothing;

@@ -1,4 +1,4 @@
--- From here on the queue follows the shared table; pollers turn to it with 0022. In a file of its own: the lock that
+-- From here on the queue follows the shared table; pollers turn to it with 0023. In a file of its own: the lock that
 -- CREATE TRIGGER takes on a busy table is held for a moment only.
 
 do $$
@@ -35,4 +35,4 @@ begin
 end
 $$;
 
-insert into agent.migrations (name) values ('0021_queue_triggers') on conflict (name) do nothing;
+insert into agent.migrations (name) values ('0022_queue_triggers') on conflict (name) do nothing;

@@ -623,16 +623,15 @@ end
 $$;
 
 -- p_retry_seconds null: it failed for good. Otherwise due then, on the same thread; unless the attempts are used up.
--- p_details is merged into metadata; p_relaxations stands there as `relaxations`, and in agent.relaxations for relax.
+-- p_details is merged into metadata; its `relaxations` are kept in agent.relaxations as well, which is what `relax` obeys.
 -- Returns failed, retry or lost; or busy, and has touched nothing, where somebody edits the row this moment: send it again.
-create or replace function public.fail_workload_v2(
+create or replace function public.fail_workload(
     p_id uuid,
     p_token bigint,
     p_error text,
     p_retry_seconds double precision,
     p_max_attempts integer,
-    p_details jsonb default null,
-    p_relaxations jsonb default null
+    p_details jsonb default null
 )
 returns jsonb
 language plpgsql
@@ -673,16 +672,14 @@ begin
             p_error := v_error;
         end if;
         delete from agent.power as p where p.workload_id = p_id;
-        if jsonb_typeof(p_relaxations) = 'array' then
+        if jsonb_typeof(p_details -> 'relaxations') = 'array' then
             insert into agent.relaxations as r (workload_id, submission, items)
-            values (p_id, q.submission, p_relaxations)
+            values (p_id, q.submission, p_details -> 'relaxations')
             on conflict (workload_id) do update set submission = excluded.submission, items = excluded.items;
         end if;
         insert into agent.answers as a (workload_id, submission, outcome, result)
         values (p_id, q.submission, 'failed', jsonb_build_object(
-            'error', p_error, 'metadata', coalesce(p_details, '{}') || case
-                when jsonb_typeof(p_relaxations) = 'array' then jsonb_build_object('relaxations', p_relaxations)
-                else '{}' end
+            'error', p_error, 'metadata', coalesce(p_details, '{}')
         ))
         on conflict (workload_id) do update
         set submission = excluded.submission, outcome = excluded.outcome, result = excluded.result;
@@ -699,22 +696,6 @@ begin
     end if;
     return to_jsonb(v_outcome);
 end
-$$;
-
--- Of the release before.
-create or replace function public.fail_workload(
-    p_id uuid,
-    p_token bigint,
-    p_error text,
-    p_retry_seconds double precision,
-    p_max_attempts integer,
-    p_details jsonb default null
-)
-returns jsonb
-language sql
-set search_path = ''
-as $$
-    select public.fail_workload_v2(p_id, p_token, p_error, p_retry_seconds, p_max_attempts, p_details)
 $$;
 
 -- At shutdown: due now, the attempt refunded; the thread stays, so the next holder resumes. Returns how many.
@@ -1317,10 +1298,9 @@ select agent.only_service_role(array[
     'agent.reconcile(double precision, integer)',
     'agent.leases_have_moved()',
     'agent.power_promises(timestamptz, timestamptz)',
-    'public.project_workloads(integer)',
-    'public.fail_workload_v2(uuid, bigint, text, double precision, integer, jsonb, jsonb)'
+    'public.project_workloads(integer)'
 ]);
 
 notify pgrst, 'reload schema';
 
-insert into agent.migrations (name) values ('0022_queue_functions') on conflict (name) do nothing;
+insert into agent.migrations (name) values ('0023_queue_functions') on conflict (name) do nothing;
