@@ -137,7 +137,7 @@ async def _store(store: Store) -> AsyncIterator[Finding]:
     except StoreError as error:
         yield Finding(part="store", state="failed", found=f"{store.name}: {error}", fix="see above")
         return
-    yield Finding(part="store", state="ok", found=f"{store.name}, {status.get('pending', 0)} pending")
+    yield Finding(part="store", state="ok", found=f"{store.name}, {status['pending']} pending")
     regions = len({asset.region for asset in assets})
     if assets:
         yield Finding(part="catalogue", state="ok", found=f"{len(assets)} active assets in {regions} of 14 regions")
@@ -148,8 +148,15 @@ async def _store(store: Store) -> AsyncIterator[Finding]:
             found="compute_assets has no active row in one of the 14 regions: nothing can be placed",
             fix="insert your sites, or try made-up ones with `gridwise migrate --sample-assets`",
         )
-    held = status.get("oldest_transaction_seconds")
-    if isinstance(held, int | float) and held > _LONG_TRANSACTION_SECONDS:
+    for row in status["parked_rows"]:
+        yield Finding(
+            part="rows",
+            state="warning",
+            found=f"{row['workload_id']} refuses its {row['what']}: {row['reason']}",
+            fix="mend the row, or the trigger or constraint of the table; it is tried again by itself",
+        )
+    held = status["oldest_transaction_seconds"]
+    if held is not None and held > _LONG_TRANSACTION_SECONDS:
         yield Finding(
             part="transactions",
             state="warning",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from graph.views.rows import local
-from persistence.store.operations import Failure, Leased, Status
+from persistence.store.operations import Failure, Leased, Parked, Status
 
 _SHOWN: Final = 10
 _LONG_TRANSACTION_SECONDS: Final = 60
@@ -23,6 +23,7 @@ def status_lines(status: Status) -> list[str]:
             f"oldest pending: {oldest['workload_name']} ({oldest['id']}), since {_when(oldest['submitted_at'])}"
         )
     lines += _leases(status["leases"])
+    lines += _parked(status["parked_rows"])
     lines += _failures(status["failures"])
     hour = status["last_hour"]
     median = hour["median_seconds"]
@@ -47,6 +48,15 @@ def _leases(leases: Sequence[Leased]) -> list[str]:
     if len(leases) > _SHOWN:
         lines.append(f"  and {len(leases) - _SHOWN} more")
     return lines
+
+
+def _parked(rows: Sequence[Parked]) -> list[str]:
+    shown = [
+        f"  {row['workload_name']} ({row['workload_id']}): {row['what']}, {row['tries']} tries since"
+        f" {_when(row['since'])}, next at {_when(row['next_try'])}: {row['reason']}"
+        for row in rows[:_SHOWN]
+    ]
+    return ["rows that refuse to be written", *shown] if shown else []
 
 
 def _failures(failures: Sequence[Failure]) -> list[str]:

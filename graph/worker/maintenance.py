@@ -57,7 +57,7 @@ class Maintenance:
     async def once(self) -> None:
         self.metrics.observe_depth(await self._step(self.store.operations.depth))
         if rescued := await self._step(self.store.retention.adopt_orphans):
-            self.log.warning(f"Adopted {rescued} workload(s) in processing that nobody had leased")
+            self.log.warning(f"Adopted {rescued} workload(s) that the queue did not know of")
         await self._prune()
         await self._trim()
 

@@ -90,6 +90,7 @@ class Metrics:
         self.queue_depth.labels("in_flight").set(depth["in_flight"])
         self.queue_depth.labels("waiting_for_retry").set(depth["waiting_for_retry"])
         self.queue_depth.labels("overdue").set(depth["overdue"])
+        self.queue_depth.labels("parked").set(depth["parked"])
         self.oldest_pending.set(depth["oldest_pending_seconds"] or 0)
 
 

@@ -17,6 +17,7 @@ from graph.worker.heartbeat import Heartbeat, OpenStore
 from graph.worker.maintenance import Maintenance
 from graph.worker.metrics import Metrics
 from graph.worker.producer import Producer, ProducerOptions
+from graph.worker.projector import Projector
 from graph.worker.tasks import background, signals
 from persistence.retry import Backoff, Log, Outage, Retrier
 from persistence.store.open import Store
@@ -76,6 +77,7 @@ class Worker:
             retention_seconds=retention_seconds,
             history_seconds=history_seconds,
         )
+        self._projector = Projector(queue=store.queue, retry=self._retry, random=config.random, log=log)
 
         self.is_interrupted = False
         """Somebody pressed Ctrl-C; written by `stop`, read by the command."""
@@ -87,6 +89,7 @@ class Worker:
             self._heartbeat.start(on_lost=self._producer.lose)
             stack.push_async_callback(self._heartbeat.stop)
             await stack.enter_async_context(background(self._maintenance.run()))
+            await stack.enter_async_context(background(self._projector.run()))
             await stack.enter_async_context(background(self._listen()))
             stack.enter_context(signals(self.stop))
             await self._producer.run()

@@ -162,6 +162,6 @@ class Operations:
 
     async def relax(self, workload_id: UUID, number: int) -> Row:
         """Accepts relaxation `number` of a workload that no placement could satisfy: the row is loosened as our search
-        said, and submitted again. `{id, n, says, changed}`. Raises `StoreError` where there is no such relaxation, or it
-        is not the owner's to give."""
+        said, and submitted again. `{id, n, says, changed}`. Raises `StoreError` where there is none of that number, or
+        it is not the owner's to give."""
         return cast("Row", await self._rpc("relax", {"id": str(workload_id), "n": number}))

@@ -130,7 +130,7 @@ class Queue:
     ) -> FailOutcome:
         """Terminal when `retry_in_seconds` is None or attempts are used up; otherwise a lease due in the future.
 
-        `details` go into the row's metadata; their `relaxations` (docs/contract.md) are kept for `Operations.relax`, too.
+        `details` go into the row's metadata; their `relaxations` are what `Operations.relax` obeys.
         Raises `RowBusy`.
         """
         outcome = await self._rpc(

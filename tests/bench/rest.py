@@ -49,9 +49,7 @@ async def measure(bench: Bench) -> str:
 
 async def _drained(bench: Bench, url: str, connect: Connect, concurrency: int) -> float:
     jobs = JOBS[concurrency]
-    await bench.execute(
-        "truncate compute_workloads, agent.queue, agent.answers, agent.power, agent.relaxations, agent.runs", url
-    )
+    await bench.execute("truncate compute_workloads, agent.queue, agent.answers, agent.power, agent.runs", url)
     await bench.execute(
         f"insert into compute_workloads (workload_name) select 'w' from generate_series(1, {jobs})", url
     )

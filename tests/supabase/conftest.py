@@ -56,7 +56,8 @@ def shared_project(platform: Server) -> Iterator[Project]:
 def project(shared_project: Project) -> Project:
     with psycopg.connect(shared_project.server.url(shared_project.database), autocommit=True) as connection:
         connection.execute(
-            "truncate public.compute_workloads, public.compute_assets, agent.queue, agent.answers, agent.power, agent.relaxations, agent.runs, agent.left_threads,"
+            "truncate public.compute_workloads, public.compute_assets, agent.queue,"
+            " agent.answers, agent.power, agent.relaxations, agent.runs, agent.left_threads,"
             " agent.source_cache"
         )
     return shared_project

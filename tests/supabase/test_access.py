@@ -181,7 +181,8 @@ async def test_roles_that_reach_the_database_find_our_schemas_closed(project: Pr
             return False
 
     ours = [
-        "select from agent.queue", "select from agent.power", "select from agent.runs", "select from agent.source_cache",
+        "select from agent.queue", "select from agent.power", "select from agent.answers", "select from agent.runs",
+        "select from agent.source_cache", "select from agent.relaxations", "select from agent.leases",
         "select from agent.thread_fence", "select agent.raise_fence('t', 1)", "select nextval('agent.fence')",
         "select agent.only_service_role('{}')",
     ]  # fmt: skip
