@@ -224,7 +224,8 @@ class Producer:
         if self._runs or self._must_look or self._depth is None:
             return False
         depth = self._depth
-        return not (depth["pending"] or depth["in_flight"] or depth["waiting_for_retry"])
+        to_show = depth["unshown"] - depth["parked"]
+        return not (depth["pending"] or depth["in_flight"] or depth["waiting_for_retry"] or to_show)
 
     async def _wait(self) -> None:
         """For a notification, demand while there is more to do, the next lease that runs out or falls due, or

@@ -106,7 +106,7 @@ async def test_a_place_that_becomes_free_during_a_claim_is_taken_at_once(
 
 
 class LocksItsRow:
-    """A node after which the outcome of its run waits on its way into the table, for the end of a transaction."""
+    """A node after which the outcome of its run waits on its way into the queue, for the end of a transaction."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -114,7 +114,7 @@ class LocksItsRow:
 
     async def __call__(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
         workload_id = state["row"]["id"]
-        await self._connection.execute("select from compute_workloads where id = %s for update", (workload_id,))
+        await self._connection.execute("select from agent.queue where workload_id = %s for update", (workload_id,))
         self.reached.put_nowait(workload_id)
         return {"steps": ["locks_its_row"]}
 
