@@ -203,11 +203,6 @@ class ReadConstraint(Value):
         return {**value, "read_by": self.read_by, "outcome": self.outcome, **reason}
 
 
-def reading_record(constraints: Iterable[ReadConstraint], not_understood: Iterable[str]) -> dict[str, JsonValue]:
-    """`metadata.request_reading` of a row."""
-    return {"constraints": [item.record() for item in constraints], "not_understood": list(not_understood)}
-
-
 def described(constraint: Constraint) -> str:
     """The constraint as a phrase, without its strength: "only in London", "not between 16:00 and 19:00"."""
     phrase: str = _PHRASES[type(constraint)](constraint)

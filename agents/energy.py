@@ -9,8 +9,8 @@ from agents.text.claims import AnalysisClaims
 from agents.text.situation import Situation
 from agents.text.summary import windows
 from tools.placement import Option
+from tools.solver.baseline import counterfactual
 from tools.solver.candidates import energy_candidates
-from tools.solver.search import counterfactual
 
 MAX_OPTIONS = 3
 ROUNDS = 3

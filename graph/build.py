@@ -9,12 +9,17 @@ from agents.model.clients import Models
 from agents.model.loop import agent_graph
 from graph.catalogue import Places
 from graph.nodes import Conclude, Prepare, after_prepare
+from graph.problem import Policy
 from graph.state import GraphInput, GraphOutput, State
 from tools.market import MarketSource
 
 
 def build_graph(
-    *, models: Models, source: MarketSource, places: Places
+    *,
+    models: Models,
+    source: MarketSource,
+    places: Places,
+    policy: Policy = Policy(),  # noqa: B008  frozen
 ) -> StateGraph[State, None, GraphInput, GraphOutput]:
     """prepare → compute → energy → head → conclude; compile it with a checkpointer of your own.
 
@@ -22,7 +27,7 @@ def build_graph(
     Node names are stored in checkpoints: add new ones, never rename.
     """
     builder = StateGraph(State, input_schema=GraphInput, output_schema=GraphOutput)
-    builder.add_node("prepare", Prepare(source, places))
+    builder.add_node("prepare", Prepare(source, places, policy))
     builder.add_node("compute", agent_graph(COMPUTE, models.compute))
     builder.add_node("energy", agent_graph(ENERGY, models.energy))
     builder.add_node("head", agent_graph(HEAD, models.head))

@@ -2,28 +2,25 @@
 
 import asyncio
 from datetime import UTC, datetime
-from functools import partial
 from typing import Literal, NotRequired, TypedDict
 
 from langchain_core.runnables import RunnableConfig
-from pydantic import JsonValue
 
-from agents.constraints import JobFacts, Pausing, ReadConstraint, reading_record
-from agents.request.apply import apply
-from agents.request.reader import Reading, read
+from agents.request.apply import tighten
+from agents.request.reader import read_wishes
 from agents.request.text import request_text
 from agents.state import AgentsState
 from graph.catalogue import Places
-from graph.problem import problem_from
+from graph.problem import Policy, problem_from
 from graph.recommend import recommend, recommend_blind
 from graph.state import GraphInput, GraphOutput, State
 from persistence.workload import Recommendation, Workload, parse_workload
-from tools.errors import Infeasible, PowerTaken
+from tools.errors import PowerTaken
 from tools.market import Market, MarketSource
 from tools.placement import Problem
 from tools.solver.candidates import option_by_id
 from tools.solver.capacity import commitments_of
-from tools.solver.fallback import BlindPlacement, is_blind, run_blind
+from tools.solver.fallback import is_blind, run_blind
 from tools.solver.search import optimum
 
 TRIES = 20
@@ -43,9 +40,10 @@ class Prepared(TypedDict):
 class Prepare:
     """Check the row, take the market's snapshot, set the problem, reserve the power of what will probably be chosen."""
 
-    def __init__(self, source: MarketSource, places: Places) -> None:
+    def __init__(self, source: MarketSource, places: Places, policy: Policy = Policy()) -> None:  # noqa: B008  frozen
         self._source = source
         self._places = places
+        self._policy = policy
         self._one_at_a_time = asyncio.Lock()
         """Runs of one process would only snatch the power from each other."""
 
@@ -59,14 +57,15 @@ class Prepare:
         async with self._one_at_a_time:
             for _ in range(TRIES):
                 promised = await self._places.commitments(market.start, market.end, besides=workload.id)
-                problem = problem_from(workload, assets=assets, commitments=promised, now=clock)
+                problem = problem_from(workload, assets=assets, commitments=promised, now=clock, policy=self._policy)
                 prepared: Prepared = {"workload": workload, "clock": clock, "problem": problem, "market": market}
                 if is_blind(market):
-                    problem, placed, reading = _placed_blind(problem, workload, market)
-                    prepared["recommendation"] = recommend_blind(problem, market, placed, reading)
+                    problem, _ = tighten(problem, read_wishes(request_text(workload), clock))
+                    placed = run_blind(problem, market)
+                    prepared["recommendation"] = recommend_blind(problem, market, placed)
                     wanted = commitments_of(problem, placed)
                 else:
-                    wanted = commitments_of(problem, optimum(_most_favourable(problem, workload, market), market))
+                    wanted = commitments_of(problem, optimum(_most_favourable(problem, workload), market))
                 if await self._places.reserve(workload.id, wanted, token=_token(config)):
                     return prepared
         raise PowerTaken
@@ -83,35 +82,11 @@ def after_prepare(state: State) -> Literal["compute", "__end__"]:
     return "__end__" if "recommendation" in state else "compute"
 
 
-def _placed_blind(
-    problem: Problem, workload: Workload, market: Market
-) -> tuple[Problem, BlindPlacement, dict[str, JsonValue]]:
-    """Without figures, within what the rules read in the request."""
-    reading = _read(problem, workload)
-    words = [ReadConstraint(constraint=item, read_by="rules") for item in reading.constraints]
-    tightened, constraints = apply(problem, words, workload, market, has_place=partial(_has_place, market))
-    return tightened, run_blind(tightened, market), reading_record(constraints, reading.not_understood)
-
-
-def _has_place(market: Market, problem: Problem) -> bool:
-    try:
-        run_blind(problem, market)
-    except Infeasible:
-        return False
-    return True
-
-
-def _read(problem: Problem, workload: Workload) -> Reading:
-    return read(request_text(workload), problem.now, [asset.name for asset in problem.assets])
-
-
-def _most_favourable(problem: Problem, workload: Workload, market: Market) -> Problem:
-    """Text can only tighten, but for two things: it may say that the workload can be paused, and what it needs."""
+def _most_favourable(problem: Problem, workload: Workload) -> Problem:
+    """Text can only tighten, but for one thing: it may say that the workload can be paused."""
     if workload.request_text is None:
         return problem
-    facts = [item for item in _read(problem, workload).constraints if isinstance(item, JobFacts)]
-    words = [ReadConstraint(constraint=item, read_by="rules") for item in (Pausing(quote="", allowed=True), *facts)]
-    return apply(problem, words, workload, market)[0]
+    return problem.model_copy(update={"job": problem.job.model_copy(update={"pausable": True})})
 
 
 class Conclude:

@@ -1,16 +1,27 @@
 """From a checked row to a placement problem: hard limits, carbon price, preferred asset, assets that can host it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
+from typing import Literal
 
 from persistence.workload import Urgency, Workload
-from tools.energy import EnergyError, EnergyEstimate, asset_power_kw, estimate, gpu_model_in_text, gpu_note
+from tools.energy import (
+    EnergyError,
+    EnergyEstimate,
+    asset_power_kw,
+    coefficients,
+    estimate,
+    gpu_model_in_text,
+    gpu_note,
+)
 from tools.errors import GridwiseError
-from tools.placement import Asset, Commitment, Limits, Problem, Relaxed
-from tools.regions import find_regions
+from tools.placement import Asset, Commitment, Limits, Objective, Problem, Relaxed
+from tools.regions import REGIONS, find_regions
 from tools.slots import SLOT
 from tools.solver.capacity import binding_commitments
+from tools.solver.policy import FIRST_FACTOR
 
 CARBON_PRICE_GBP_PER_TONNE: dict[Urgency, float] = {
     Urgency.LOW: 1500.0,
@@ -20,16 +31,35 @@ CARBON_PRICE_GBP_PER_TONNE: dict[Urgency, float] = {
 }
 """What a tonne of CO2 weighs against money. 1000 kept most of both savings on the matched 2023 data; 250 is near the
 UK government's central value of carbon. docs/agents.md has the table, and what a request's words do to it."""
+CRITICAL_GBP_PER_TONNE = 2500.0
+"""CRITICAL work may emit more than running now where a tonne saves this much: ten times what it weighs there."""
 _UNSAID_MAY_WAIT = frozenset({Urgency.LOW, Urgency.MEDIUM})
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the deployment sets for all its workloads; see README, Configuration."""
+
+    places: Literal["auto", "sites", "regions"] = "auto"
+    """auto: the active sites where there is one, else the 14 regions."""
+    objective: Objective = "balanced"
+    carbon_price_gbp_per_tonne: float | None = None
+    """In place of the urgency's."""
+    min_saving: float = 0.05
+
+
 def problem_from(
-    workload: Workload, *, assets: Sequence[Asset], commitments: Sequence[Commitment], now: datetime
+    workload: Workload,
+    *,
+    assets: Sequence[Asset],
+    commitments: Sequence[Commitment],
+    now: datetime,
+    policy: Policy = Policy(),
 ) -> Problem:
     """The placement problem of a workload.
 
     Args:
-        assets: every active asset; those that cannot host the workload are left out.
+        assets: every active asset; those that cannot host the workload are left out. The regions, by the policy.
         commitments: power promised to other workloads.
         now: the run's clock, aware UTC.
 
@@ -39,8 +69,8 @@ def problem_from(
     needs = _needs(workload)
     notes: list[str] = []
     limits = _limits(workload, now, notes)
-    hosts = _hosts(workload, needs, assets)
-    preferred = _preferred(workload.host_dc, hosts, notes)
+    hosts = _hosts(workload, needs, _places(assets, policy, notes))
+    preferred, unknown = _preferred(workload.host_dc, hosts, assets)
     job = needs.job()
     notes += [note for note in (gpu_note(job, hosts),) if note]
     problem = Problem(
@@ -49,7 +79,11 @@ def problem_from(
         limits=limits,
         assets=tuple(hosts),
         preferred_asset=preferred,
-        carbon_price_gbp_per_tonne=CARBON_PRICE_GBP_PER_TONNE[workload.urgency],
+        carbon_price_gbp_per_tonne=_carbon_price(workload.urgency, policy),
+        min_saving=policy.min_saving,
+        objective=policy.objective,
+        dirtier_from_gbp_per_tonne=_dirtier_from(workload.urgency, policy),
+        notes=(unknown,) if unknown else (),
         relaxed=tuple(Relaxed(limit=one.limit, value=one.value) for one in workload.relaxed),
     )
     free_kw = {
@@ -140,7 +174,10 @@ def _may_wait(workload: Workload, notes: list[str]) -> bool:
 
 def _hosts(workload: Workload, needs: EnergyEstimate, assets: Sequence[Asset]) -> list[Asset]:
     if not assets:
-        msg = "There is no active compute asset to place a workload on; add rows to compute_assets."
+        msg = (
+            "There is no active compute asset to place a workload on; add rows to compute_assets, or set "
+            "GRIDWISE_PLACES=auto to place by region."
+        )
         raise WorkloadInputError(msg)
     wanted = {
         "gpu_count": ("GPUs", max(1, ceil(needs.gpus - 1e-9)) if workload.required_gpu_mins else 0),
@@ -169,21 +206,58 @@ def _fits(asset: Asset, name: str, need: int) -> bool:
     return tells_nothing or has >= need
 
 
-def _preferred(host_dc: str | None, hosts: Sequence[Asset], notes: list[str]) -> str | None:
-    """By name, else by a part of the name, else by the region that the name tells."""
+def _preferred(host_dc: str | None, hosts: Sequence[Asset], known: Sequence[Asset]) -> tuple[str | None, str]:
+    """The place of `host_dc` among those that can host, by name, else by a part of the name, else by the region that
+    it tells; and what its user must read where there is none. `known`: every active site."""
     wanted = " ".join((host_dc or "").casefold().split())
     if not wanted:
-        return None
+        return None, ""
+    asset = _named(wanted, hosts)
+    if asset is not None:
+        return asset.name, ""
+    site = _named(wanted, known)
+    if site is None:
+        return None, f'The preferred data centre (host_dc) "{host_dc}" is not known here and could not be considered.'
+    there = next((host for host in hosts if host.region == site.region), None)
+    if there is not None:
+        return there.name, ""
+    return None, f'The preferred data centre (host_dc) "{host_dc}" cannot host this workload and was not considered.'
+
+
+def _named(wanted: str, assets: Sequence[Asset]) -> Asset | None:
+    regions = find_regions(wanted)
     for matches in (
         lambda asset: asset.name.casefold() == wanted,
         lambda asset: wanted in asset.name.casefold() or asset.name.casefold() in wanted,
-        lambda asset: asset.region in find_regions(wanted),
+        lambda asset: asset.region in regions,
     ):
-        for asset in hosts:
-            if matches(asset):
-                return asset.name
-    notes.append("The preferred data centre (host_dc) is not among the assets that can host the workload.")
+        found = next((asset for asset in assets if matches(asset)), None)
+        if found is not None:
+            return found
     return None
+
+
+def _places(assets: Sequence[Asset], policy: Policy, notes: list[str]) -> Sequence[Asset]:
+    """The active sites, or the 14 regions with usual figures."""
+    if policy.places == "sites" or (policy.places == "auto" and assets):
+        return assets
+    pue = coefficients().reference_pue
+    notes.append(f"The 14 regions are the places, with any hardware and the usual PUE of {pue:g}.")
+    return [Asset(asset_id=None, name=region.name, region=region.region_id, pue=pue) for region in REGIONS]
+
+
+def _carbon_price(urgency: Urgency, policy: Policy) -> float:
+    price = policy.carbon_price_gbp_per_tonne
+    if price is None:
+        price = CARBON_PRICE_GBP_PER_TONNE[urgency]
+    return price * FIRST_FACTOR[policy.objective]
+
+
+def _dirtier_from(urgency: Urgency, policy: Policy) -> float | None:
+    """What a first choice must save per tonne that it emits more than running now; None: it must not emit more."""
+    if policy.objective == "cost":
+        return 0.0
+    return CRITICAL_GBP_PER_TONNE if urgency is Urgency.CRITICAL and policy.objective == "balanced" else None
 
 
 def _slot_start(time: datetime) -> datetime:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from tools.tariff import Tariff
 
 OptionSource: TypeAlias = Literal["compute", "energy"]
+Objective: TypeAlias = Literal["balanced", "carbon", "cost"]
 
 
 class Value(BaseModel):
@@ -141,6 +142,16 @@ class Problem(Value):
     carbon_price_gbp_per_tonne: float
     min_saving: float = 0.05
     """Shifts that save less than this share of the counterfactual's objective are not recommended."""
+    min_saving_gbp: float = 0.01
+    """The same in GBP of the objective: a penny's worth."""
+    min_saving_g: float | None = None
+    """The same in grams, where the request asks for so much."""
+    objective: Objective = "balanced"
+    """What comes first; the carbon price and the next field follow it."""
+    dirtier_from_gbp_per_tonne: float | None = None
+    """A first choice that emits more than running now must save this much for each tonne more; None: it must not."""
+    notes: tuple[str, ...] = ()
+    """What its user must read beside the recommendation: plain sentences."""
     relaxed: tuple[Relaxed, ...] = ()
     """What the words of the request may no longer ask for."""
     renewable_bonus_gbp_per_kwh: float = 0.0

@@ -9,8 +9,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 from pydantic import JsonValue
 
-from agents.constraints import Region
-from agents.request.reader import read
+from agents.request.reader import read_wishes
 from tools.regions import REGIONS
 from tools.solver.candidates import APART
 
@@ -30,27 +29,28 @@ def arguments_for(tool: str, messages: Sequence[BaseMessage]) -> dict[str, Any]:
 def answer_for(schema: dict[str, Any], messages: Sequence[BaseMessage]) -> str:
     """JSON by the schema, which is told by its properties: titles do not survive every client."""
     wanted = schema.get("properties", {})
-    answer = _head if "choices" in wanted else _compute if "constraints" in wanted else _energy
+    answer = _head if "choices" in wanted else _compute if "limits" in wanted else _energy
     return json.dumps(answer(messages), ensure_ascii=False)
 
 
 def _compute(messages: Sequence[BaseMessage]) -> dict[str, JsonValue]:
     brief = _brief(messages)
+    wishes = read_wishes(_request(brief), _now(brief))
     assets = _result(messages, "find_assets")
+    allowed = set(range(1, 15))
+    for wish in wishes:
+        if wish.kind == "required_regions":
+            allowed &= wish.regions
+        elif wish.kind == "excluded_regions":
+            allowed -= wish.regions
     entries = assets.get("assets")
     hosts = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-    names = [str(entry["asset"]) for entry in hosts if entry.get("asset")]
-    constraints = read(_request(brief), _now(brief), names).constraints
-    allowed = set(range(1, 15))
-    for region in constraints:
-        if isinstance(region, Region) and region.strength == "must":
-            allowed = allowed & set(region.regions) if region.allowed else allowed - set(region.regions)
     suited = [entry for entry in hosts if entry.get("option") and _region(entry) in allowed] or [
         entry for entry in hosts if entry.get("option")
     ]
     suited.sort(key=lambda entry: _cost(entry))
     return {
-        "constraints": [constraint.model_dump(mode="json") for constraint in constraints],
+        "limits": [{"kind": wish.kind, "quote": wish.quote} for wish in wishes],
         "option_ids": [entry["option"]["id"] for entry in suited[:OPTIONS]],
         "claims": [{"kind": "extreme", "of": "carbon", "end": "best"}],
     }
@@ -67,8 +67,9 @@ def _energy(messages: Sequence[BaseMessage]) -> dict[str, JsonValue]:
 
 
 def _head(messages: Sequence[BaseMessage]) -> dict[str, JsonValue]:
-    now = _result(messages, "compare_options").get("running_now")
-    ranked = _ranked(_options(messages, "compare_options"), now)
+    compared = _result(messages, "compare_options")
+    now = compared.get("running_now")
+    ranked = _ranked(_options(messages, "compare_options"), compared.get("first"))
     is_greener = isinstance(now, dict) and (ranked[0]["renewable_pct"] or 0) > (now["renewable_pct"] or 0)
     cause: JsonValue = {"kind": "mix", "who": "first", "fuel": "renewable"}
     return {
@@ -92,11 +93,9 @@ def _options(messages: Sequence[BaseMessage], tool: str) -> list[dict[str, Any]]
     return [option for option in found or () if isinstance(option, dict) and "objective_gbp" in option]
 
 
-def _ranked(options: Sequence[dict[str, Any]], now: object) -> list[dict[str, Any]]:
-    """By objective; running now first where no shift is worth it; no two of one region within two hours."""
-    order = sorted(options, key=lambda option: float(option["objective_gbp"]))
-    if isinstance(now, dict) and not order[0].get("worth_shifting"):
-        order.sort(key=lambda option: any(option[key] != now[key] for key in ("asset", "start", "end")))
+def _ranked(options: Sequence[dict[str, Any]], first: object) -> list[dict[str, Any]]:
+    """What has to stand first does, then by objective; no two of one region within two hours."""
+    order = sorted(options, key=lambda option: (option["id"] != first, float(option["objective_gbp"])))
     ranked: list[dict[str, Any]] = []
     for option in order:
         if len(ranked) < OPTIONS and all(_apart(option, other) for other in ranked):

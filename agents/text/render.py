@@ -45,7 +45,7 @@ from tools.placement import Option
 from tools.regions import region_name
 from tools.slots import SLOT
 from tools.solver.confidence import confidence
-from tools.solver.savings import worth_shifting
+from tools.solver.policy import is_harmless, worth_shifting
 
 FULL_COVERAGE = 0.995
 _LONGEST_QUOTE = 100
@@ -135,7 +135,7 @@ def _why(option: Option, claim: OfOne, about: Situation) -> str | None:
     if claim.who == "now":
         return None
     if about.runs_now(option):
-        return f"{name} is where it would run now, and no shift saves enough to be worth it" if _stays(about) else None
+        return f"{name} is where it would run now, and no shift is worth it" if _stays(about) else None
     if option is first:
         least = option.objective_gbp <= min(other.objective_gbp for other in about.options)
         return f"{name} comes to the lowest total of these options: {total}" if least else None
@@ -146,9 +146,12 @@ def _why(option: Option, claim: OfOne, about: Situation) -> str | None:
 
 
 def _stays(about: Situation) -> bool:
-    """Whether no option saves enough against running now to be worth the shift."""
-    now = about.now
-    return now is not None and not any(worth_shifting(o, now, about.problem.min_saving) for o in about.options)
+    """Whether no option does without harm and is worth the shift away from running now."""
+    now, problem = about.now, about.problem
+    return now is not None and not any(
+        is_harmless(problem, option, now) and worth_shifting(problem, about.market, option, now)
+        for option in about.options
+    )
 
 
 def _levels(claim: Levels, about: Situation) -> str | None:

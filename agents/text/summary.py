@@ -76,7 +76,9 @@ def _against_now(about: Situation) -> str | None:
         return "Running now cannot be measured, so there is nothing to compare it with."
     if about.runs_now(first):
         is_least = all(first.objective_gbp <= option.objective_gbp for option in about.options)
-        saving = f"saves the {100 * about.problem.min_saving:g} % that a shift must save"
+        saving = (
+            f"that emits no more saves the {100 * about.problem.min_saving:g} % and the penny that a shift must save"
+        )
         return f"This is where and when it would run anyway: no other choice {'is better' if is_least else saving}."
     told = difference("first", "now", about)
     return told and f"Compared with {about.name('now')} at {about.now.asset.name}, it {told}."

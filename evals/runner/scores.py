@@ -14,12 +14,12 @@ from evals.cases.world import ASSETS
 from evals.runner.execute import Outcome
 from graph.problem import problem_from
 from persistence.workload import parse_workload
-from tools.errors import NoDataError
 from tools.market import FloatArray, Market, prices_at
 from tools.placement import Limits, Option, Problem
 from tools.slots import SLOT
+from tools.solver.baseline import counterfactual
 from tools.solver.candidates import energy_candidates, is_apart, option_by_id
-from tools.solver.search import optimum, run_now
+from tools.solver.search import optimum
 
 TOLERANCE = 1e-6
 _PROMPTS = (compute.PROMPT, energy.PROMPT, head.PROMPT)
@@ -114,7 +114,7 @@ def _regret(case: Case, outcome: Outcome) -> Iterator[Score]:
     """Objective of the first option above the optimum's; running now counts as best where no shift is worth it."""
     problem, market = outcome.state["problem"], outcome.state["market"]
     first, best = chosen(outcome)[0], optimum(problem, market)
-    now = _now(problem, market)
+    now = counterfactual(problem, market)
     is_now = now is not None and (first.asset, first.segments) == (now.asset, now.segments)
     if now is not None and not list(violations(now, problem.limits)) and _is_a_candidate(now, problem, market):
         saved = now.objective_gbp - best.objective_gbp
@@ -142,9 +142,9 @@ def _diversity(_case: Case, outcome: Outcome) -> Iterator[Score]:
 
 def _expectations(case: Case, outcome: Outcome) -> Iterator[Score]:
     expected, state = case.expected, outcome.state
-    if expected.constraints is not None:
-        kinds = sorted(item.constraint.kind for item in state["compute"].constraints if item.outcome != "refused")
-        yield Score("constraints", kinds == sorted(expected.constraints), f"read {kinds}")
+    if expected.findings is not None:
+        kinds = sorted(finding.kind for finding in state["compute"].findings)
+        yield Score("findings", kinds == sorted(expected.findings), f"found {kinds}")
     if expected.regions is not None:
         regions = {option.asset.region for option in chosen(outcome)}
         yield Score("regions", regions <= expected.regions, f"{sorted(regions)}")
@@ -169,10 +169,9 @@ def _blind(case: Case, outcome: Outcome) -> Iterator[Score]:
 def _corrections(case: Case, outcome: Outcome) -> Iterator[Score]:
     """What code put right is said, and nothing else is."""
     state, expected = outcome.state, case.expected
-    refused = [item.record() for item in state["compute"].constraints if item.outcome == "refused"]
-    reordered, unread = state["decision"].is_reordered, bool(refused)
+    reordered, unread = state["decision"].is_reordered, bool(state["compute"].unread)
     yield Score("ranking corrected", reordered == expected.reordered, f"{reordered}")
-    yield Score("limits refused", unread == expected.unread, f"{refused}")
+    yield Score("limits refused", unread == expected.unread, f"{state['compute'].unread}")
 
 
 def _trajectory(case: Case, outcome: Outcome) -> Iterator[Score]:
@@ -262,13 +261,6 @@ def _wrong(option: Option, market: Market) -> Iterator[str]:
 
 def _mean(values: FloatArray, shares: FloatArray) -> float:
     return float(values[shares > 0] @ shares[shares > 0])
-
-
-def _now(problem: Problem, market: Market) -> Option | None:
-    try:
-        return run_now(problem, market)
-    except NoDataError:
-        return None
 
 
 def _is_a_candidate(now: Option, problem: Problem, market: Market) -> bool:

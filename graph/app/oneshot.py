@@ -18,9 +18,11 @@ from agents.head import HEAD
 from agents.model.agent import Agent, LoopState
 from agents.offline.rules import OFFLINE_NAME, answer_for, arguments_for
 from agents.state import Usage
+from graph.app.policy import policy_of
 from graph.app.settings import Settings
 from graph.catalogue import DEFAULT_PUE, Places
 from graph.nodes import Conclude, Prepare
+from graph.problem import Policy
 from graph.state import GraphInput, State, graph_input
 from persistence.workload import Recommendation, Row
 from tools.market import Market, MarketSource
@@ -100,23 +102,28 @@ def open_source(settings: Settings) -> MarketSource:
 
 async def _answered(settings: Settings, source: MarketSource, places: Places, given: GraphInput) -> State:
     if settings.model_kind == "offline":
-        return await walk(given, source, places)
+        return await walk(given, source, places, policy_of(settings))
     # some seconds of imports, beside which a model takes longer still
     from graph.app.runtime import open_models
     from graph.build import build_graph
 
     models = open_models(settings)
     try:
-        graph = build_graph(models=models, source=source, places=places).compile()
+        graph = build_graph(models=models, source=source, places=places, policy=policy_of(settings)).compile()
         keys = ["problem", "market", "decision", "recommendation"]
         return cast("State", await graph.ainvoke(given, output_keys=keys))
     finally:
         await models.aclose()
 
 
-async def walk(given: GraphInput, source: MarketSource, places: Places) -> State:
+async def walk(
+    given: GraphInput,
+    source: MarketSource,
+    places: Places,
+    policy: Policy = Policy(),  # noqa: B008  frozen
+) -> State:
     """The graph's nodes in the graph's order, with the offline planner's rules for a model."""
-    state = cast("State", {**given, **await Prepare(source, places)(given, {})})
+    state = cast("State", {**given, **await Prepare(source, places, policy)(given, {})})
     if "recommendation" in state:
         return state
     for agent in AGENTS:

@@ -13,7 +13,7 @@ from tools.errors import GridwiseError
 from tools.placement import Option, Problem, Segment
 from tools.slots import slot_start
 from tools.solver.candidates import option_by_id
-from tools.solver.savings import worth_shifting
+from tools.solver.policy import worth_shifting
 from tools.solver.search import search
 
 ENDED = frozenset({"failed", "cancelled"})
@@ -44,7 +44,7 @@ class OwnPlan:
         if winner is None or self._chosen is None or _same(winner, self._chosen):
             return
         standing = pinned(found.problem, found, self._chosen)
-        if standing is None or worth_shifting(winner, standing, found.problem.min_saving):
+        if standing is None or worth_shifting(found.problem, found.market, winner, standing):
             self._window, self._chosen = window_of(found), winner
             self.moves += 1
 

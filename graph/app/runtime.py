@@ -13,6 +13,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from agents.model.clients import Models
 from graph.app.database import open_database, store_at
+from graph.app.policy import policy_of
 from graph.app.settings import Settings
 from graph.build import build_graph
 from graph.catalogue import StorePlaces
@@ -68,7 +69,9 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             checkpoints=checkpoints,
             models=models,
             source=source,
-            graph=build_graph(models=models, source=source, places=StorePlaces(store.catalogue)).compile(),
+            graph=build_graph(
+                models=models, source=source, places=StorePlaces(store.catalogue), policy=policy_of(settings)
+            ).compile(),
         )
 
 

@@ -30,6 +30,10 @@ _FIXES = {
     "GRIDWISE_LEASE_SECONDS": "whole seconds, 3 to 3600",
     "GRIDWISE_MAX_ATTEMPTS": "a whole number, 1 to 100",
     "GRIDWISE_HISTORY_DAYS": "days, 1 to 36500",
+    "GRIDWISE_PLACES": "auto, sites or regions",
+    "GRIDWISE_OBJECTIVE": "balanced, carbon or cost",
+    "GRIDWISE_CARBON_PRICE": "GBP per tonne of CO2, 0 or more, or remove it for the price by urgency",
+    "GRIDWISE_MIN_SAVING": "per cent, 0 to 100",
     "GRIDWISE_MODEL_RPM": "model requests per minute, more than 0, or remove it for no limit",
 }
 
@@ -70,6 +74,13 @@ class Settings(BaseSettings):
     octopus_base_url: HttpUrl = Field(
         default=HttpUrl("https://api.octopus.energy/v1"), validation_alias="OCTOPUS_BASE_URL"
     )
+
+    places: Literal["auto", "sites", "regions"] = Field(default="auto", validation_alias="GRIDWISE_PLACES")
+    """Where workloads can run: the active sites where there is one, else the 14 regions; or one of the two always."""
+    objective: Literal["balanced", "carbon", "cost"] = Field(default="balanced", validation_alias="GRIDWISE_OBJECTIVE")
+    carbon_price_gbp_per_tonne: float | None = Field(default=None, ge=0, validation_alias="GRIDWISE_CARBON_PRICE")
+    """In place of the price that follows a workload's urgency."""
+    min_saving_pct: float = Field(default=5, ge=0, le=100, validation_alias="GRIDWISE_MIN_SAVING")
 
     poll_interval_seconds: float = Field(default=10, ge=0.1, le=3600, validation_alias="WORKLOAD_POLL_INTERVAL")
     concurrency: int = Field(default=5, ge=1, le=500, validation_alias="MAX_WORKLOADS_PER_CYCLE")

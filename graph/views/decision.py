@@ -10,13 +10,13 @@ from persistence.checkpoint import PooledSaver
 from persistence.connections.pool import open_pool
 from persistence.store.open import Store
 from persistence.workload import Row
-from tools.errors import GridwiseError, NoDataError
+from tools.errors import GridwiseError
 from tools.market import Market
 from tools.placement import Option, Problem
+from tools.solver.baseline import counterfactual
 from tools.solver.candidates import energy_candidates, option_by_id
 from tools.solver.confidence import confidence
 from tools.solver.savings import Savings, savings
-from tools.solver.search import run_now
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,7 @@ async def explain(store: Store, database_url: str, workload_id: UUID) -> Explana
 
 def judge(row: Row, problem: Problem, market: Market, recommended: tuple[str, ...]) -> Explanation:
     """The recommended option ids, best first, among all others of the problem."""
-    try:
-        now = run_now(problem, market)
-    except NoDataError:
-        now = None
+    now = counterfactual(problem, market)
     options = [_resolve(problem, market, option_id) for option_id in recommended]
     ranked = [(option, rank) for rank, option in enumerate(options, start=1) if option is not None]
     others = [

@@ -16,8 +16,9 @@ from tools.backtest.trace import Trace, TraceError
 from tools.market import FloatArray, Market, SourceNote
 from tools.placement import Asset, Job, Limits, Option, Problem
 from tools.slots import SLOT
+from tools.solver.baseline import run_now
 from tools.solver.confidence import ErrorModel, confidence, error_model, spreads
-from tools.solver.search import run_now, search
+from tools.solver.search import search
 
 DURATIONS_HOURS = (0.5, 1, 2, 3, 4, 6, 8, 12)
 SLACK_HOURS = (1, 2, 4, 8, 12, 24)

@@ -20,9 +20,10 @@ from tools.errors import GridwiseError
 from tools.market import FloatArray, Market
 from tools.placement import Job, Limits, Option, Problem
 from tools.slots import SLOT, slot_start, utc_time
+from tools.solver.baseline import run_now
 from tools.solver.confidence import ErrorModel, confidence, error_model, spreads
 from tools.solver.instance import BoolArray
-from tools.solver.search import run_now, search
+from tools.solver.search import search
 
 FIRST_RULE = error_model().model_copy(
     update={"sd_per_root_g": 2.5, "correlation_hours": 2.0, "slope": 1.63, "optimism": 0.11}

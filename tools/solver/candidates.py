@@ -4,61 +4,26 @@ Ids are a pure function of (problem, market): every tool call, agent and resumed
 registry is kept. `c1`… one per asset, in the problem's order; `e1`… the energy list; `now` the counterfactual.
 """
 
-from collections.abc import Callable, Sequence
-from datetime import timedelta
-from functools import lru_cache, wraps
-from typing import Final, TypeAlias
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 
-from tools.errors import NoDataError, UnknownOptionError
+from tools.errors import UnknownOptionError
 from tools.market import Market
 from tools.placement import Option, Problem
+from tools.solver.baseline import counterfactual, run_now, runs_now
 from tools.solver.instance import Order
+from tools.solver.options import sort_key
+from tools.solver.policy import is_harmless
+from tools.solver.remember import remembered
 from tools.solver.savings import dominates
-from tools.solver.search import run_now, search, search_all, sort_key
+from tools.solver.search import search, search_all
 
 ORDERS = (Order.BEST, Order.CLEANEST, Order.CHEAPEST, Order.SOONEST)
 DIVERSE = 3
 APART = timedelta(hours=2)
 
 
-Candidates: TypeAlias = Callable[[Problem, Market], tuple[Option, ...]]
-
-_REMEMBERED: Final = 128
-"""Lists kept per function: those of the runs in flight, each asked for a dozen times."""
-
-
-class _Same:
-    """Equal to itself only: a key by identity, which keeps its object alive while it is one."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Problem | Market) -> None:
-        self.value = value
-
-    def __hash__(self) -> int:
-        return id(self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.value is other.value
-
-
-def _remembered(compute: Candidates) -> Candidates:
-    """Not computed again for the very same (frozen) objects, as the nodes of one run hand them on."""
-
-    @lru_cache(maxsize=_REMEMBERED)
-    def cached(problem: _Same, market: _Same) -> tuple[Option, ...]:
-        if not isinstance(problem.value, Problem) or not isinstance(market.value, Market):
-            raise TypeError
-        return compute(problem.value, market.value)
-
-    @wraps(compute)
-    def remembering(problem: Problem, market: Market) -> tuple[Option, ...]:
-        return cached(_Same(problem), _Same(market))
-
-    return remembering
-
-
-@_remembered
+@remembered
 def compute_candidates(problem: Problem, market: Market) -> tuple[Option, ...]:
     """The soonest feasible placement of each asset that has one, in the problem's order.
 
@@ -72,9 +37,10 @@ def compute_candidates(problem: Problem, market: Market) -> tuple[Option, ...]:
     )
 
 
-@_remembered
+@remembered
 def energy_candidates(problem: Problem, market: Market) -> tuple[Option, ...]:
-    """Per region the best, cleanest, cheapest and soonest placement, and running now where that is feasible.
+    """Per region the best, cleanest, cheapest and soonest placement and running now where that is feasible; the best
+    that emit no more than running now, where the best emit more; and as many at other times as three apart take.
 
     `e1` is the exact optimum, `e1`-`e3` are the diverse top three, the rest follow by objective. Empty where nothing
     is feasible.
@@ -109,41 +75,94 @@ def is_apart(one: Option, other: Option) -> bool:
     return one.asset.region != other.asset.region or abs(one.start - other.start) >= APART
 
 
+def all_apart(option: Option, others: Sequence[Option]) -> bool:
+    return all(is_apart(option, other) for other in others)
+
+
 def _pool(problem: Problem, market: Market, found: dict[Order, tuple[Option, ...]]) -> list[Option]:
-    pool: list[Option] = []
-    for order in ORDERS:
-        seen: set[int] = set()
-        for option in found[order]:
-            if option.asset.region not in seen:
-                seen.add(option.asset.region)
-                if not any(_same(option, other) for other in pool):
-                    pool.append(option)
-    now = _now_if_feasible(problem, market, found[Order.SOONEST])
-    if now is not None:
-        pool = [now if _same(option, now) and option.label != Order.BEST else option for option in pool]
-        if not any(_same(option, now) for option in pool):
-            pool.append(now)
+    pool = [option for order in ORDERS for option in _one_per_region(found[order])]
+    now = counterfactual(problem, market)
+    if not is_harmless(problem, found[Order.BEST][0], now) and now is not None:
+        pool += _one_per_region(search(_no_dirtier(problem, now), market))
+    soonest = found[Order.SOONEST]
+    at_once = [one for one in runs_now(problem, market) if any(_same(one, other) for other in soonest)]
+    if at_once:
+        best = min(at_once, key=lambda option: option.objective_gbp)
+        pool += [best, *(one for one in at_once if one.asset.name == problem.preferred_asset)]
+    if len({option.asset.region for option in found[Order.BEST]}) < DIVERSE:
+        pool += [other for first in _distinct(pool) for other in _three_apart(problem, market, first)]
     index = {asset: i for i, asset in enumerate(problem.assets)}
-    return sorted(pool, key=lambda option: sort_key(option, Order.BEST, index[option.asset]))
+    return sorted(_distinct(pool), key=lambda option: sort_key(option, Order.BEST, index[option.asset]))
 
 
-def _now_if_feasible(problem: Problem, market: Market, soonest: Sequence[Option]) -> Option | None:
-    """The counterfactual, where it keeps every limit: then it is the soonest placement of its own asset."""
-    try:
-        now = run_now(problem, market)
-    except NoDataError:
-        return None
-    return now if any(_same(option, now) for option in soonest) else None
+def _one_per_region(options: Sequence[Option]) -> list[Option]:
+    best: dict[int, Option] = {}
+    for option in options:
+        best.setdefault(option.asset.region, option)
+    return list(best.values())
+
+
+def _distinct(options: Sequence[Option]) -> list[Option]:
+    """Of equal ones the first, but the label `now` wins over others than `best`."""
+    distinct: list[Option] = []
+    for option in options:
+        place = next((i for i, other in enumerate(distinct) if _same(option, other)), None)
+        if place is None:
+            distinct.append(option)
+        elif option.label == "now" and distinct[place].label != Order.BEST:
+            distinct[place] = option
+    return distinct
+
+
+def _no_dirtier(problem: Problem, now: Option) -> Problem:
+    cap = problem.limits.carbon_cap_g
+    most = now.carbon_g if cap is None else min(cap, now.carbon_g)
+    return problem.model_copy(update={"limits": problem.limits.model_copy(update={"carbon_cap_g": most})})
+
+
+def _three_apart(problem: Problem, market: Market, first: Option) -> list[Option]:
+    """Two more that are apart from the first and from each other, wherever two exist: the best, else the soonest."""
+    for order in (Order.BEST, Order.SOONEST):
+        chosen = [first]
+        while len(chosen) < DIVERSE and (others := list(_elsewhere(problem, market, chosen, order))):
+            chosen.append(min(others, key=lambda option: sort_key(option, order)))
+        if len(chosen) == DIVERSE:
+            break
+    return chosen[1:]
+
+
+def _elsewhere(problem: Problem, market: Market, chosen: Sequence[Option], order: Order) -> Iterator[Option]:
+    """The best placement in every region and stretch of time that is apart from all the chosen ones."""
+    for region in sorted({asset.region for asset in problem.assets}):
+        assets = tuple(asset for asset in problem.assets if asset.region == region)
+        starts = sorted(option.start for option in chosen if option.asset.region == region)
+        for earliest, latest in _gaps(problem, market, starts):
+            update = {"earliest_start": earliest, "latest_start": latest}
+            limits = problem.limits.model_copy(update=update)
+            yield from search(problem.model_copy(update={"assets": assets, "limits": limits}), market, order)[:1]
+
+
+def _gaps(problem: Problem, market: Market, starts: Sequence[datetime]) -> Iterator[tuple[datetime, datetime]]:
+    limits = problem.limits
+    begin, last = max(problem.now, limits.earliest_start), limits.latest_start or market.end
+    for start in starts:
+        if begin <= start - APART:
+            yield begin, min(last, start - APART)
+        begin = max(begin, start + APART)
+    if begin <= last:
+        yield begin, last
 
 
 def _diverse(pool: Sequence[Option], roles: Sequence[Option]) -> list[Option]:
-    """The optimum, then the other roles, then by objective: apart from each other, at most one dominated."""
+    """The optimum, then the other roles, then by objective: apart from each other, at most one dominated unless three
+    take more."""
     chosen: list[Option] = []
-    for option in (*roles, *pool):
-        if len(chosen) == DIVERSE:
-            break
-        if all(is_apart(option, other) for other in chosen) and _dominated([*chosen, option]) <= 1:
-            chosen.append(option)
+    for most_dominated in (1, DIVERSE):
+        for option in (*roles, *pool):
+            if len(chosen) == DIVERSE:
+                break
+            if all_apart(option, chosen) and _dominated([*chosen, option]) <= most_dominated:
+                chosen.append(option)
     head, *others = chosen
     return [head, *sorted(others, key=lambda option: sort_key(option, Order.BEST))]
 

@@ -113,7 +113,8 @@ def _kwh_per_slot(market: Market, option: Option) -> FloatArray:
 
 def _carbon_sd(market: Market, option: Option, model: ErrorModel) -> float:
     """g/kWh, of the region's figures in this market."""
-    row = market.intensity[market.regions.index(option.asset.region)]
+    region = option.asset.region
+    row = market.intensity if region not in market.regions else market.intensity[market.regions.index(region)]
     known = row[~np.isnan(row)]
     level = float(known.mean()) if known.size else 0.0
     mode, since = market.carbon.mode, market.carbon.kept_since.get(option.asset.region)

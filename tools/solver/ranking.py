@@ -1,68 +1,103 @@
-"""Which orders of options may be recommended. The objective decides; a model decides only where it does not matter."""
+"""Which orders of options may be recommended. The policy decides; a model decides only where it does not matter."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from tools.errors import NoDataError
 from tools.market import Market
 from tools.placement import Option, Problem
-from tools.solver.candidates import compute_candidates, energy_candidates, is_apart
-from tools.solver.savings import worth_shifting
-from tools.solver.search import run_now
+from tools.solver.baseline import basis, counterfactual, runs_now
+from tools.solver.candidates import DIVERSE, all_apart, compute_candidates, energy_candidates
+from tools.solver.policy import is_harmless, worth_shifting
 
-CHOICES = 3
+CHOICES = DIVERSE
 NOISE_GBP = 1e-9
 
 
 class Pool:
-    """The options that the head agent may rank: those of both other agents, and running now where that is feasible."""
+    """The options that the head agent may rank: those of both other agents, the policy's first choice, running now."""
 
     def __init__(self, problem: Problem, market: Market, option_ids: Sequence[str]) -> None:
-        self.now = _run_now(problem, market)
-        self._min_saving = problem.min_saving
-        known = (*energy_candidates(problem, market), *compute_candidates(problem, market))
-        by_id = {option.option_id: option for option in known}
-        ids = [*option_ids, *(option.option_id for option in known if self.is_now(option))]
-        self.by_id = {option_id: by_id[option_id] for option_id in dict.fromkeys(ids)}
+        self.now = counterfactual(problem, market)
+        self._problem, self._market = problem, market
+        self._known = (*energy_candidates(problem, market), *compute_candidates(problem, market))
+        self._at_once = {(one.asset, one.segments) for one in runs_now(problem, market)}
+        self.winner = self._first_choice()
+        known = {option.option_id: option for option in self._known}
+        if self.now is not None:
+            known.setdefault(self.now.option_id, self.now)
+        at_once = [one.option_id for one in self._known if self.runs_now(one) and self._is_preferred(one)]
+        ids = dict.fromkeys([*option_ids, self.winner.option_id, *at_once])
+        self.by_id = {option_id: known[option_id] for option_id in ids}
         self.options = tuple(self.by_id.values())
 
-    @property
-    def winner(self) -> Option:
-        """The exact optimum; running now where that is feasible and the optimum does not save enough to shift."""
-        best = min(self.options, key=lambda option: option.objective_gbp)
-        current = next((option for option in self.options if self.is_now(option)), None)
-        if self.now is None or current is None or worth_shifting(best, self.now, self._min_saving):
-            return best
-        return current
-
     def is_worse(self, option: Option) -> bool:
-        """Whether the option must not stand first, being worse than the winner by more than arithmetic noise."""
-        winner = self.winner
-        if self.is_now(winner):
-            return not self.is_now(option)
-        return option.objective_gbp - winner.objective_gbp > NOISE_GBP
+        """Whether the option must not stand first: it is not the policy's choice, and not as good as that either."""
+        if _same(option, self.winner):
+            return False
+        as_good = option.objective_gbp - self.winner.objective_gbp <= NOISE_GBP and self._is_harmless(option)
+        return self.runs_now(self.winner) or not as_good
 
     def settled(self, chosen: Sequence[str]) -> list[Option]:
         """Up to three options that are apart from each other, the winner first, the others by objective.
 
-        The chosen ones are kept as far as that allows; what is missing is filled up by objective.
+        The chosen ones are kept as far as that allows; what is missing is filled up from all that are known.
         """
         picked = [self.by_id[option_id] for option_id in dict.fromkeys(chosen) if option_id in self.by_id]
         if not picked or self.is_worse(picked[0]):
             picked.insert(0, self.winner)
-        rest = sorted(self.options, key=lambda option: option.objective_gbp)
-        settled: list[Option] = []
-        for option in (*picked, *rest):
-            if len(settled) < CHOICES and all(is_apart(option, other) for other in settled):
-                settled.append(option)
+        first, *others = picked
+        rest = sorted(self._known, key=lambda option: option.objective_gbp)
+        settled = _apart([first, *others, *rest])
+        if len(settled) < CHOICES:  # a chosen one may stand in the way of two others
+            settled = max(settled, _apart([first, *rest]), _soonest([first], rest), key=len)
         return [settled[0], *sorted(settled[1:], key=lambda option: option.objective_gbp)]
 
+    def runs_now(self, option: Option) -> bool:
+        """Whether the option is running now at its site."""
+        return (option.asset, option.segments) in self._at_once
+
     def is_now(self, option: Option) -> bool:
-        """Whether the option is the same as running now."""
+        """Whether the option is the same as running now at the preferred site."""
         return self.now is not None and option.asset == self.now.asset and option.segments == self.now.segments
 
+    def _first_choice(self) -> Option:
+        """The best that does no harm, where it is worth leaving running now for; else running now.
 
-def _run_now(problem: Problem, market: Market) -> Option | None:
-    try:
-        return run_now(problem, market)
-    except NoDataError:
-        return None
+        Running now is at the preferred site, or at a better one that is itself worth the change of place.
+        """
+        harmless = [option for option in self._known if self._is_harmless(option)]
+        if not harmless:
+            return min(self._known, key=lambda option: (option.carbon_g, option.objective_gbp))
+        best = min(harmless, key=lambda option: option.objective_gbp)
+        at_once = [option for option in harmless if self.runs_now(option)]
+        if not at_once:
+            return best
+        stay = min(at_once, key=lambda option: option.objective_gbp)
+        home = next((option for option in at_once if self._is_preferred(option)), None)
+        if home is not None and not self._is_worth(stay, home):
+            stay = home
+        return best if self._is_worth(best, stay) else stay
+
+    def _is_preferred(self, option: Option) -> bool:
+        return basis(self._problem) == "preferred" and option.asset.name == self._problem.preferred_asset
+
+    def _is_harmless(self, option: Option) -> bool:
+        return is_harmless(self._problem, option, self.now)
+
+    def _is_worth(self, option: Option, over: Option) -> bool:
+        return worth_shifting(self._problem, self._market, option, over)
+
+
+def _apart(options: Iterable[Option]) -> list[Option]:
+    found: list[Option] = []
+    for option in options:
+        if len(found) < CHOICES and all_apart(option, found):
+            found.append(option)
+    return found
+
+
+def _soonest(first: list[Option], options: Sequence[Option]) -> list[Option]:
+    return _apart([*first, *sorted(options, key=lambda option: option.start)])
+
+
+def _same(one: Option, other: Option) -> bool:
+    return one.asset == other.asset and one.segments == other.segments

@@ -8,15 +8,18 @@ from typing import Any, Final, Literal
 from pydantic import JsonValue
 
 from tools.energy import asset_energy_kwh, asset_power_kw, energy_range_kwh, estimate
-from tools.errors import GridwiseError, Infeasible, NoDataError
+from tools.errors import GridwiseError, Infeasible
 from tools.market import Market, prices_at
 from tools.placement import Asset, Option, Problem
 from tools.regions import region_name
 from tools.solver.candidates import compute_candidates, energy_candidates, option_by_id
 from tools.solver.confidence import confidence
 from tools.solver.instance import Order
-from tools.solver.savings import dominates, savings, worth_shifting
-from tools.solver.search import optimum, run_now, sort_key
+from tools.solver.options import sort_key
+from tools.solver.policy import is_harmless, worth_shifting
+from tools.solver.ranking import Pool
+from tools.solver.savings import dominates, savings
+from tools.solver.search import optimum
 from tools.tariff import tariff_words
 from tools.toolkit.summary import BLOCKS, block_length, number, option_summary, series_summary, stamp
 
@@ -190,10 +193,11 @@ def windows_answer(
 def comparison_answer(problem: Problem, market: Market, option_ids: Sequence[str]) -> JsonValue:
     """The options beside running now: savings, confidence, Pareto position."""
     options = [option_by_id(problem, market, option_id) for option_id in dict.fromkeys(option_ids)]
-    try:
-        now = run_now(problem, market)
-    except NoDataError as error:
-        return {"running_now": None, "why": str(error), "options": [option_summary(option) for option in options]}
+    pool = Pool(problem, market, [option.option_id for option in options])
+    now = pool.now
+    if now is None:
+        why = "the carbon intensity of running now is not known"
+        return {"running_now": None, "why": why, "options": [option_summary(option) for option in options]}
     compared: list[JsonValue] = []
     for option in options:
         saved = savings(option, now)
@@ -208,9 +212,11 @@ def comparison_answer(problem: Problem, market: Market, option_ids: Sequence[str
         }
         told["confidence"] = number(confidence(problem, market, option, now), 2)
         told["on_pareto_front"] = not any(dominates(other, option) for other in options)
-        told["worth_shifting"] = worth_shifting(option, now, problem.min_saving)
+        told["worth_shifting"] = worth_shifting(problem, market, option, now)
+        told["emits_more_than_now"] = not is_harmless(problem, option, now)
         compared.append(told)
     return {
+        "first": pool.winner.option_id,
         "running_now": option_summary(now),
         "options": compared,
         "min_saving_pct": number(100 * problem.min_saving, 1),

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from graph.problem import CARBON_PRICE_GBP_PER_TONNE, WorkloadInputError, problem_from
+from graph.problem import CARBON_PRICE_GBP_PER_TONNE, Policy, WorkloadInputError, problem_from
 from persistence.workload import Urgency, Workload
 from tools.placement import Asset, Problem
 
@@ -92,9 +93,45 @@ def test_an_asset_that_tells_nothing_about_its_hardware_may_host(
     assert made.assets == (bare,)
 
 
-def test_no_asset_at_all_is_said(workload: Callable[..., Workload], now: datetime) -> None:
+def test_without_a_site_the_regions_are_the_places_unless_sites_are_asked_for(
+    workload: Callable[..., Workload], now: datetime
+) -> None:
+    made = problem_from(workload(host_dc="Cardiff"), assets=(), commitments=(), now=now)
+    assert [asset.region for asset in made.assets] == list(range(1, 15))
+    assert {asset.asset_id for asset in made.assets} == {None}
+    assert made.preferred_asset == "South Wales"
+    assert any("14 regions" in note for note in made.job.assumptions)
     with pytest.raises(WorkloadInputError, match="no active compute asset"):
-        problem_from(workload(), assets=(), commitments=(), now=now)
+        problem_from(workload(), assets=(), commitments=(), now=now, policy=Policy(places="sites"))
+
+
+def test_regions_can_be_the_places_though_there_are_sites(workload: Callable[..., Workload], now: datetime) -> None:
+    site = Asset(asset_id=UUID(int=1), name="The Shed", region=7, pue=1.2)
+    policy = Policy(places="regions")
+    made = problem_from(workload(host_dc="The Shed"), assets=(site,), commitments=(), now=now, policy=policy)
+    assert (len(made.assets), made.preferred_asset) == (14, "South Wales")
+
+
+@pytest.mark.parametrize(
+    ("policy", "urgency", "price", "dirtier"),
+    [
+        (Policy(), Urgency.MEDIUM, 1000, None),
+        (Policy(), Urgency.CRITICAL, 250, 2500),
+        (Policy(objective="carbon"), Urgency.CRITICAL, 1250, None),
+        (Policy(objective="cost"), Urgency.LOW, 300, 0),
+        (Policy(carbon_price_gbp_per_tonne=80), Urgency.LOW, 80, None),
+    ],
+)
+def test_what_comes_first_sets_the_carbon_price_and_whether_more_may_be_emitted(
+    workload: Callable[..., Workload],
+    now: datetime,
+    policy: Policy,
+    urgency: Urgency,
+    price: float,
+    dirtier: float | None,
+) -> None:
+    made = problem_from(workload(urgency=urgency), assets=(), commitments=(), now=now, policy=policy)
+    assert (made.carbon_price_gbp_per_tonne, made.dirtier_from_gbp_per_tonne) == (price, dirtier)
 
 
 @pytest.mark.parametrize("host_dc", ["london docklands", "Sample DC London Docklands", "London", "EC1A 1BB"])
@@ -105,4 +142,5 @@ def test_the_preferred_data_centre_is_found_by_name_or_region(problem: Make, hos
 def test_an_unknown_preferred_data_centre_is_said(problem: Make) -> None:
     made = problem(host_dc="Atlantis 7")
     assert made.preferred_asset is None
-    assert any("host_dc" in note for note in made.job.assumptions)
+    assert len(made.notes) == 1
+    assert '"Atlantis 7" is not known here' in made.notes[0]

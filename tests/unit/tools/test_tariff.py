@@ -8,7 +8,8 @@ import pytest
 from tests.unit.tools.instances import asset_of, market_of
 from tools.market import prices_at
 from tools.placement import Asset, Job, Limits, Problem
-from tools.solver.search import optimum, run_now
+from tools.solver.baseline import run_now
+from tools.solver.search import optimum
 from tools.tariff import TariffError, read_tariff
 
 BANDS = {

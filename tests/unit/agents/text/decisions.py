@@ -11,8 +11,8 @@ import numpy as np
 from agents.text.situation import Situation
 from tools.market import Market, SourceNote
 from tools.placement import Asset, Job, Limits, Option, Problem, Segment
+from tools.solver.baseline import counterfactual
 from tools.solver.candidates import compute_candidates, energy_candidates
-from tools.solver.search import counterfactual
 
 STARTS = (
     datetime(2026, 3, 28, 22, 0, tzinfo=UTC),
@@ -28,12 +28,12 @@ def situations(problems: int, orders: int) -> Iterator[tuple[Situation, Random]]
         random = Random(seed)
         problem, market = _problem(random)
         options = list(dict.fromkeys([*energy_candidates(problem, market), *compute_candidates(problem, market)]))
-        now = counterfactual(problem, market)
         for _ in range(orders if options else 0):
             picked = tuple(random.sample(options, k=min(len(options), random.choice([1, 2, 3, 3, 3]))))
             if len({(option.asset.region, option.start) for option in picked}) < len(picked):
                 continue
-            yield Situation(_with_limits(problem, picked[0], random), market, picked, now), random
+            limited = _with_limits(problem, picked[0], random)
+            yield Situation(limited, market, picked, counterfactual(limited, market)), random
 
 
 def _problem(random: Random) -> tuple[Problem, Market]:

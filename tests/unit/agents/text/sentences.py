@@ -11,6 +11,7 @@ import numpy as np
 from tools.market import Market
 from tools.placement import Option, Problem
 from tools.regions import REGIONS
+from tools.solver.baseline import runs_now
 
 LONDON = ZoneInfo("Europe/London")
 NAMES = {region.region_id: region.name for region in REGIONS}
@@ -110,6 +111,8 @@ class Truth:
         return job.energy_kwh * scale * ran / job.duration_minutes
 
     def measure(self, option: Option, of: str) -> float | None:
+        if option.asset.name.startswith("the mean of "):
+            return self.mean_over_places(option, of)
         if of == "energy":
             return self.energy(option)
         layer = {"carbon": "intensity", "intensity": "intensity", "renewable": "renewable", "cost": "price_gbp_per_kwh"}
@@ -117,6 +120,14 @@ class Truth:
         if np.isnan(mean):
             return None
         return mean * self.energy(option) if of in ("carbon", "cost") else mean
+
+    def mean_over_places(self, option: Option, of: str) -> float | None:
+        """Running now without a preferred site: the mean over the places where it could, each recomputed."""
+        if of == "intensity":
+            carbon, energy = self.measure(option, "carbon"), self.measure(option, "energy")
+            return None if carbon is None or energy is None else carbon / energy
+        each = [self.measure(there, of) for there in runs_now(self.problem, self.market)]
+        return None if any(one is None for one in each) else float(np.mean([one for one in each if one is not None]))
 
     def instant(self, text: str) -> datetime:
         return british_clock(self.market.start)[text]

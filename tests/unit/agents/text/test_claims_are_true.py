@@ -31,6 +31,7 @@ from tests.unit.agents.text.sentences import (
     near,
     number,
 )
+from tools.solver.confidence import confidence
 
 PROBLEMS, ORDERS = 230, 10
 HALF_HOUR = timedelta(minutes=30)
@@ -139,7 +140,7 @@ def timing(sentence, claim, truth) -> None:
 
 def placed(sentence, claim, truth) -> None:
     option = truth.option(claim.who)
-    if match := sentence.take(rf"^(.+): (Site \w), ({SPAN}) UK time"):
+    if match := sentence.take(rf"^(.+): (Site \w|the mean of \d+ places), ({SPAN}) UK time"):
         assert truth.named(_lowered(match[1])) == option
         assert match[2] == option.asset.name
         truth.check_span(match[3], option.start, option.end)
@@ -160,9 +161,14 @@ def why(sentence, claim, truth) -> None:
         cost = 0.0 if it.cost_gbp is None else truth.measure(it, "cost")
         return cost + truth.measure(it, "carbon") * truth.problem.carbon_price_gbp_per_tonne / 1e6
 
-    if sentence.take("is where it would run now, and no shift saves enough"):
+    if sentence.take("is where it would run now, and no shift is worth it"):
         assert option.segments == truth.now.segments
-        assert all(total(truth.now) - total(o) < 0.05 * abs(total(truth.now)) + 1e-9 for o in truth.options)
+        for option in truth.options:
+            saved = total(truth.now) - total(option)
+            enough = saved >= max(0.01, 0.05 * abs(total(truth.now))) + 1e-9
+            dirtier = truth.measure(option, "carbon") > truth.measure(truth.now, "carbon") * (1 + 1e-6)
+            unsure = confidence(truth.problem, truth.market, option, truth.now) < 0.6
+            assert not enough or dirtier or unsure
         return
     match = sentence.take(rf"^(?P<name>.+?) comes to (?P<text>.*?)({MONEY}) with carbon priced at ({MONEY}) per tonne")
     match = match or sentence.take(
@@ -286,7 +292,9 @@ def check_summary(text: str, truth: Truth) -> None:
         near(money(cost[1]), abs(truth.measure(first, "cost")))
         assert ("paid to you" in lead[7]) == (first.cost_gbp < 0)
     if against := re.search(
-        r"Compared with (running now|starting as soon as allowed) at (Site \w), it (.+?)\. (?=[A-Z]|$)", text + " "
+        r"Compared with (running now|starting as soon as allowed) at (Site \w|the mean of \d+ places), "
+        r"it (.+?)\. (?=[A-Z]|$)",
+        text + " ",
     ):
         assert against[2] == truth.now.asset.name
         check_difference(Sentence(against[3]), truth, first, truth.now)

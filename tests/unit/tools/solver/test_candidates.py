@@ -7,12 +7,13 @@ from hypothesis import given, settings
 
 from tests.thorough import tries
 from tests.unit.tools.instances import START, asset_of, market_of, problems
-from tools.errors import NoDataError, UnknownOptionError
+from tools.errors import UnknownOptionError
 from tools.placement import Job, Limits, Problem
+from tools.solver.baseline import run_now
 from tools.solver.candidates import compute_candidates, energy_candidates, is_apart, option_by_id
 from tools.solver.confidence import confidence
-from tools.solver.savings import dominates, savings, worth_shifting
-from tools.solver.search import run_now, search
+from tools.solver.savings import dominates, savings
+from tools.solver.search import search
 
 QUICK = settings(max_examples=tries(30, 150), deadline=None, derandomize=True, database=None)
 
@@ -44,7 +45,7 @@ def test_the_first_is_the_optimum_and_ids_are_dense(instance):
 @QUICK
 @given(problems())
 def test_the_top_three_are_apart_and_at_most_one_is_dominated_where_that_can_be(instance):
-    options = energy_candidates(*instance)
+    options = [option for option in energy_candidates(*instance) if option.label]
 
     def diverse(chosen):
         apart = all(is_apart(a, b) for i, a in enumerate(chosen) for b in chosen[i + 1 :])
@@ -74,29 +75,8 @@ def test_compute_ids_stay_with_their_assets_when_limits_tighten():
 
 def test_an_unknown_id_names_those_that_exist():
     market = market_of([[100] * 8], [[0.1] * 8])
-    with pytest.raises(UnknownOptionError, match="c1, e1, now"):
+    with pytest.raises(UnknownOptionError, match=r"c1, e1, .*now"):
         option_by_id(problem_of(market), market, "e7")
-
-
-def test_the_counterfactual_runs_at_once_on_the_preferred_asset_whatever_the_limits():
-    market = market_of([[300] * 8, [10] * 8], [[0.2] * 8, [0.1] * 8])
-    problem = problem_of(
-        market,
-        preferred_asset="site 1",
-        limits=Limits(earliest_start=START + timedelta(minutes=20), carbon_cap_g=1, excluded_regions=(1,)),
-    )
-    now = run_now(problem, market)
-    assert now.asset.name == "site 1"
-    assert now.start == START + timedelta(minutes=20)
-    assert now.carbon_g == pytest.approx(600)
-    assert run_now(problem_of(market, preferred_asset="elsewhere"), market).asset.name == "site 1"
-
-
-def test_a_counterfactual_without_figures_is_an_error_and_not_zero():
-    market = market_of([[float("nan")] * 8, [10] * 8], [[0.2] * 8] * 2)
-    with pytest.raises(NoDataError, match="site 1"):
-        run_now(problem_of(market), market)
-    assert energy_candidates(problem_of(market), market)[0].asset.region == 2
 
 
 def test_without_any_price_carbon_alone_decides_and_cost_is_unknown():
@@ -119,14 +99,6 @@ def test_savings_are_in_grams_pounds_and_percent_and_a_percentage_of_zero_is_unk
     assert saved.cost_gbp == pytest.approx(0.2)
     assert saved.cost_pct == pytest.approx(50)
     assert saved.delay_hours == 1
-
-
-@pytest.mark.parametrize(("later_price", "worth"), [(0.189, True), (0.192, False), (0.2, False)])
-def test_a_shift_must_save_the_minimum_share(later_price, worth):
-    market = market_of([[0] * 4], [[0.2, 0.2, later_price, later_price]])
-    problem = problem_of(market)
-    now, later = run_now(problem, market), search(problem, market)[0]
-    assert worth_shifting(later, now, 0.05) is worth
 
 
 def test_confidence_grows_with_the_gain_and_falls_with_age_and_coverage():
