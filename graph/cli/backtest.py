@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -14,19 +15,40 @@ from rich.progress import Progress
 from graph.cli.fits import show_prices, show_vintages
 from graph.cli.options import AsJson
 from graph.cli.output import Output
-from graph.views.backtest_page import backtest_page, calibration_page
+from graph.views.backtest_page import AGREES, backtest_page, calibration_page
 from tools.backtest.calibration import Calibration, Decision, decisions
 from tools.backtest.jobs import ReplayJob, arrivals, ml_project, nightly, read_jobs
 from tools.backtest.paper import paper_figures, paper_steps
-from tools.backtest.replay import Policy, Setting, noisy, replay
-from tools.backtest.report import PolicyResult, monthly_savings, results
+from tools.backtest.replay import Objective, Policy, Setting, noisy, replay
+from tools.backtest.report import GroupResult, PolicyResult, grouped, monthly_savings, results
 from tools.backtest.trace import Trace, read_trace
+from tools.market import FloatArray
 
-COLUMNS = ("policy", "g/kWh", "CO2 kg", "CO2 saved %", "± over seeds", "GBP", "GBP saved %", "delay h", "moved %")
+COLUMNS = (
+    "policy",
+    "g/kWh",
+    "CO2 kg",
+    "CO2 saved %",
+    "± over seeds",
+    "GBP",
+    "GBP saved %",
+    "delay h",
+    "moved %",
+    "dirtier than now %, forecast",
+    "and in fact",
+)
+GROUPS = ("of", "policy", "jobs", "CO2 saved %", "GBP saved %")
 
 
 DEFAULT_ERROR = 0.05
 CALIBRATION_JOBS = 12_000
+
+
+class Group(StrEnum):
+    """What savings are told apart by."""
+
+    MONTH = "month"
+    WEEKDAY = "weekday"
 
 
 class Scenario(StrEnum):
@@ -44,7 +66,9 @@ def backtest(
     ] = None,
     scenario: Annotated[Scenario, typer.Option(help="Jobs to replay, unless --jobs names a list.")] = Scenario.ARRIVALS,
     jobs: Annotated[Path | None, typer.Option(help="CSV: arrival_time and length in s, cpus or power_kw.")] = None,
-    paper: Annotated[bool, typer.Option("--paper", help="Reproduce the figures published for Great Britain.")] = False,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="The figures of Let's Wait Awhile, beside those printed for Great Britain.")
+    ] = False,
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Show how often what the confidence says comes true.")
     ] = False,
@@ -68,6 +92,15 @@ def backtest(
     ] = None,
     seeds: Annotated[int, typer.Option(help="Draws of the forecast error.", min=1, max=100)] = 10,
     carbon_price: Annotated[float, typer.Option(help="GBP per tonne in our policy.", min=0)] = 1000.0,
+    objective: Annotated[
+        Objective, typer.Option(help="What our policy makes least: cost plus priced carbon, carbon, or cost.")
+    ] = Objective.BALANCED,
+    guard: Annotated[
+        bool, typer.Option("--guard", help="Also our policy held to emit no more than running now, on the forecast.")
+    ] = False,
+    by: Annotated[
+        list[Group] | None, typer.Option(help="Also savings by month or by weekday; may be given twice.")
+    ] = None,
     min_saving: Annotated[float, typer.Option(help="Least share that a shift must save.", min=0)] = 0.05,
     html: Annotated[Path | None, typer.Option(help="Also write a page with charts to this file.")] = None,
     as_json: AsJson = False,
@@ -84,6 +117,8 @@ def backtest(
         msg = "there is nothing to replay; give --trace FILE, or --vintages FOLDER"
         raise typer.BadParameter(msg)
     series = read_trace(trace)
+    for note in series.notes:
+        output.say(f"{series.name}: {note}.")
     if prices:
         show_prices(output, series)
         return
@@ -96,38 +131,79 @@ def backtest(
     if slack not in ("next_workday", "semi_weekly"):
         msg = f"--slack is {slack!r}; it is next_workday or semi_weekly"
         raise typer.BadParameter(msg)
+    if objective is Objective.COST and series.price_gbp_per_kwh is None:
+        msg = f"--objective cost needs prices, and {series.name} has none"
+        raise typer.BadParameter(msg)
     series, wanted = _jobs(series, scenario, jobs, slack, slack_hours, window_hours, count)
     setting = Setting(
         carbon_price_gbp_per_tonne=carbon_price,
         min_saving=min_saving,
         pausable=pausable,
-        policies=tuple(p for p in Policy if p is not Policy.CHEAPEST or series.price_gbp_per_kwh is not None),
+        policies=_policies(series, guard=guard),
+        objective=objective,
     )
-    has_own = series.forecast is not None and error is None
-    forecasts = (
-        series.forecast[None, :]
-        if has_own and series.forecast is not None
-        else noisy(series.actual, DEFAULT_ERROR if error is None else error, range(seeds))
+    forecasts, source = _forecasts(series, error, seeds)
+    _replayed(
+        output, series, wanted, forecasts, setting, Telling(jobs.name if jobs else scenario.value, source, by, html)
     )
+
+
+@dataclass(frozen=True)
+class Telling:
+    """How a replay is told."""
+
+    jobs: str
+    source: str
+    """What the choice was made on."""
+    by: Sequence[Group] | None
+    html: Path | None
+
+
+def _replayed(
+    output: Output,
+    series: Trace,
+    wanted: Sequence[ReplayJob],
+    forecasts: FloatArray,
+    setting: Setting,
+    telling: Telling,
+) -> None:
     began = time.perf_counter()
     with _progress(output, len(wanted)) as step:
         found = replay(series, wanted, forecasts, setting, step)
     seconds = time.perf_counter() - began
     rows = results(found)
-    name = jobs.name if jobs else scenario.value
-    output.records([{"trace": series.name, "scenario": name, **row.record()} for row in rows])
+    groups = [group for one in telling.by or () if rows for group in grouped(found, one.value)]
+    records = [*(row.record() for row in rows), *(group.record() for group in groups)]
+    output.records([{"trace": series.name, "scenario": telling.jobs, **record} for record in records])
     if not rows:
         output.say(f"None of the {len(wanted)} jobs lies within the trace {series.name} and its holes.")
         raise typer.Exit(1)
-    share = DEFAULT_ERROR if error is None else error
-    source = "the trace's own forecast" if has_own else f"{len(forecasts)} draws of a {share:.0%} error"
-    title = f"{rows[0].jobs} jobs on {series.name}, chosen on {source}"
-    if not as_json:
+    title = f"{rows[0].jobs} jobs on {series.name}, chosen on {telling.source}"
+    if not output.as_json:
         output.table(title, COLUMNS, [_cells(row) for row in rows])
+        if groups:
+            output.table("Saved against running now", GROUPS, [_group_cells(group) for group in groups])
         output.say(f"{rows[0].skipped} jobs left out (beyond the trace or in a hole); {seconds:.1f} s.")
-    if html is not None:
+    if telling.html is not None:
         months = {p.value: monthly_savings(found, p) for p in setting.policies if p is not Policy.RUN_NOW}
-        _write(output, html, backtest_page(title, rows=rows, months=months))
+        _write(output, telling.html, backtest_page(title, rows=rows, months=months))
+
+
+def _forecasts(series: Trace, error: float | None, seeds: int) -> tuple[FloatArray, str]:
+    """(versions, slots) and what they are."""
+    if series.forecast is not None and error is None:
+        return series.forecast[None, :], "the trace's own forecast"
+    share = DEFAULT_ERROR if error is None else error
+    return noisy(series.actual, share, range(seeds)), f"{seeds} draws of a {share:.0%} error"
+
+
+def _policies(series: Trace, *, guard: bool) -> tuple[Policy, ...]:
+    return tuple(
+        policy
+        for policy in Policy
+        if (policy is not Policy.CHEAPEST or series.price_gbp_per_kwh is not None)
+        and (policy is not Policy.GUARDED or guard)
+    )
 
 
 def _jobs(
@@ -156,13 +232,16 @@ def _paper(output: Output, series: Trace, html: Path | None) -> None:
     output.records([figure.record() for figure in figures])
     if not output.as_json:
         output.table(
-            "Let's Wait Awhile (Middleware 2021), Great Britain, 5 % error",
+            f"Let's Wait Awhile (Middleware 2021), {series.name}, 5 % error",
             ("figure", "unit", "published", "ours", "agrees"),
-            [(f.name, f.unit, f"{f.published:.3f}", f"{f.ours:.3f}", "yes" if f.agrees else "NO") for f in figures],
+            [
+                (f.name, f.unit, "" if f.published is None else f"{f.published:.3f}", f"{f.ours:.3f}", AGREES[f.agrees])
+                for f in figures
+            ],
         )
     if html is not None:
         _write(output, html, backtest_page("Published figures, reproduced", figures=figures))
-    if not all(figure.agrees for figure in figures):
+    if any(figure.agrees is False for figure in figures):
         raise typer.Exit(1)
 
 
@@ -197,7 +276,14 @@ def _cells(row: PolicyResult) -> tuple[str, ...]:
         "" if row.cost_saved_pct is None else f"{row.cost_saved_pct:.2f}",
         f"{row.mean_delay_hours:.1f}",
         f"{row.shifted_pct:.0f}",
+        "" if row.dirtier_on_forecast_pct is None else f"{row.dirtier_on_forecast_pct:.1f}",
+        "" if row.dirtier_pct is None else f"{row.dirtier_pct:.1f}",
     )
+
+
+def _group_cells(group: GroupResult) -> tuple[str, ...]:
+    carbon, cost = ("" if saved is None else f"{saved:.2f}" for saved in (group.carbon_saved_pct, group.cost_saved_pct))
+    return group.group, group.policy, str(group.jobs), carbon, cost
 
 
 def _write(output: Output, path: Path, page: str) -> None:

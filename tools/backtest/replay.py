@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,9 @@ class Policy(StrEnum):
     GREENEST = "greenest"
     CHEAPEST = "cheapest"
     OURS = "ours"
-    """Least cost + priced carbon; runs at once where that saves less than the minimum."""
+    """Least of what the setting's objective counts; runs at once where that saves less than the minimum."""
+    GUARDED = "ours, guarded"
+    """The same among the placements that emit no more than running now, on the forecast."""
     ORACLE = "oracle"
     """Ours, on the actual figures: the bound that no forecast beats."""
 
@@ -54,6 +57,19 @@ class Slice:
         return np.zeros(self.intensity.shape, np.bool_)
 
 
+class Objective(StrEnum):
+    """What our policies make least."""
+
+    BALANCED = "balanced"
+    """Cost + carbon × carbon price."""
+    CARBON = "carbon"
+    COST = "cost"
+
+
+ORDERS = {Objective.BALANCED: Order.BEST, Objective.CARBON: Order.CLEANEST, Objective.COST: Order.CHEAPEST}
+USUAL_POLICIES = tuple(policy for policy in Policy if policy is not Policy.GUARDED)
+
+
 @dataclass(frozen=True)
 class Setting:
     """How jobs are replayed."""
@@ -61,7 +77,12 @@ class Setting:
     carbon_price_gbp_per_tonne: float = 100.0
     min_saving: float = 0.05
     pausable: bool = False
-    policies: tuple[Policy, ...] = tuple(Policy)
+    policies: tuple[Policy, ...] = USUAL_POLICIES
+    objective: Objective = Objective.BALANCED
+
+    @property
+    def order(self) -> Order:
+        return ORDERS[self.objective]
 
 
 @dataclass(frozen=True)
@@ -72,6 +93,8 @@ class Score:
     cost_gbp: FloatArray
     """NaN without a price."""
     delay_hours: FloatArray
+    forecast_g: FloatArray
+    """The carbon that it was to be, on the forecast."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +108,8 @@ class Replay:
     scores: dict[Policy, Score]
     skipped: int
     """Jobs that reach beyond the trace or into a hole of it."""
+    taken: tuple[int, ...] = ()
+    """Of the jobs, which could be replayed."""
 
 
 def noisy(actual: FloatArray, error: float, seeds: Sequence[int], mean: float | None = None) -> FloatArray:
@@ -106,19 +131,23 @@ def replay(
     A job counts only where all its windows have figures, so that policies are compared on the same jobs.
     """
     replayer = _Replayer(trace, forecasts, setting)
-    rows: list[dict[Policy, tuple[FloatArray, FloatArray, FloatArray]]] = []
-    taken: list[ReplayJob] = []
-    for done, job in enumerate(jobs, start=1):
+    rows: list[dict[Policy, _Row]] = []
+    taken: list[int] = []
+    for index, job in enumerate(jobs):
         row = replayer.job(job)
         if row is not None:
             rows.append(row)
-            taken.append(job)
-        progress(done)
+            taken.append(index)
+        progress(index + 1)
     scores = {
-        policy: Score(*(np.array([row[policy][i] for row in rows]) for i in range(3))) for policy in setting.policies
+        policy: Score(*(np.array([row[policy][i] for row in rows]) for i in range(4))) for policy in setting.policies
     }
-    arrival = tuple(trace.start + timedelta(minutes=job.nominal) for job in taken)
-    return Replay(arrival, np.array([job.energy_kwh for job in taken]), scores, len(jobs) - len(rows))
+    arrival = tuple(trace.start + timedelta(minutes=jobs[index].nominal) for index in taken)
+    energy = np.array([jobs[index].energy_kwh for index in taken])
+    return Replay(arrival, energy, scores, len(jobs) - len(rows), tuple(taken))
+
+
+_Row: TypeAlias = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 
 
 class _Replayer:
@@ -131,7 +160,7 @@ class _Replayer:
         self.price = trace.price_gbp_per_kwh if trace.price_gbp_per_kwh is not None else np.zeros(trace.slots)
         self.assets = tuple(Asset(asset_id=None, name=str(i), region=i, pue=1.0) for i in range(1, self.versions + 1))
 
-    def job(self, job: ReplayJob) -> dict[Policy, tuple[FloatArray, FloatArray, FloatArray]] | None:
+    def job(self, job: ReplayJob) -> dict[Policy, _Row] | None:
         first, last = job.earliest // SLOT_MINUTES, -(-job.latest_finish // SLOT_MINUTES)
         if first < 0 or last > self.trace.slots:
             return None
@@ -142,41 +171,59 @@ class _Replayer:
         truth = self._grid(job, first, np.tile(actual, (self.versions, 1)), price)
         begin = job.nominal - first * SLOT_MINUTES
         now: list[Minutes] = [((begin, begin + job.minutes),)] * self.versions
-        chosen = self._chosen(job, first, forecasts, price, truth, now)
-        return {policy: self._score(truth, plans, begin) for policy, plans in chosen.items()}
+        expected = self._grid(job, first, forecasts, price)
+        chosen = self._chosen(expected, truth, now)
+        if Policy.GUARDED in self.setting.policies:
+            none_dirtier = self._grid(
+                job, first, forecasts, price, cap=expected.sums(list(enumerate(now)))[0] / job.minutes
+            )
+            plans = self._best(none_dirtier, self.setting.order, now)
+            chosen[Policy.GUARDED] = self._worth(expected, plans, now)
+        return {policy: self._score(truth, expected, chosen[policy], begin) for policy in self.setting.policies}
 
-    def _chosen(
-        self, job: ReplayJob, first: int, forecasts: FloatArray, price: FloatArray, truth: Grid, now: list[Minutes]
-    ) -> dict[Policy, list[Minutes]]:
+    def _chosen(self, expected: Grid, truth: Grid, now: list[Minutes]) -> dict[Policy, list[Minutes]]:
+        orders = {
+            Policy.GREENEST: Order.CLEANEST,
+            Policy.CHEAPEST: Order.CHEAPEST,
+            Policy.OURS: self.setting.order,
+        }
         wanted = self.setting.policies
-        orders = {Policy.GREENEST: Order.CLEANEST, Policy.CHEAPEST: Order.CHEAPEST, Policy.OURS: Order.BEST}
-        asked = [orders[policy] for policy in wanted if policy in orders]
-        grid = self._grid(job, first, forecasts, price)
-        found = best_plans(grid, asked)
-        chosen: dict[Policy, list[Minutes]] = {}
-        for policy in wanted:
-            if policy in orders:
-                chosen[policy] = [p or n for p, n in zip(found[orders[policy]], now, strict=True)]
-            elif policy is Policy.ORACLE:
-                chosen[policy] = [
-                    p or n for p, n in zip(best_plans(truth, (Order.BEST,))[Order.BEST], now, strict=True)
-                ]
-            else:
-                chosen[policy] = now
-        if Policy.OURS in chosen:
-            chosen[Policy.OURS] = self._worth(grid, chosen[Policy.OURS], now)
+        found = best_plans(expected, list({orders[policy] for policy in wanted if policy in orders}))
+        chosen = {
+            policy: [p or n for p, n in zip(found[order], now, strict=True)]
+            for policy, order in orders.items()
+            if policy in wanted
+        }
+        if Policy.OURS in wanted:
+            chosen[Policy.OURS] = self._worth(expected, chosen[Policy.OURS], now)
+        if Policy.ORACLE in wanted:
+            chosen[Policy.ORACLE] = self._best(truth, self.setting.order, now)
+        chosen[Policy.RUN_NOW] = now
         return chosen
+
+    def _best(self, grid: Grid, order: Order, now: list[Minutes]) -> list[Minutes]:
+        return [plan or rest for plan, rest in zip(best_plans(grid, (order,))[order], now, strict=True)]
 
     def _worth(self, grid: Grid, plans: list[Minutes], now: list[Minutes]) -> list[Minutes]:
         """Runs at once where the forecast saving is below the minimum."""
-        objectives = []
-        for candidate in (plans, now):
-            intensity, _, price = grid.sums(list(enumerate(candidate)))
-            objectives.append(price + grid.carbon_price_gbp_per_g * intensity)
+        objectives = [
+            grid.keys(self.setting.order, grid.sums(list(enumerate(candidate))))[0] for candidate in (plans, now)
+        ]
         enough = objectives[1] - objectives[0] >= self.setting.min_saving * np.abs(objectives[1])
         return [plan if good else rest for plan, rest, good in zip(plans, now, enough.tolist(), strict=True)]
 
-    def _grid(self, job: ReplayJob, first: int, intensity: FloatArray, price: FloatArray) -> Grid:
+    def _grid(
+        self, job: ReplayJob, first: int, intensity: FloatArray, price: FloatArray, cap: FloatArray | None = None
+    ) -> Grid:
+        """`cap`: (versions,) the highest intensity of a run on each version of the forecast, g/kWh."""
+        capped = (
+            self.assets
+            if cap is None
+            else tuple(
+                asset.model_copy(update={"carbon_intensity_cap_gco2_kwh": float(one)})
+                for asset, one in zip(self.assets, cap, strict=True)
+            )
+        )
         start = self.trace.start + timedelta(minutes=first * SLOT_MINUTES)
         figures = Slice(start, intensity, np.tile(price, (self.versions, 1)))
         earliest = self.trace.start + timedelta(minutes=job.earliest)
@@ -191,14 +238,15 @@ class _Replayer:
             limits=Limits.model_construct(
                 earliest_start=earliest, latest_finish=self.trace.start + timedelta(minutes=job.latest_finish)
             ),
-            assets=self.assets,
+            assets=capped,
             carbon_price_gbp_per_tonne=self.setting.carbon_price_gbp_per_tonne,
         )
         return Grid.of(problem, figures, priced=self.priced)
 
-    def _score(self, truth: Grid, plans: list[Minutes], begin: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        total = truth.sums(list(enumerate(plans)))
+    def _score(self, truth: Grid, expected: Grid, plans: list[Minutes], begin: int) -> _Row:
+        placed = list(enumerate(plans))
+        total = truth.sums(placed)
         rate = truth.kwh_per_minute
         cost = rate * total[PRICE] if self.priced else np.full(self.versions, np.nan)
         delay = np.array([(plan[0][0] - begin) / 60 for plan in plans])
-        return rate * total[0], cost, delay
+        return rate * total[0], cost, delay, rate * expected.sums(placed)[0]

@@ -1,11 +1,14 @@
 """What a replay came to, per policy and per month."""
 
 from dataclasses import asdict, dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from tools.backtest.replay import Policy, Replay, Score
 from tools.market import FloatArray
+
+Grouping: TypeAlias = Literal["month", "weekday"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,10 @@ class PolicyResult:
     mean_delay_hours: float
     shifted_pct: float
     """Share of jobs that do not start where they would have."""
+    dirtier_on_forecast_pct: float | None
+    """Share of jobs that were to emit more than running now."""
+    dirtier_pct: float | None
+    """Share of jobs that did."""
 
     def record(self) -> dict[str, str | int | float | None]:
         return {k: round(v, 6) if isinstance(v, float) else v for k, v in asdict(self).items()}
@@ -41,15 +48,48 @@ def results(replay: Replay) -> list[PolicyResult]:
 
 def monthly_savings(replay: Replay, policy: Policy) -> dict[str, float]:
     """Month (YYYY-MM) → carbon saved against running now, %."""
-    months = np.array([f"{time:%Y-%m}" for time in replay.arrival])
-    base, score = replay.scores[Policy.RUN_NOW].carbon_g, replay.scores[policy].carbon_g
-    saved: dict[str, float] = {}
-    for month in sorted(set(months.tolist())):
-        of_month = months == month
-        total = float(base[of_month].sum())
-        if total > 0:
-            saved[month] = 100 * (1 - float(score[of_month].sum()) / total)
-    return saved
+    months = [row for row in grouped(replay, "month") if row.policy == policy.value]
+    return {row.group: row.carbon_saved_pct for row in months if row.carbon_saved_pct is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class GroupResult:
+    """A policy's jobs of one month or one weekday (UTC), against running now."""
+
+    policy: str
+    by: str
+    group: str
+    jobs: int
+    carbon_saved_pct: float | None
+    cost_saved_pct: float | None
+
+    def record(self) -> dict[str, str | int | float | None]:
+        return {k: round(v, 6) if isinstance(v, float) else v for k, v in asdict(self).items()}
+
+
+def grouped(replay: Replay, by: Grouping) -> list[GroupResult]:
+    """One row per group and policy but running now, groups in the calendar's order."""
+    order = [(f"{t:%Y-%m}", f"{t:%Y-%m}") if by == "month" else (str(t.weekday()), f"{t:%a}") for t in replay.arrival]
+    base = replay.scores[Policy.RUN_NOW]
+    found: list[GroupResult] = []
+    for key, name in sorted(set(order)):
+        inside = np.array([mine == key for mine, _ in order])
+        for policy, score in replay.scores.items():
+            if policy is Policy.RUN_NOW:
+                continue
+            carbon = _saved(score.carbon_g[inside].sum(axis=0), base.carbon_g[inside].sum(axis=0))
+            cost = _saved(score.cost_gbp[inside].sum(axis=0), base.cost_gbp[inside].sum(axis=0))
+            found.append(GroupResult(policy.value, by, name, int(inside.sum()), _mean(carbon), _mean(cost)))
+    return found
+
+
+def _mean(values: FloatArray | None) -> float | None:
+    return None if values is None or np.isnan(values).any() else float(values.mean())
+
+
+def _dirtier(carbon_g: FloatArray, base: FloatArray | None) -> float | None:
+    """Share in %, rounding apart."""
+    return None if base is None else 100 * float((carbon_g > base + 1e-6 * np.maximum(1.0, np.abs(base))).mean())
 
 
 def _result(policy: Policy, score: Score, base: Score | None, replay: Replay) -> PolicyResult:
@@ -71,6 +111,8 @@ def _result(policy: Policy, score: Score, base: Score | None, replay: Replay) ->
         cost_saved_pct=None if cost_saved is None else float(cost_saved.mean()),
         mean_delay_hours=float(score.delay_hours.mean()),
         shifted_pct=100 * float((np.abs(score.delay_hours) > 1e-9).mean()),
+        dirtier_on_forecast_pct=_dirtier(score.forecast_g, None if base is None else base.forecast_g),
+        dirtier_pct=_dirtier(score.carbon_g, None if base is None else base.carbon_g),
     )
 
 

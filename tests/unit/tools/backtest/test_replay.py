@@ -15,8 +15,8 @@ from tools.backtest.jobs import (
     nightly,
     read_jobs,
 )
-from tools.backtest.replay import Policy, Setting, noisy, replay
-from tools.backtest.report import monthly_savings, results
+from tools.backtest.replay import Objective, Policy, Setting, noisy, replay
+from tools.backtest.report import grouped, monthly_savings, results
 from tools.backtest.trace import Trace, TraceError, read_trace
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -148,18 +148,116 @@ def test_every_kind_of_trace_is_told_by_its_header(shared_data):
     assert np.nanmin(matched.price_gbp_per_kwh) < 0
 
 
-def test_own_files_need_two_columns_and_others_are_refused(tmp_path):
-    own = tmp_path / "own.csv"
-    own.write_text("time,intensity\n2024-01-01T00:00Z,100\n2024-01-01T00:15Z,7\n2024-01-01T01:00Z,90\n")
-    trace = read_trace(own)
-    assert trace.actual.tolist()[::2] == [100, 90]
-    assert np.isnan(trace.actual[1])
-    for text, words in [
-        ("a,b\n1,2\n", "has the columns 'a', 'b'"),
-        ("time,intensity\nnever,1\n", "no row"),
-        ("", "columns"),
-    ]:
-        own.write_text(text)
-        with pytest.raises(TraceError, match=words):
-            read_trace(own)
-    assert trace.since(START + timedelta(minutes=30)).slots == 2
+def written(path, rows, header="time,intensity"):
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def at(minutes):
+    return f"{START + timedelta(minutes=minutes):%Y-%m-%dT%H:%MZ}"
+
+
+@pytest.mark.parametrize(("step", "per_slot"), [(60, 0.5), (30, 1), (15, 2), (5, 6)])
+def test_the_same_series_is_read_from_rows_of_every_length(tmp_path, step, per_slot):
+    hourly = [100 + 7 * hour for hour in range(24)]
+    rows = [f"{at(i * step)},{hourly[i * step // 60]}" for i in range(24 * 60 // step)]
+    trace = read_trace(written(tmp_path / "own.csv", rows))
+    assert trace.slots == 48
+    assert trace.actual.tolist() == pytest.approx(np.repeat(hourly, 2))
+    assert bool(trace.notes) == (step != 30)
+
+
+def test_zero_is_a_figure_of_a_region_and_an_outage_of_a_country(tmp_path):
+    region = read_trace(written(tmp_path / "own.csv", [f"{at(0)},100", f"{at(30)},0", f"{at(60)},"]))
+    assert region.actual[:2].tolist() == [100, 0]
+    assert np.isnan(region.actual[2])
+    country = read_trace(written(tmp_path / "neso.csv", [f"{at(0)},100", f"{at(30)},0"], "from,actual"))
+    assert np.isnan(country.actual[1])
+    assert "outages" in country.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "says"),
+    [
+        ("a,b", ["1,2"], "has the columns 'a', 'b'"),
+        ("", [], "columns"),
+        ("time;intensity", ["2024-01-01T00:00Z;5"], "separated by commas"),
+        ("time,intensity", [], "no row"),
+        ("time,intensity", ["never,100"], "line 2: 'never' in 'time' is no time"),
+        ("time,intensity", [f"{at(0)},100", f"{at(30)},many"], "line 3: 'many' in 'intensity' is no number"),
+        ("time,intensity", [f"{at(0)},100", f"{at(30)},inf"], "line 3: 'inf'"),
+        ("time,intensity", [f"{at(0)},100", f"{at(30)},-3"], "line 3: -3 in 'intensity' is below 0"),
+        ("time,intensity", [f"{at(0)},100", f"{at(30)},100,7"], "line 3: it has more or fewer fields"),
+        ("time,intensity", [f"{at(0)},100", at(30)], "line 3: it has more or fewer fields"),
+        ("time,intensity", [f"{at(0)},100", f"{at(0)},90"], "line 3: .* stands there twice"),
+        ("time,intensity", [f"{at(i)},x" for i in range(9)], "and 6 more lines"),
+        ("time,intensity", [f"{at(0)},100", f"{at(15)},7", f"{at(60)},90"], "a row at 2024-01-01T00:15"),
+        ("time,intensity", [f"{at(i * 30 + (17 if i == 5 else 0))},100" for i in range(9)], "a row at .*02:47"),
+        ("time,intensity", [f"{at(i * 1440)},100" for i in range(9)], "1440 minutes apart"),
+        ("time,intensity", [f"{at(i * 30)},0.2" for i in range(9)], "kg/kWh"),
+        ("time,intensity", [f"{at(i * 30)},210000" for i in range(9)], "210000: no carbon intensity"),
+        ("time,intensity_kg_per_kwh", [f"{at(0)},0.2"], "'intensity_kg_per_kwh' is in another unit"),
+        ("time,intensity,price_gbp_per_kwh", [f"{at(i * 30)},200,24.5" for i in range(9)], "24.5: that is p/kWh"),
+        ("time,intensity,price_p_per_kwh", [f"{at(0)},200,24.5"], "'price_p_per_kwh'; the price .* hundredth"),
+        ("time,intensity,forecast", [f"{at(0)},200,?"], "'\\?' in 'forecast'"),
+    ],
+)
+def test_what_is_no_trace_is_refused_with_the_line_or_column(tmp_path, header, rows, says):
+    with pytest.raises(TraceError, match=says):
+        read_trace(written(tmp_path / "own.csv", rows, header))
+
+
+def test_a_part_begins_at_a_half_hour(tmp_path):
+    trace = read_trace(written(tmp_path / "own.csv", [f"{at(i * 30)},{i}" for i in range(3)]))
+    assert trace.since(START + timedelta(minutes=30)).actual.tolist() == [1, 2]
+
+
+def random_trace(seed, days=30):
+    rng = np.random.default_rng(seed)
+    actual = rng.uniform(20, 400, days * 48)
+    price = rng.uniform(-0.05, 0.4, days * 48)
+    forecast = np.maximum(1.0, actual + rng.normal(0, 60, days * 48))
+    return Trace("t", START, actual, forecast, price)
+
+
+def replayed(trace, **setting):
+    jobs = arrivals(trace.start, trace.slots, jobs=120, slack_hours=12)
+    return replay(trace, jobs, trace.forecast[None, :], Setting(policies=tuple(Policy), **setting))
+
+
+@pytest.mark.parametrize("objective", list(Objective))
+@pytest.mark.parametrize("pausable", [False, True])
+def test_the_guard_lets_nothing_through_that_was_to_emit_more_than_running_now(objective, pausable):
+    found = replayed(random_trace(1), objective=objective, pausable=pausable)
+    rows = {row.policy: row for row in results(found)}
+    assert rows["ours, guarded"].dirtier_on_forecast_pct == 0
+    assert rows["greenest"].dirtier_on_forecast_pct == 0
+    assert rows["run now"].dirtier_pct == 0
+    if objective is Objective.COST:
+        assert rows["ours"].dirtier_on_forecast_pct > 5
+    worse = found.scores[Policy.GUARDED].carbon_g > found.scores[Policy.RUN_NOW].carbon_g + 1e-9
+    assert rows["ours, guarded"].dirtier_pct == pytest.approx(100 * worse.mean())
+
+
+def test_each_objective_makes_its_own_figure_least():
+    trace = random_trace(2)
+    carbon, cost = (
+        replayed(trace, objective=objective, min_saving=0.0).scores for objective in (Objective.CARBON, Objective.COST)
+    )
+    assert np.array_equal(carbon[Policy.OURS].carbon_g, carbon[Policy.GREENEST].carbon_g)
+    assert np.array_equal(cost[Policy.OURS].cost_gbp, cost[Policy.CHEAPEST].cost_gbp)
+    assert np.array_equal(carbon[Policy.GUARDED].forecast_g, carbon[Policy.GREENEST].forecast_g)
+
+
+@pytest.mark.parametrize("by", ["month", "weekday"])
+def test_savings_by_month_and_weekday_add_up_to_the_whole(by):
+    found = replayed(random_trace(3, days=50))
+    rows = [row for row in grouped(found, by) if row.policy == "greenest"]
+    names = [row.group for row in rows]
+    assert names == (["2024-01", "2024-02"] if by == "month" else ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"])
+    base = found.scores[Policy.RUN_NOW].carbon_g
+    key = [f"{t:%Y-%m}" if by == "month" else f"{t:%a}" for t in found.arrival]
+    share = [base[[k == name for k in key]].sum() / base.sum() for name in names]
+    whole = next(row for row in results(found) if row.policy == "greenest")
+    assert sum(row.jobs for row in rows) == whole.jobs
+    assert np.dot(share, [row.carbon_saved_pct for row in rows]) == pytest.approx(whole.carbon_saved_pct)
