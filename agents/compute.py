@@ -11,6 +11,7 @@ from agents.text.brief import render
 from agents.text.claims import AnalysisClaims
 from agents.text.situation import Situation
 from agents.text.summary import needs
+from tools.energy import asset_power_kw
 from tools.placement import Option
 from tools.solver.baseline import counterfactual
 from tools.solver.candidates import compute_candidates
@@ -75,9 +76,9 @@ def _conclude(answer: ComputeAnswer, state: LoopState, model: str, is_last: bool
     job = tightened.job
     about = Situation(tightened, market, tuple(options), counterfactual(tightened, market))
     compute = ComputeAnalysis(
-        energy_kwh=job.energy_kwh,
+        energy_kwh=options[0].energy_kwh,
         duration_minutes=job.duration_minutes,
-        power_kw=job.power_kw,
+        power_kw=asset_power_kw(tightened, options[0].asset),
         assumptions=job.assumptions,
         findings=findings,
         unread=tuple(limit.quote for limit, _ in refused),

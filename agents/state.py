@@ -41,6 +41,7 @@ class ComputeAnalysis(Value):
     """What the workload needs, and where it could run."""
 
     energy_kwh: float
+    """What the data centre takes for the run at the first of the options, cooling included."""
     duration_minutes: int
     power_kw: float
     assumptions: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from agents.text.limits import limits_kept
 from agents.text.render import caveats, placed, price, say
 from agents.text.situation import PLACES, Situation
 from persistence.workload import Reason
+from tools.energy import energy_range_kwh
 from tools.placement import Option
 from tools.regions import region_name
 
@@ -41,7 +42,9 @@ def needs(about: Situation, claims: Sequence[Claim]) -> str:
     """The compute agent's analysis: what the workload needs, and what its options are."""
     job = about.problem.job
     source = "stated by the user" if job.energy_is_stated else "estimated"
-    text = f"the workload needs {energy(job.energy_kwh)} ({source}) over {length(job.duration_minutes)}"
+    low, high = (energy(kwh) for kwh in energy_range_kwh(about.problem))
+    amount = low if low == high else f"{low} to {high} by site"
+    text = f"the workload needs {amount} ({source}) over {length(job.duration_minutes)}"
     return _joined([sentence(text), *job.assumptions, *_listing(about), *(say(claim, about) for claim in claims)])
 
 

@@ -1,7 +1,7 @@
 """What a case says must hold, against what came: each function lists the differences in words."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -182,3 +182,18 @@ def _at(market: Market, layer: Any, region: int, time: str) -> float:
     if region not in market.regions or not 0 <= slot < market.slots:
         return float("nan")
     return float(layer[market.regions.index(region), slot])
+
+
+def backtest_faults(code: int, records: Sequence[Mapping[str, Any]], right: Mapping[str, Any]) -> list[str]:
+    faults = [] if code == right["exit"] else [f"exit: {code}, {right['exit']} is right"]
+    for wanted in right.get("records", ()):
+        found = [record for record in records if wanted["where"].items() <= record.items()]
+        if len(found) != 1:
+            faults.append(f"{len(found)} records are of {wanted['where']}")
+        faults += [
+            f"{key} of {wanted['where']}: {record.get(key)}, {value} is right"
+            for record in found
+            for key, value in wanted["figures"].items()
+            if not _near(record.get(key), value, 1e-4 * max(1.0, abs(value)))
+        ]
+    return faults

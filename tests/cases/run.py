@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -20,7 +22,8 @@ from graph.state import STORED_TYPES, graph_input
 from persistence.errors import InvalidWorkload
 from persistence.workload import Recommendation
 from tests.cases.doubles import Doubles, instant, live
-from tests.cases.right import placed_faults, problem_faults, refused_faults, source_faults
+from tests.cases.right import backtest_faults, placed_faults, problem_faults, refused_faults, source_faults
+from tests.integration.graph.command import gridwise
 from tests.unit.tools.instances import market_of
 from tools.errors import GridwiseError
 from tools.placement import Asset, Commitment, Job, Limits, Problem
@@ -54,6 +57,8 @@ async def faults_of(case: Mapping[str, Any]) -> list[str]:
             return await _sources(case["input"], case["right"])
         case "problem":
             return problem_faults(*solved(case["input"]), case["right"])
+        case "backtest":
+            return await _backtest(case["input"], case["right"])
     raise ValueError(case["kind"])
 
 
@@ -100,6 +105,17 @@ async def _sources(given: Mapping[str, Any], right: Mapping[str, Any]) -> list[s
         for step in given["steps"]:
             market = await source.market(doubles.at(step))
     return source_faults(market, right)
+
+
+async def _backtest(given: Mapping[str, Any], right: Mapping[str, Any]) -> list[str]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "trace.csv"
+        values, step, start = given["values"], timedelta(minutes=given["step_minutes"]), instant(given["start"])
+        rows = [f"{(start + i * step).isoformat()},{values[i % len(values)]}" for i in range(given["rows"])]
+        path.write_text("\n".join([",".join(given["columns"]), *rows]) + "\n", "utf-8")
+        arguments = ("backtest", "--trace", str(path), *given["arguments"], "--json")
+        answer = await gridwise(*arguments, cwd=Path(folder))
+    return backtest_faults(answer.code, answer.records if answer.code == 0 else [], right)
 
 
 @contextmanager

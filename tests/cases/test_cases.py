@@ -12,7 +12,7 @@ import pytest
 from tests.cases.run import faults_of
 
 DATA = Path(__file__).with_name("data")
-KINDS = ("workload", "sources", "problem")
+KINDS = ("workload", "sources", "problem", "backtest")
 CASES = [json.loads(line) for file in sorted(DATA.glob("*.jsonl")) for line in file.read_text("utf-8").splitlines()]
 
 
