@@ -29,9 +29,9 @@ class PolicyResult:
     mean_delay_hours: float
     shifted_pct: float
     """Share of jobs that do not start where they would have."""
-    dirtier_on_forecast_pct: float | None
+    dirtier_on_forecast_pct: float | None = None
     """Share of jobs that were to emit more than running now."""
-    dirtier_pct: float | None
+    dirtier_pct: float | None = None
     """Share of jobs that did."""
 
     def record(self) -> dict[str, str | int | float | None]:
