@@ -11,7 +11,7 @@ from graph.views.html import escape, facts, page, table
 from graph.views.rows import against_now
 from persistence.columns import mapping
 from tools.energy import energy_words
-from tools.market import FloatArray, Market, SourceNote
+from tools.market import FloatArray, Market, SourceNote, prices_at
 from tools.placement import Option, Problem
 from tools.regions import region_name
 from tools.slots import LONDON, SLOT
@@ -80,20 +80,31 @@ def _charts(explained: Explanation, problem: Problem, market: Market) -> str:
     bands, marks = _bands(explained, market), _marks(problem, market)
     ticks = _ticks(market)
     charts = ["<h2>What it was chosen from</h2>"]
+    intensity = {region_name(region): market.intensity[market.regions.index(region)] for region in regions}
     for title, values in (
-        ("Carbon intensity (gCO2/kWh)", market.intensity),
-        ("Electricity price (GBP/kWh without VAT)", market.price_gbp_per_kwh),
+        ("Carbon intensity (gCO2/kWh)", intensity),
+        ("Electricity price (GBP/kWh without VAT)", _prices(explained, market, regions)),
     ):
-        lines = [
-            Line(region_name(region), _values(values[market.regions.index(region)]), strong=i == 0)
-            for i, region in enumerate(regions)
-        ]
+        lines = [Line(name, _values(row), strong=i == 0) for i, (name, row) in enumerate(values.items())]
         charts.append(line_chart(title, lines, ticks, bands=bands, marks=marks))
     charts.append(
         "<p>Hatched blue: the chosen window. Hatched grey: recommended second and third. Dotted: running now. "
         f"Times are UK time. {_estimated(market, regions)}</p>"
     )
     return "".join(charts)
+
+
+def _prices(explained: Explanation, market: Market, regions: Sequence[int]) -> dict[str, FloatArray]:
+    """Of the first site among the options of each region, under its own tariff where it has one."""
+    found: dict[str, FloatArray] = {}
+    options = [judged.option for judged in explained.options] + ([explained.now] if explained.now else [])
+    for region in regions:
+        asset = next((option.asset for option in options if option.asset.region == region), None)
+        if asset is None or asset.tariff is None:
+            found[region_name(region)] = market.price_gbp_per_kwh[market.regions.index(region)]
+        else:
+            found[f"{asset.name} (own tariff)"] = prices_at(market, asset)[0]
+    return found
 
 
 def _options(explained: Explanation) -> str:

@@ -225,10 +225,14 @@ def _on_half_hours(
     inside: dict[datetime, list[tuple[float, ...]]] = {}
     for time in times:
         inside.setdefault(slot_start(time), []).append(table[time])
-    slots = {time: tuple(np.mean(rows, axis=0).tolist()) for time, rows in inside.items()}
+    slots = {time: rows[0] if len(rows) == 1 else _mean(rows) for time, rows in inside.items()}
     if step == HOUR:
         slots = {time + SLOT: figures for time, figures in slots.items()} | slots
     return slots, notes
+
+
+def _mean(rows: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
+    return tuple(sum(figures) / len(rows) for figures in zip(*rows, strict=True))
 
 
 def _usual_step(times: Sequence[datetime]) -> timedelta:

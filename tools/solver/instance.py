@@ -237,7 +237,7 @@ def _rows(problem: Problem, market: Figures) -> tuple[IntArray, list[tuple[int, 
     """(A,) the row of each asset; of each row, at least one, the market's row, an asset that has it, whether it needs
     the mix."""
     limits = problem.limits
-    needs_mix = limits.min_renewable_pct is not None
+    needs_mix = bool(limits.min_renewable_pct)
     found: dict[tuple[object, ...], int] = {}
     keys: list[tuple[int, Asset, bool]] = []
     rows: list[int] = []
@@ -245,7 +245,7 @@ def _rows(problem: Problem, market: Figures) -> tuple[IntArray, list[tuple[int, 
         if not limits.allows(asset) or asset.region not in market.regions:
             rows.append(-1)
             continue
-        needs = needs_mix or asset.min_renewable_threshold_pct is not None
+        needs = needs_mix or bool(asset.min_renewable_threshold_pct)
         key = (asset.region, asset.tariff, needs)
         if key not in found:
             found[key] = len(keys)

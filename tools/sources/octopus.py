@@ -67,21 +67,23 @@ class OctopusClient:
         Args:
             last_products: those that gave rates the last time, asked again where none that is on sale has any.
         """
-        products, faults = await self._products(now, last_products)
+        products, notes = await self._products(now, last_products)
         until = asyncio.get_running_loop().time() + self._seconds
         known: RatesOf = {}
         used: list[str] = []
+        faults: dict[str, str] = {}
         for product in products:
             if not _wants(product, known, now) or len(used) == MOST_PRODUCTS:
                 continue
             found, silent = await self._letters(product.code, now, until - asyncio.get_running_loop().time())
             if _add(known, found, since=product.since if product.since > now else None):
                 used.append(product.code)
-            faults += [fault for letter, fault in silent.items() if letter not in found]
+            faults = silent | faults
         if not known:
-            msg = f"no region's rates ({faults[0] if faults else 'no product has any'})"
+            msg = f"no region's rates ({next(iter(faults.values()), 'no product has any')})"
             raise self._http.fault(msg)
-        return Rates(tuple(used), known, tuple(faults))
+        notes += [fault for letter, fault in faults.items() if letter not in known]
+        return Rates(tuple(used), known, tuple(notes))
 
     async def aclose(self) -> None:
         await self._http.aclose()
@@ -227,9 +229,9 @@ def parse_rates(body: JsonValue) -> dict[datetime, float]:
     """Slot start → p/kWh without VAT. Never raises: entries that make no sense are left out, order does not matter.
 
     A rate that holds for longer than a half-hour fills each of its slots; one without an end holds for one. Where
-    several hold, the one by direct debit (or without a method) counts, and among those the one that began last.
+    several hold, the one by direct debit (or without a method) counts, of those the one that began last, or the least.
     """
-    best: dict[datetime, tuple[tuple[bool, float], float]] = {}
+    best: dict[datetime, tuple[bool, float, float]] = {}
     results = body.get("results") if isinstance(body, dict) else None
     for item in results if isinstance(results, list) else []:
         if not isinstance(item, dict):
@@ -238,12 +240,11 @@ def parse_rates(body: JsonValue) -> dict[datetime, float]:
         rate = figure(item.get("value_exc_vat"), LOWEST_P, HIGHEST_P)
         if start is None or math.isnan(rate):
             continue
-        key = (str(item.get("payment_method") or DIRECT_DEBIT).upper() != DIRECT_DEBIT, -start.timestamp())
+        key = (str(item.get("payment_method") or DIRECT_DEBIT).upper() != DIRECT_DEBIT, -start.timestamp(), rate)
         end = utc_time(item.get("valid_to")) or start + SLOT
         for time in whole_slots(start, end, LONGEST_RATE_SLOTS):
-            if time not in best or key < best[time][0]:
-                best[time] = key, rate
-    return {time: rate for time, (_, rate) in best.items()}
+            best[time] = min(key, best.get(time, key))
+    return {time: rate for time, (*_, rate) in best.items()}
 
 
 DIRECT_DEBIT = "DIRECT_DEBIT"
