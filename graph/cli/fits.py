@@ -11,6 +11,7 @@ from tools.backtest.vintages import (
     crossed,
     fit,
     groups,
+    lead_difference,
     read_vintages,
     sd_per_root_g,
     shifts,
@@ -27,7 +28,7 @@ def show_vintages(output: Output, folder: Path) -> None:
     made, rule = list(shifts(vintages)), error_model()
     listed = {"rule in use": groups(made, rule), "first rule": groups(made, FIRST_RULE)}
     free, optimism = fit(made, rule)
-    better = brier_difference(made, rule, FIRST_RULE)
+    better, lead = brier_difference(made, rule, FIRST_RULE), lead_difference(made, rule)
     fitted = {
         "sd_per_root_g": round(sd_per_root_g(vintages), 3),
         "correlation_hours": free.correlation_hours,
@@ -35,6 +36,7 @@ def show_vintages(output: Output, folder: Path) -> None:
         "optimism_if_free": round(optimism, 2),
         "brier_on_the_other_half": round(crossed(made, rule), 5),
         "brier_in_use_minus_first": [round(v, 5) for v in (better.value, better.low, better.high)],
+        "brier_with_lead_minus_without": [round(v, 5) for v in (lead.value, lead.low, lead.high)],
     }
     output.records([{"rule": name, **group.record()} for name, found in listed.items() for group in found])
     output.records([{"rule": "fitted here", **fitted}])

@@ -137,17 +137,23 @@ def fit_link(wide: Sequence[float], won: Sequence[bool], *, with_optimism: bool 
     spread, came = np.asarray(wide, float), np.asarray(won, float)
     spread, came = spread[spread < OPEN_SPREADS], came[spread < OPEN_SPREADS]
     columns = [spread, np.ones_like(spread)] if with_optimism else [spread]
-    design = np.column_stack(columns)
-    weights = np.array([1.0, 0.0][: len(columns)])
+    weights = logistic(np.column_stack(columns), came)
+    slope = float(weights[0])
+    return slope, float(-weights[1] / slope) if with_optimism else 0.0
+
+
+def logistic(design: FloatArray, came: FloatArray) -> FloatArray:
+    """(columns,) weights that make what came most likely."""
+    weights = np.zeros(design.shape[1])
+    weights[0] = 1.0
     for _ in range(50):
-        p = 1 / (1 + np.exp(-design @ weights))
+        p = 1 / (1 + np.exp(-np.clip(design @ weights, -40, 40)))
         hessian = (design * (p * (1 - p))[:, None]).T @ design
         step = np.linalg.solve(hessian, design.T @ (came - p))
         weights = weights + step
         if np.abs(step).max() < 1e-9:
             break
-    slope = float(weights[0])
-    return slope, float(-weights[1] / slope) if with_optimism else 0.0
+    return weights
 
 
 def _decide(

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import JsonValue
 
-from tools.backtest.calibration import SITE, fit_link, flat_market
+from tools.backtest.calibration import SITE, fit_link, flat_market, logistic
 from tools.errors import GridwiseError
 from tools.market import FloatArray, Market
 from tools.placement import Job, Limits, Option, Problem
@@ -195,6 +195,21 @@ def crossed(made: Sequence[Shift], base: ErrorModel) -> float:
         model, _ = fit([shift for shift in made if shift.week % 2 != parity], base)
         losses += [(shift.said(model) - shift.won) ** 2 for shift in made if shift.week % 2 == parity]
     return float(np.mean(losses))
+
+
+def lead_difference(made: Sequence[Shift], model: ErrorModel) -> Interval:
+    """Brier score with a slope that changes with the lead minus that without, fitted on the other half of the weeks."""
+    wide = np.array([shift.spreads(model) for shift in made])
+    lead = np.array([shift.lead_hours for shift in made]) / 24
+    won = np.array([shift.won for shift in made], float)
+    half = np.array([shift.week % 2 for shift in made])
+    losses: list[FloatArray] = []
+    for design in (np.column_stack([wide, wide * lead]), wide[:, None]):
+        odds = np.zeros(len(made))
+        for parity in (0, 1):
+            odds[half == parity] = design[half == parity] @ logistic(design[half != parity], won[half != parity])
+        losses.append((1 / (1 + np.exp(-np.clip(odds, -40, 40))) - won) ** 2)
+    return _interval(made, losses[0] - losses[1])
 
 
 def _shift(

@@ -14,6 +14,7 @@ from tools.backtest.vintages import (
     crossed,
     fit,
     groups,
+    lead_difference,
     read_vintages,
     sd_per_root_g,
     shifts,
@@ -63,6 +64,7 @@ def test_what_is_said_of_errors_as_assumed_comes_true_and_better_than_by_the_fir
     whole, *parts = groups(made, drawn)
     assert whole.came.low - 0.05 <= whole.said <= whole.came.high + 0.05
     assert sum(g.decisions for g in parts if g.name.startswith("lead")) == whole.decisions == len(made)
+    assert abs(lead_difference(made, drawn).value) < 0.03
     better = brier_difference(made, drawn, FIRST_RULE)
     assert better.low <= better.value <= better.high
     assert better.value < 0

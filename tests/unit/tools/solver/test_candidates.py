@@ -113,7 +113,10 @@ def test_confidence_grows_with_the_gain_and_falls_with_age_and_coverage():
     big = search(problem, market)[0]
     old = market.model_copy(update={"carbon": market.carbon.model_copy(update={"age_seconds": 36 * 3600.0})})
     patchy = market.model_copy(update={"carbon": market.carbon.model_copy(update={"coverage": 0.5})})
+    kept_since = {big.asset.region: START - timedelta(hours=36)}
+    kept = market.model_copy(update={"carbon": market.carbon.model_copy(update={"kept_since": kept_since})})
     assert 0.5 < confidence(problem, market, small, now) < confidence(problem, market, big, now) < 1
     assert confidence(problem, old, big, now) < confidence(problem, market, big, now)
     assert confidence(problem, patchy, big, now) < confidence(problem, market, big, now)
+    assert confidence(problem, kept, big, now) == pytest.approx(confidence(problem, old, big, now))
     assert confidence(problem, market, now, now) == 1.0
