@@ -171,6 +171,11 @@ def _provenance(state: AgentsState, winner: Option, baseline: Option | None) -> 
         "usage": {agent: usage.model_dump() for agent, usage in state["usage"].items()},
         "carbon_price_gbp_per_tonne": problem.carbon_price_gbp_per_tonne,
         "tariff": tariff_words(winner.asset.tariff, region_name(winner.asset.region)),
+        "energy": {
+            "kwh": round(winner.energy_kwh, 4),
+            "source": "stated" if problem.job.energy_is_stated else "estimated",
+            "scope": "what the data centre takes, cooling included",
+        },
         "power_kw": round(asset_power_kw(problem, winner.asset), 4),
         "segments": [{"start": part.start.isoformat(), "end": part.end.isoformat()} for part in winner.segments],
         "assumptions": list(problem.job.assumptions),

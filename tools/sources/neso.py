@@ -21,6 +21,8 @@ HIGHEST_G_PER_KWH = 2000.0
 MIX_SUM_PCT = (98.0, 102.0)
 """Real answers sum to 99.8-100.2 from rounding."""
 
+MOST_FUELS = 5
+"""Unknown ones that are named."""
 LAST_ID = 18
 """14 regions, and the aggregates England, Scotland, Wales and Great Britain."""
 
@@ -69,6 +71,7 @@ def parse_regional(body: JsonValue) -> CarbonSeries:
     """
     cells: dict[datetime, dict[int, Cell]] = {}
     odd: dict[str, int] = {}
+    fuels: set[str] = set()
 
     def note(what: str) -> None:
         odd[what] = odd.get(what, 0) + 1
@@ -84,8 +87,9 @@ def parse_regional(body: JsonValue) -> CarbonSeries:
         if region not in REGION_IDS:
             continue
         shares = _shares(entry.get("generationmix"))
-        for fuel in sorted(shares.keys() - FUELS):
-            note(f"entries with the unknown fuel {fuel[:20]!r}")
+        if unknown := shares.keys() - FUELS:
+            note("entries with unknown fuels")
+            fuels |= unknown
         cell = (_intensity(entry), *_mix(shares))
         known = cells.setdefault(begin, {})
         if region in known:
@@ -96,7 +100,8 @@ def parse_regional(body: JsonValue) -> CarbonSeries:
             note("entries without a usable mix")
         known[region] = _merged(known.get(region, HOLE), cell)
     usable = {time: row for time, row in cells.items() if any(not math.isnan(cell[0]) for cell in row.values())}
-    return CarbonSeries(usable, tuple(f"{count} {what}" for what, count in odd.items()))
+    named = [f"unknown: {', '.join(repr(fuel[:20]) for fuel in sorted(fuels)[:MOST_FUELS])}"] * bool(fuels)
+    return CarbonSeries(usable, (*(f"{count} {what}" for what, count in odd.items()), *named))
 
 
 def _entries(body: JsonValue) -> Iterator[tuple[object, object, object, Mapping[str, JsonValue]]]:
