@@ -27,7 +27,7 @@ Connection: TypeAlias = psycopg.AsyncConnection[dict[str, Any]]
 CHECKPOINT_SCHEMA: Final = "agent_checkpoints"
 """LangGraph's tables live here, outside `public`, which PostgREST exposes."""
 CHECKPOINT_STEP: Final = "langgraph_checkpoints"
-_FOR_CHECKPOINTS: Final = ("0006_checkpoint_fence", "0013_checkpoint_writes", "0030_checkpoint_contents")
+_FOR_CHECKPOINTS: Final = ("0006_checkpoint_fence", "0013_checkpoint_writes", "0030_checkpoint_contents", "0031_studio")
 """What a database for checkpoints alone needs."""
 _INDEXES: Final = "_indexes"
 _LOCK_KEY: Final = 0x67726964  # "grid"

@@ -6,6 +6,8 @@ from typing import Literal
 
 import structlog
 
+from graph.views.text import one_line
+
 
 def configure_logs(log_format: Literal["auto", "text", "json"], *, level: int = logging.INFO) -> None:
     """`auto` is text on a terminal and in a pipe alike: the description's lines stay greppable either way."""
@@ -20,6 +22,7 @@ def configure_logs(log_format: Literal["auto", "text", "json"], *, level: int = 
     )
     tail = [structlog.processors.format_exc_info] if log_format == "json" else []
     shared: list[structlog.typing.Processor] = [
+        _clean,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -33,3 +36,8 @@ def configure_logs(log_format: Literal["auto", "text", "json"], *, level: int = 
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[*tail, renderer], foreign_pre_chain=shared))
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # a line per connection, where the poller says it once
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
+
+
+def _clean(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Names and errors that users wrote stay on their line and in their field."""
+    return {key: one_line(value) if isinstance(value, str) else value for key, value in event.items()}

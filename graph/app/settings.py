@@ -20,7 +20,7 @@ SourceChoice: TypeAlias = Literal["live", "recorded"]
 _SECRET = {"SUPABASE_KEY", "GEMINI_API_KEY", "DATABASE_URL"}
 _FIXES = {
     "SUPABASE_URL": "give the project's address, such as https://abcdefgh.supabase.co, or remove it",
-    "SUPABASE_KEY": "give the service-role key (Project settings, API keys) together with SUPABASE_URL",
+    "SUPABASE_KEY": "give the secret key (sb_secret_…) or the legacy service_role key (Project settings, API keys)",
     "DATABASE_URL": "give a PostgreSQL address, such as postgresql://user:password@host:5432/postgres, or remove it",
     "GEMINI_BASE_URL": "give an address, such as https://generativelanguage.googleapis.com, or remove it",
     "GRIDWISE_MODEL": "one of auto, gemini, offline; gemini needs GEMINI_API_KEY",
@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     def _belongs_together(self) -> Self:
         if (self.supabase_url is None) != (self.supabase_key is None):
             missing = "SUPABASE_KEY" if self.supabase_key is None else "SUPABASE_URL"
-            msg = f"{missing} is missing: SUPABASE_URL and SUPABASE_KEY go together"
+            msg = f"{missing} is missing: SUPABASE_URL and SUPABASE_KEY go together. Fix: {_FIXES[missing]}."
             raise ValueError(msg)
         if self.model == "gemini" and self.gemini_api_key is None:
             msg = "GRIDWISE_MODEL=gemini needs GEMINI_API_KEY"

@@ -12,10 +12,10 @@ from uuid import UUID, uuid4
 import typer
 
 from graph.app.database import new_demo
+from graph.app.samples import sample_rows
 from graph.app.settings import Settings, load_settings
 from graph.cli.options import AsJson
 from graph.cli.output import Output
-from graph.cli.samples import sample_rows
 from graph.views.placements import TERMS, heading, placement_lines
 from persistence.workload import Row
 

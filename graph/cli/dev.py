@@ -1,57 +1,75 @@
-"""`gridwise dev`: LangGraph's development server on the configured database, or on the embedded one."""
+"""`gridwise dev`: LangGraph's development server with the graph in it."""
 
-import asyncio
+import json
 import os
-import signal
 import sys
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from tempfile import mkdtemp
+from typing import Annotated, Final
 
 import typer
 
-from graph.app.database import open_database
-from graph.app.settings import ConfigurationError, Settings, load_settings
+from graph.app.settings import ConfigurationError, load_settings
 
-_CONFIG = Path(__file__).parents[2] / "langgraph.json"
+_CHECKOUT: Final = Path(__file__).parents[2]
+GRAPHS: Final = {
+    "placement": (
+        "graph",
+        "Where in Great Britain, and when, should this workload run? Give the columns of its row.",
+    ),
+    "sample-training": (
+        "sample_training",
+        "Sample: four hours of nightly training in London that may wait until tomorrow. Needs no input.",
+    ),
+    "sample-scotland": (
+        "sample_scotland",
+        "Sample: a request in plain English, 'greenest, it must stay in Scotland'. Needs no input.",
+    ),
+    "sample-infeasible": (
+        "sample_infeasible",
+        "Sample: 30 hours of work due in 20 hours, which says what binds and what would do. Needs no input.",
+    ),
+}
+"""Name → what `graph.web.studio` calls it, and its description."""
 
 
 def dev(
-    port: Annotated[int, typer.Option(help="Where the server listens, on 127.0.0.1.")] = 2024,
-    browser: Annotated[bool, typer.Option(help="Open Studio.")] = False,
+    port: Annotated[int, typer.Option(help="Where the server listens, on 127.0.0.1.", min=1, max=65535)] = 2024,
+    browser: Annotated[bool, typer.Option("--browser", help="Open Studio.")] = False,
 ) -> None:
-    """Look inside the graph with LangGraph's development server: offline and without keys unless configured."""
+    """Look inside the graph with LangGraph's development server: offline and without keys unless configured.
+
+    The same as `langgraph dev` in a checkout.
+    """
     if find_spec("langgraph_api") is None or find_spec("langgraph_cli") is None:
         message = "gridwise dev needs LangGraph's development server. Fix: pip install 'gridwise[dev]'"
         raise ConfigurationError(message)
-    settings = load_settings()
-    if not _CONFIG.exists():
-        message = "gridwise dev needs a checkout of the repository: langgraph.json is not installed with the package."
-        raise ConfigurationError(message)
-    raise typer.Exit(asyncio.run(_serve(settings, port=port, browser=browser)))
+    load_settings()  # what is wrong is said before the server starts
+    checkout = _CHECKOUT / "langgraph.json"
+    path = checkout if checkout.exists() else _written()
+    program = str(Path(sys.executable).parent / "langgraph")
+    arguments = ["dev", "--no-reload", "--port", str(port), "--config", str(path)]
+    os.execv(program, [program, *arguments, *([] if browser else ["--no-browser"])])  # noqa: S606 (no shell is meant)
 
 
-async def _serve(settings: Settings, *, port: int, browser: bool) -> int:
-    """The server's exit code. The embedded database is ours to hold: the server loads the graph anew for each run."""
-    async with open_database(settings) as url:
-        process = await asyncio.create_subprocess_exec(
-            Path(sys.executable).parent / "langgraph",
-            *("dev", "--no-reload", "--port", str(port), "--config", str(_CONFIG)),
-            *([] if browser else ["--no-browser"]),
-            cwd=_CONFIG.parent,
-            env={**os.environ, **_environment(settings, url)},
-        )
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, process.terminate)
-        try:
-            return await process.wait()
-        finally:
-            if process.returncode is None:
-                process.terminate()
-                await process.wait()
+def config(studio: str) -> dict[str, object]:
+    """What `langgraph.json` says; `studio` is the path of `graph/web/studio.py`."""
+    return {
+        "dependencies": ["."],
+        "graphs": {
+            name: {"path": f"{studio}:{variable}", "description": description}
+            for name, (variable, description) in GRAPHS.items()
+        },
+        "checkpointer": {"path": f"{studio}:checkpointer"},
+    }
 
 
-def _environment(settings: Settings, url: str) -> Mapping[str, str]:
-    """For the server's process; the recorded day unless the sources were chosen by name."""
-    chosen = "sources" in settings.model_fields_set
-    return {"DATABASE_URL": url, "GRIDWISE_SOURCES": settings.sources if chosen else "recorded"}
+def _written() -> Path:
+    """The configuration for an installed package, which has no `langgraph.json`."""
+    spec = find_spec("graph.web.studio")
+    if spec is None or spec.origin is None:
+        raise AssertionError  # it is a part of this package
+    path = Path(mkdtemp(prefix="gridwise-dev-")) / "langgraph.json"
+    path.write_text(json.dumps(config(spec.origin)), encoding="utf-8")
+    return path

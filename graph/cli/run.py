@@ -1,28 +1,53 @@
 """`gridwise run`: the poller."""
 
 import asyncio
+import logging
+import sys
+from dataclasses import replace
 from typing import Annotated
 
 import structlog
 import typer
 
 from graph.app.logs import configure_logs
-from graph.app.runtime import banner, make_worker, open_runtime
+from graph.app.runtime import Runtime, banner, make_worker, open_runtime
 from graph.app.settings import Settings, load_settings, unknown_settings
+from graph.cli.options import AsJson
+from graph.cli.output import Output
+from graph.cli.results import ReportingQueue
+from graph.views.placements import heading, placement_line
 from graph.web.server import serving
+from persistence.workload import Row
 
 
 def run(
-    until_empty: Annotated[bool, typer.Option(help="Stop when the queue is empty.")] = False,
-    metrics_port: Annotated[int | None, typer.Option(help="Serve /metrics and /healthz on this port.")] = None,
+    until_empty: Annotated[
+        bool, typer.Option("--until-empty", help="Print a line per workload, and stop when the queue is empty.")
+    ] = False,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve /metrics and /healthz on this port.", min=0, max=65535)
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="With --until-empty on a terminal: show the log as well.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Claim pending workloads, place them, write the recommendations back; until stopped."""
+    """Claim pending workloads, place them, write the recommendations back; until stopped.
+
+    Ctrl-C and SIGTERM: each run finishes its step, the rest goes back to the queue unharmed; a second one stops at
+    once. Exit code 130 after Ctrl-C, 0 after SIGTERM.
+    """
     settings = load_settings()
-    configure_logs(settings.log_format)
-    asyncio.run(_run(settings, until_empty=until_empty, metrics_port=metrics_port))
+    is_quiet = until_empty and not verbose and sys.stderr.isatty()
+    configure_logs(settings.log_format, level=logging.WARNING if is_quiet else logging.INFO)
+    output = Output(as_json=as_json)
+    if asyncio.run(_run(settings, output, until_empty=until_empty, metrics_port=metrics_port)):
+        output.say("Interrupted. What had not finished is back in the queue; the next `gridwise run` continues it.")
+        raise KeyboardInterrupt
 
 
-async def _run(settings: Settings, *, until_empty: bool, metrics_port: int | None) -> None:
+async def _run(settings: Settings, output: Output, *, until_empty: bool, metrics_port: int | None) -> bool:
+    """Whether Ctrl-C ended it."""
     async with open_runtime(settings) as runtime:
         log = structlog.get_logger()
         if settings.supabase_url is not None:
@@ -31,6 +56,37 @@ async def _run(settings: Settings, *, until_empty: bool, metrics_port: int | Non
             log.warning(line)
         for line in banner(runtime):
             log.info(line)
-        worker = make_worker(runtime, until_empty=until_empty)
+        lines = _Lines(output)
+        worker = make_worker(lines.reported_by(runtime) if until_empty else runtime, until_empty=until_empty)
         with serving(worker.metrics, worker.health, port=metrics_port, log=log, host=settings.metrics_host):
             await worker.run()
+        if until_empty:
+            lines.end()
+        return worker.is_interrupted
+
+
+class _Lines:
+    """What is printed while the queue empties."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._placed = self._failed = 0
+
+    def reported_by(self, runtime: Runtime) -> Runtime:
+        queue = ReportingQueue(runtime.store.queue.rpc, self._show)
+        return replace(runtime, store=replace(runtime.store, queue=queue))
+
+    def _show(self, row: Row) -> None:
+        if not self._placed + self._failed and not self._output.as_json:
+            self._output.print(heading(self._output.width))
+        self._output.records([row], lines=[placement_line(row, self._output.width)])
+        if row.get("status") == "failed":
+            self._failed += 1
+        else:
+            self._placed += 1
+
+    def end(self) -> None:
+        if self._placed + self._failed:
+            self._output.say(f"{self._placed} placed, {self._failed} failed; `gridwise list` shows them again.")
+        else:
+            self._output.say("Nothing was waiting.")

@@ -1,39 +1,50 @@
-"""`gridwise status`: the queue at a glance."""
+"""`gridwise status`: the system as it is now."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
-from rich.live import Live
 
 from graph.app.database import open_store
 from graph.app.settings import load_settings
 from graph.cli.options import AsJson
 from graph.cli.output import Output
 from graph.views.queue import status_lines
+from graph.views.text import clean
+from persistence.store.open import Store
 
 
 def status(
-    watch: Annotated[bool, typer.Option("--watch", help="Keep looking until interrupted.")] = False,
-    every: Annotated[float, typer.Option(help="Seconds between looks.", min=0.2)] = 2.0,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh until interrupted.")] = False,
+    every: Annotated[float, typer.Option(help="Seconds between refreshes.", min=0.2)] = 2.0,
     as_json: AsJson = False,
 ) -> None:
-    """Counts by state, the oldest pending workload, what is in flight, failures, throughput of the last hour."""
+    """Show the system as it is now: counts by state, who has waited longest, which pollers are alive, what is in
+    flight. `gridwise list` shows the workloads."""
     asyncio.run(_status(Output(as_json=as_json), watch=watch, every=every))
 
 
 async def _status(output: Output, *, watch: bool, every: float) -> None:
     async with open_store(load_settings()) as store:
         if not watch:
-            found = await store.operations.status()
-            output.records([found], lines=status_lines(found))
+            record, lines = await _look(store)
+            output.records([record], lines=lines)
             return
         if not output.is_live:
             while True:
-                found = await store.operations.status()
-                output.records([found], lines=[*status_lines(found), ""])
+                record, lines = await _look(store)
+                output.records([record], lines=[*lines, ""])
                 await asyncio.sleep(every)
+        from rich.live import Live
+
         with Live(console=output.console, auto_refresh=False) as live:
             while True:
-                live.update("\n".join(status_lines(await store.operations.status())), refresh=True)
+                live.update(clean("\n".join((await _look(store))[1])), refresh=True)
                 await asyncio.sleep(every)
+
+
+async def _look(store: Store) -> tuple[Mapping[str, Any], list[str]]:
+    """The record and the lines of this moment."""
+    found, pollers = await store.operations.status(), await store.pollers.seen()
+    return {**found, "pollers": pollers}, status_lines(found, pollers)

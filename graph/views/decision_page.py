@@ -8,13 +8,16 @@ import numpy as np
 from graph.views.charts import HATCHINGS, Band, Line, Mark, line_chart
 from graph.views.decision import Explanation, Judged
 from graph.views.html import escape, facts, page, table
-from graph.views.rows import against_now
+from graph.views.placements import carbon
+from graph.views.reading import not_understood, relaxations, understood
 from persistence.columns import mapping
+from persistence.workload import Row
 from tools.energy import energy_words
 from tools.market import FloatArray, Market, SourceNote, prices_at
 from tools.placement import Option, Problem
 from tools.regions import region_name
 from tools.slots import LONDON, SLOT
+from tools.solver.savings import Savings
 
 MOST_LINES = 5
 MOST_OPTIONS = 14
@@ -26,17 +29,18 @@ COLUMNS = (
     "CO2 g",
     "renew. %",
     "GBP",
-    "CO2 saved",
-    "GBP saved",
-    "conf.",
+    "saves CO2",
+    "saves GBP",
+    "confidence",
 )
+"""Savings are against running now."""
 
 
 def explain_page(explained: Explanation) -> str:
     """A complete document; everything that users wrote is escaped."""
     row = explained.row
     name = str(row.get("workload_name") or row.get("id"))
-    body = [f"<h1>{escape(name)}</h1>", HATCHINGS, _verdict(explained)]
+    body = [f"<h1>{escape(name)}</h1>", HATCHINGS, _verdict(explained), _request(row)]
     if explained.problem is None or explained.market is None:
         body.append(
             '<p class="note">The figures that this run decided on are no longer stored, or it never had any. '
@@ -58,21 +62,41 @@ def _verdict(explained: Explanation) -> str:
     row = explained.row
     summary = str(row.get("decision_summary") or row.get("agent_error") or "")
     winner = next((judged for judged in explained.options if judged.rank == 1), None)
-    pairs = [("id", str(row.get("id"))), ("state", str(row.get("status")))]
+    pairs = [("id", str(row.get("id"))), ("state", _state(row))]
     if row.get("recommended_region"):
         pairs += [
             ("where", str(row["recommended_region"]) + (f", {winner.option.asset.name}" if winner else "")),
-            ("carbon intensity", _told(row.get("recommended_carbon_intensity"), "gCO2/kWh")),
-            ("renewable share", _told(row.get("recommended_renewable_mix"), "%")),
+            ("carbon intensity", _measured(row.get("recommended_carbon_intensity"), "gCO2/kWh")),
+            ("renewable share", _measured(row.get("recommended_renewable_mix"), "%")),
             ("cost", "unknown" if row.get("recommended_cost_gbp") is None else f"£{row['recommended_cost_gbp']}"),
             ("confidence", f"{row.get('recommendation_confidence')} (that it is no worse than running now)"),
         ]
     if winner is not None:
         pairs.insert(3, ("when", _window(winner.option)))
         if winner.savings is not None:
-            words = against_now(winner.savings.carbon_pct, winner.savings.cost_pct)
-            pairs.append(("against running now", words or "unknown"))
+            pairs.append(("compared with running now", _compared(winner.savings)))
     return (f"<p>{escape(summary)}</p>" if summary else "") + facts(pairs)
+
+
+def _state(row: Row) -> str:
+    status = str(row.get("status"))
+    return "queued (the recommendation is there, for its user to review)" if status == "queued" else status
+
+
+def _compared(saved: Savings) -> str:
+    parts = [f"{carbon(abs(saved.carbon_g))} {'less' if saved.carbon_g >= 0 else 'more'} CO2"]
+    if saved.cost_gbp is not None:
+        parts.append(f"£{abs(saved.cost_gbp):.2f} {'less' if saved.cost_gbp >= 0 else 'more'}")
+    return ", ".join(parts)
+
+
+def _request(row: Row) -> str:
+    """What was read in the request's words, and what would help where it failed."""
+    pairs = [(f"“{quote}”", meaning) for quote, meaning in understood(row)]
+    pairs += [("not understood, and not applied", clause) for clause in not_understood(row)]
+    words = "<h2>Your request</h2>" + facts(pairs) if pairs else ""
+    helps = [(str(number), says) for number, says, _ in relaxations(row)]
+    return words + ("<h2>What would help</h2>" + facts(helps) if helps else "")
 
 
 def _charts(explained: Explanation, problem: Problem, market: Market) -> str:
@@ -114,7 +138,7 @@ def _options(explained: Explanation) -> str:
     left_out = len(explained.options) - MOST_OPTIONS
     more = f"<p>{left_out} more options are not shown.</p>" if left_out > 0 else ""
     best = 0 if explained.winner is not None else -1
-    listed = table(COLUMNS, rows, numbers=range(3, len(COLUMNS)), unbroken=(2,), wide=(1,), best=best)
+    listed = table(COLUMNS, rows, numbers=range(3, len(COLUMNS)), best=best)
     return "<h2>Options</h2>" + listed + more + _reasons(explained)
 
 
@@ -139,8 +163,8 @@ def cells(judged: Judged, name: str = "") -> tuple[str, ...]:
         f"{option.carbon_g:.0f}",
         "?" if option.renewable_pct is None else f"{option.renewable_pct:.0f}",
         "?" if option.cost_gbp is None else f"{option.cost_gbp:.2f}" + ("*" if option.price_is_estimated else ""),
-        "" if saved is None else _pct(saved.carbon_pct),
-        "" if saved is None else _pct(saved.cost_pct),
+        "" if saved is None else carbon(saved.carbon_g),
+        "" if saved is None or saved.cost_gbp is None else f"{saved.cost_gbp:.2f}",
         "" if judged.confidence is None else f"{judged.confidence:.2f}",
     )
 
@@ -153,11 +177,11 @@ def _limits(problem: Problem) -> str:
         ("finish by", _time(limits.latest_finish)),
         ("carbon cap", "" if limits.carbon_cap_g is None else f"{limits.carbon_cap_g:g} g for the run"),
         ("intensity cap", _unit(limits.max_intensity_g_per_kwh, "g/kWh")),
-        ("least renewable share", _unit(limits.min_renewable_pct, "%")),
-        ("most it may cost", _unit(limits.max_cost_gbp, "GBP")),
+        ("minimum renewable share", _unit(limits.min_renewable_pct, "%")),
+        ("price limit", _unit(limits.max_cost_gbp, "GBP")),
         ("only in", ", ".join(map(region_name, limits.required_regions or ()))),
         ("not in", ", ".join(map(region_name, limits.excluded_regions))),
-        ("least saving for a shift", f"{problem.min_saving:.0%} of cost plus priced carbon"),
+        ("minimum saving to shift", f"{problem.min_saving:.0%} of cost plus priced carbon"),
         ("carbon price", f"{problem.carbon_price_gbp_per_tonne:g} GBP per tonne"),
     ]
     return "<h2>Limits and weights</h2>" + facts(pairs)
@@ -196,7 +220,7 @@ def _provenance(explained: Explanation) -> str:
 
 
 def _regions(explained: Explanation, problem: Problem) -> list[int]:
-    """The winner's first, then the other recommended ones, the counterfactual's, the next best."""
+    """Those that the limits allow: the winner's, the other recommended ones', that of running now, the next best."""
     options = [judged.option for judged in explained.options if judged.rank]
     if explained.now is not None:
         options.append(explained.now)
@@ -204,7 +228,10 @@ def _regions(explained: Explanation, problem: Problem) -> list[int]:
     found = dict.fromkeys(option.asset.region for option in options)
     found |= dict.fromkeys(asset.region for asset in problem.assets)
     known = () if explained.market is None else explained.market.regions
-    return [region for region in found if region in known][:MOST_LINES]
+    limits = problem.limits
+    allowed = set(limits.required_regions if limits.required_regions is not None else known)
+    in_play = allowed - set(limits.excluded_regions) or set(known)
+    return [region for region in found if region in known and region in in_play][:MOST_LINES]
 
 
 def _bands(explained: Explanation, market: Market) -> list[Band]:
@@ -256,7 +283,8 @@ def _slot(market: Market, time: datetime) -> float:
 def _window(option: Option) -> str:
     start, end = option.start.astimezone(LONDON), option.end.astimezone(LONDON)
     closing = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%a %H:%M}"
-    pauses = f", {len(option.segments) - 1} pauses" if len(option.segments) > 1 else ""
+    count = len(option.segments) - 1
+    pauses = f", {count} pause{'s' if count > 1 else ''}" if count else ""
     return f"{start:%a %d %b %H:%M}-{closing}{pauses}"
 
 
@@ -264,13 +292,9 @@ def _time(time: datetime | None) -> str:
     return "" if time is None else f"{time.astimezone(LONDON):%a %d %b %Y %H:%M} UK time"
 
 
-def _told(value: object, unit: str) -> str:
+def _measured(value: object, unit: str) -> str:
     return "unknown" if value is None else f"{value} {unit}"
 
 
 def _unit(value: float | None, unit: str) -> str:
     return "" if value is None else f"{value:g} {unit}"
-
-
-def _pct(value: float | None) -> str:
-    return "?" if value is None else f"{value:.0f} %"

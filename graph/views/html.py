@@ -21,7 +21,6 @@ svg text{font:12px system-ui,sans-serif;fill:#1b1b1b}
 svg .word{font-weight:600}
 svg .halo{paint-order:stroke;stroke:#fff;stroke-width:3px}
 td.w{white-space:nowrap}
-td.wide{min-width:11rem}
 svg.bars{max-width:620px}
 svg .grid{stroke:#e2e4e8}
 svg .axis{stroke:#555}
@@ -36,6 +35,11 @@ tr.best{background:var(--soft);font-weight:600}
 dl{display:grid;grid-template-columns:minmax(9rem,max-content) 1fr;gap:.2rem 1rem;margin:.4rem 0}
 dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}
 .note{font-size:.88rem;border-left:4px solid #E69F00;padding:.3rem .7rem;background:var(--soft)}
+@media (max-width:860px){thead{position:absolute;left:-99rem}
+table,tbody,tr,td{display:block}tr{border-bottom:2px solid var(--line);padding:.3rem 0}
+td,td.n{display:flex;justify-content:space-between;gap:1rem;text-align:right;white-space:normal;border:0}
+td,td.n{padding:.1rem .4rem}
+td::before{content:attr(data-column);font-weight:600;text-align:left;white-space:nowrap}td:empty{display:none}}
 @media (max-width:560px){body{padding:.8rem;font-size:15px}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}
 svg.lines{min-width:620px}}
 """
@@ -64,16 +68,16 @@ def table(
     *,
     numbers: Sequence[int] = (),
     unbroken: Sequence[int] = (),
-    wide: Sequence[int] = (),
     best: int = -1,
 ) -> str:
-    """Plain cells; `numbers` are the columns that hold figures, `unbroken` stay on one line, `wide` get room;
-    `best` is the row that stands out."""
+    """Plain cells; `numbers` are the columns that hold figures, `unbroken` stay on one line;
+    `best` is the row that stands out. On a narrow screen each row becomes a block of named values."""
 
     def cell(tag: str, i: int, text: str) -> str:
-        kinds = [(numbers, ' class="n"'), (unbroken, ' class="w"'), (wide, ' class="wide"')]
+        kinds = [(numbers, ' class="n"'), (unbroken, ' class="w"')]
         kind = next((name for columns_of, name in kinds if i in columns_of), "")
-        return f"<{tag}{kind}>{escape(text)}</{tag}>"
+        column = f' data-column="{escape(columns[i])}"' if tag == "td" else ""
+        return f"<{tag}{kind}{column}>{escape(text)}</{tag}>"
 
     head = "".join(cell("th", i, text) for i, text in enumerate(columns))
     lines = "".join(

@@ -74,7 +74,7 @@ def carbon(grams: object) -> str:
     if not isinstance(grams, int | float):
         return ""
     if abs(grams) < 999.5:
-        return f"{grams:.0f} g"
+        return f"{round(grams)} g"
     return f"{grams / 1000:.1f} kg" if abs(grams) < 99_950 else f"{grams / 1000:,.0f} kg"
 
 

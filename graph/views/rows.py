@@ -45,11 +45,13 @@ def against_now(carbon_pct: float | None, cost_pct: float | None) -> str:
 
 def describe(row: Row) -> list[str]:
     """The lines of `gridwise show`."""
-    lines = [f"{row.get('workload_name')}  ({row.get('id')})", f"state: {row.get('status')}"]
+    status = one_line(row.get("status"))
+    explained = " (the recommendation is there, for its user to review)" if status == "queued" else ""
+    lines = [f"{one_line(row.get('workload_name'))}  ({row.get('id')})", f"state: {status}{explained}"]
     if row.get("agent_error"):
         lines.append(f"why: {row['agent_error']}")
     if not row.get("recommended_region"):
-        return lines
+        return [*lines, *_reading(row)]
     lines += [
         f"where: {row['recommended_region']}",
         f"when: {window(row)} (UK time)",
@@ -65,7 +67,15 @@ def describe(row: Row) -> list[str]:
                 f" {_money(row.get(f'recommended_{rank}_cost_gbp'))}"
                 f" ({row.get(f'recommended_{rank}_reason')})"
             )
-    return lines
+    return [*lines, *_reading(row)]
+
+
+def _reading(row: Row) -> list[str]:
+    if not {"request_reading", "relaxations"} & mapping(row.get("metadata")).keys():
+        return []
+    from graph.views.reading import reading_lines  # the vocabulary of limits takes longer to import than all else here
+
+    return reading_lines(row)
 
 
 def _figures_line(row: Row) -> str:

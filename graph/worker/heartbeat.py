@@ -12,6 +12,7 @@ from graph.worker.tasks import end
 from persistence.errors import StoreError
 from persistence.retry import Backoff, Log, Outage, Retrier
 from persistence.store.open import Store
+from persistence.store.pollers import PollerIdentity
 from persistence.store.queue import Lease
 
 OpenStore: TypeAlias = Callable[[], AbstractAsyncContextManager[Store]]
@@ -25,9 +26,20 @@ class Heartbeat:
 
     `on_lost` is called in the loop that called `start`, once per lease that the server says is no longer ours. While
     the database does not answer, nothing is declared lost: only the server's clock decides that.
+
+    `poller`: reported with every beat, so that `gridwise status` shows who is alive.
     """
 
-    def __init__(self, open_store: OpenStore, *, lease_seconds: float, outage: Outage, log: Log) -> None:
+    def __init__(
+        self,
+        open_store: OpenStore,
+        *,
+        lease_seconds: float,
+        outage: Outage,
+        log: Log,
+        poller: PollerIdentity | None = None,
+    ) -> None:
+        self._poller = poller
         self._open_store = open_store
         self._lease_seconds = lease_seconds
         self._interval_seconds = lease_seconds / BEATS_PER_LEASE
@@ -102,7 +114,9 @@ class Heartbeat:
         with self._lock:
             leases = list(self._leases.values())
         held = await store.queue.extend(leases, lease_seconds=self._lease_seconds)  # of none: no call
-        if not leases and self._outage.is_met_by("heartbeat"):  # nobody else would find out that it is over
+        if self._poller is not None:
+            await store.pollers.report(self._poller)
+        elif not leases and self._outage.is_met_by("heartbeat"):  # nobody else would find out that it is over
             await store.operations.depth()
         for lease in leases:
             if lease.token not in held:

@@ -5,7 +5,8 @@ import os
 import signal
 import socket
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from importlib.metadata import version
 from secrets import token_hex
 from time import monotonic
 
@@ -19,8 +20,10 @@ from graph.worker.metrics import Metrics
 from graph.worker.producer import Producer, ProducerOptions
 from graph.worker.projector import Projector
 from graph.worker.tasks import background, signals
+from persistence.errors import StoreError
 from persistence.retry import Backoff, Log, Outage, Retrier
 from persistence.store.open import Store
+from persistence.store.pollers import PollerIdentity
 
 
 def new_owner() -> str:
@@ -53,7 +56,15 @@ class Worker:
         self._log = log
         self._outage = Outage(log)
         self._retry = Retrier(self._outage, config.random)
-        self._heartbeat = Heartbeat(open_store, lease_seconds=options.lease_seconds, outage=self._outage, log=log)
+        self._identity = PollerIdentity(
+            owner=options.owner,
+            version=version("gridwise"),
+            lease_seconds=options.lease_seconds,
+            concurrency=options.concurrency,
+        )
+        self._heartbeat = Heartbeat(
+            open_store, lease_seconds=options.lease_seconds, outage=self._outage, log=log, poller=self._identity
+        )
         self._breaker = Breaker(log, config.random)
         self._producer = Producer(
             store=store,
@@ -93,6 +104,8 @@ class Worker:
             await stack.enter_async_context(background(self._listen()))
             stack.enter_context(signals(self.stop))
             await self._producer.run()
+        with suppress(StoreError):  # then its heartbeat's age says so
+            await self._store.pollers.leave(self._identity)
         self._log.info("Workload Worker stopped")
 
     def stop(self, signal_number: int | None = None) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from persistence.store.catalogue import AssetCatalogue
 from persistence.store.directory import Directory
 from persistence.store.operations import Operations
+from persistence.store.pollers import Pollers
 from persistence.store.queue import Queue
 from persistence.store.retention import Retention
 from persistence.store.source_cache import SourceCache
@@ -22,6 +23,7 @@ class Store:
     queue: Queue
     operations: Operations
     directory: Directory
+    pollers: Pollers
     catalogue: AssetCatalogue
     retention: Retention
     source_cache: SourceCache
@@ -35,6 +37,7 @@ class Store:
             queue=Queue(rpc),
             operations=Operations(rpc),
             directory=Directory(rpc),
+            pollers=Pollers(rpc),
             catalogue=AssetCatalogue(rpc),
             retention=Retention(rpc),
             source_cache=SourceCache(rpc),

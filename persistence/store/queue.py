@@ -77,6 +77,11 @@ class Queue:
     def __init__(self, rpc: Rpc) -> None:
         self._rpc = rpc
 
+    @property
+    def rpc(self) -> Rpc:
+        """What the calls go through, for a queue that does more at some of them."""
+        return self._rpc
+
     async def claim(self, *, owner: str, limit: int, lease_seconds: float, max_attempts: int) -> list[Claim]:
         """Due retries and expired leases first, then pending rows in queue order."""
         found = await self._rpc(

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from supabase import AsyncClient, AsyncClientOptions, AsyncSupabaseException
 
 from persistence.connections.pool import dump_json, parse_json, refused, unreadable
+from persistence.connections.project import check_key, project_address
 from persistence.errors import AccessDenied, MigrationNeeded, StoreError
 
 CONNECT_SECONDS: Final = 5.0
@@ -26,6 +27,8 @@ _SHOWN_CHARACTERS: Final = 300
 @asynccontextmanager
 async def open_supabase(url: str, key: str, *, max_connections: int = 8) -> AsyncIterator["SupabaseTransport"]:
     """Over a project's address and its service-role key. Raises `AccessDenied` for one of wrong form."""
+    check_key(key)
+    url = project_address(url)
     limits = httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections)
     async with httpx.AsyncClient(
         timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
@@ -125,7 +128,8 @@ def translate_response(response: httpx.Response) -> StoreError:
     if code in ("PGRST202", "PGRST205", "42883", "42P01", "42703"):
         return MigrationNeeded(f"The project lacks something of this version ({reason}). Run: gridwise migrate")
     if code == "42501":
-        msg = f"The key may not do this ({reason}). SUPABASE_KEY must be the service-role key, not the anon key."
+        wanted = "the secret key (sb_secret_…) or the service_role key, not the anon or publishable one"
+        msg = f"The key may not do this ({reason}). SUPABASE_KEY must be {wanted}."
         return AccessDenied(msg)
     if status in (401, 403):
         return AccessDenied(f"Supabase refused the key ({reason}). Check SUPABASE_KEY and that it is of this project.")

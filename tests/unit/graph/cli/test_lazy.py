@@ -43,7 +43,7 @@ def test_a_command_of_the_queue_loads_neither_langgraph_nor_a_model_nor_the_eval
     modules = imported(f"from graph.cli.lazy import load; load({command!r})")
     used = {name.partition(".")[0] for name in modules}
     assert "psycopg" in used
-    assert not {"agents", "evals", "google", "langchain_core", "langchain_google_genai", "langgraph", "numpy"} & used
+    assert not {"evals", "google", "langchain_core", "langchain_google_genai", "langgraph", "numpy"} & used
 
 
 def test_every_command_can_be_loaded():
