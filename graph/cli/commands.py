@@ -98,6 +98,11 @@ SECTIONS: Final[dict[str, dict[str, Command]]] = {
             "Put failed workloads back into the queue.",
             ("gridwise retry 3f2a", "gridwise retry 3f2a 91c0 --fresh"),
         ),
+        "relax": Command(
+            "graph.cli.relax:relax",
+            "Loosen a limit of a failed workload, and submit it again.",
+            ("gridwise show 3f2a", "gridwise relax 3f2a 1"),
+        ),
         "purge": Command(
             "graph.cli.purge:purge",
             "Delete finished workloads.",
