@@ -5,12 +5,14 @@ the holder's token and is refused by the database once a newer token has opened 
 """
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from hashlib import blake2b
 from types import TracebackType
 from typing import Any, Literal, LiteralString, Self, TypeAlias, TypeVar, cast
 from uuid import UUID
@@ -32,7 +34,7 @@ from psycopg_pool import PoolTimeout
 
 from persistence.connections.pool import Pool, translate
 from persistence.contents import CHANNEL, NAMESPACE, Contents, ContentSerializer, compressed
-from persistence.errors import LeaseLost, Unreachable
+from persistence.errors import DamagedCheckpoint, LeaseLost, StoreError, Unreachable
 from persistence.retry import Backoff, Outage, Retrier, Until
 
 ThreadState: TypeAlias = Literal["new", "known"]
@@ -176,6 +178,8 @@ class FencedSaver(PooledSaver):
         self._stored: set[str] = set()
         """Namespaces that this saver has written to; of a new thread there are no others."""
         self._values = Contents(self.contents)
+        self._rows: dict[str, dict[str, tuple[str, bytes]]] = {}
+        """By namespace and channel, what the newest checkpoint has in the blobs table."""
         self._held: dict[str, _Held] = {}
         """By namespace, the newest checkpoint where it has not been written."""
         self._tasks: dict[tuple[str, str | None], _Tasks] = {}
@@ -200,7 +204,25 @@ class FencedSaver(PooledSaver):
         await self._flush(namespace)
         if self._is_new and namespace not in self._stored:
             return None  # nobody else can have written since, so the database need not be asked
-        return await self._patiently(lambda: super(FencedSaver, self).aget_tuple(config))
+        return await self._patiently(lambda: self._read(config))
+
+    async def _read(self, config: RunnableConfig) -> CheckpointTuple | None:
+        try:
+            return await super().aget_tuple(config)
+        except (StoreError, psycopg.Error, TimeoutError):
+            raise
+        except Exception as error:  # whatever the bytes have become, no decoder is sure to say it in one way
+            msg = f"What is stored of thread {self.thread_id} cannot be read: {error}"
+            raise DamagedCheckpoint(msg) from error
+
+    async def _load_checkpoint_tuple(self, value: DictRow) -> CheckpointTuple:
+        rows = {channel.decode(): (kind.decode(), bytes(blob)) for channel, kind, blob in value["channel_values"] or ()}
+        expected = value["metadata"].get(_SEAL)  # the version before stored none
+        if expected is not None and expected != _seal(value["checkpoint"], rows):
+            msg = f"What is stored of thread {self.thread_id} is incomplete or was changed."
+            raise DamagedCheckpoint(msg)
+        self._rows[value["checkpoint_ns"]] = rows
+        return await super()._load_checkpoint_tuple(value)
 
     async def aput(
         self,
@@ -273,22 +295,28 @@ class FencedSaver(PooledSaver):
         values = checkpoint["channel_values"]
         inline = {name: value for name, value in values.items() if value is None or isinstance(value, _SCALARS)}
         contents: dict[bytes, tuple[str, bytes]] = {}
-        rows = [
-            (namespace, name, str(version), *self._values.refer(values[name], contents))
-            for name, version in checkpoint["channel_versions"].items()
+        versions = checkpoint["channel_versions"]
+        changed = {
+            name: self._values.refer(values[name], contents)
+            for name in versions
             if name in held.changed and name in values and name not in inline
-        ]
+        }
+        kept = {name: row for name, row in self._rows.get(namespace, {}).items() if name in values}
+        stored = {**kept, **changed}
+        document = {**checkpoint, "channel_values": inline}
+        rows = [(namespace, name, str(versions[name]), *row) for name, row in changed.items()]
         rows += [(NAMESPACE, CHANNEL, name.hex(), *content) for name, content in contents.items()]
         await self._call(
             "select agent_checkpoints.put_checkpoint_v2(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b) as answer",
             namespace,
             checkpoint["id"],
             held.parent,
-            Jsonb({**checkpoint, "channel_values": inline}),
-            Jsonb({**held.metadata, "nodes": held.nodes}),
+            Jsonb(document),
+            Jsonb({**held.metadata, "nodes": held.nodes, _SEAL: _seal(document, stored)}),
             *([row[column] for row in rows] for column in range(5)),
         )
         self._values.mark_stored(contents)
+        self._rows[namespace] = stored
         self._stored.add(namespace)
         if self._held.get(namespace) is held:
             del self._held[namespace]
@@ -311,6 +339,7 @@ class FencedSaver(PooledSaver):
 
 
 _SCALARS = (str, int, float, bool)
+_SEAL = "seal"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -346,6 +375,15 @@ def _may_wait(namespace: str, metadata: CheckpointMetadata, tasks: _Tasks) -> bo
     if metadata.get("source") == "input" or (namespace and metadata.get("step", 0) <= 0):
         return True
     return bool(tasks.paths) and all(_is_sent(path) for path in tasks.paths)
+
+
+def _seal(checkpoint: Mapping[str, Any], rows: Mapping[str, tuple[str, bytes]]) -> str:
+    """A hash over all that makes up a checkpoint, so that one of which a part was lost or changed is not continued."""
+    seal = blake2b(json.dumps(checkpoint, sort_keys=True).encode(), digest_size=16)
+    for name in sorted(rows):
+        kind, blob = rows[name]
+        seal.update(f"{name} {checkpoint['channel_versions'].get(name)} {kind} {len(blob)} ".encode() + blob)
+    return seal.hexdigest()
 
 
 async def _happens(event: asyncio.Event, *, within_seconds: float) -> bool:

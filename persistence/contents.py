@@ -13,6 +13,8 @@ from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import BaseModel
 
+from persistence.errors import DamagedCheckpoint
+
 CHANNEL: Final = "="
 """Under this name, which no channel of a graph has, contents are kept among LangGraph's blobs; their version is the
 hash."""
@@ -23,10 +25,6 @@ _REFERENCE: Final = "="
 _REFERENCES: Final = "=[]"
 _COMPRESSED: Final = "z:"
 _HASH_BYTES: Final = 16
-
-
-class DamagedCheckpoint(Exception):  # noqa: N818  says what happened
-    """What is stored of a thread is incomplete or was changed; the thread cannot be continued."""
 
 
 class ContentSerializer(JsonPlusSerializer):

@@ -53,6 +53,10 @@ class LeaseLost(StoreError):  # noqa: N818  says what happened
     """Somebody else holds the lease now; whatever we have must not be written."""
 
 
+class DamagedCheckpoint(StoreError):  # noqa: N818  says what happened
+    """What is stored of a thread is incomplete or was changed: it cannot be continued, the run starts anew."""
+
+
 class MigrationFailed(StoreError):  # noqa: N818  says what happened
     """A migration could not be applied; the database is as it was before that file."""
 

@@ -23,7 +23,7 @@ from graph.relaxations import relaxations_of
 from graph.worker.outcome import Begun, Drained, Failed, Lost, Outcome, Recommended, Report, Retry
 from persistence.checkpoint import FencedSaver
 from persistence.connections.pool import Pool
-from persistence.errors import InvalidWorkload, LeaseLost, StoreError
+from persistence.errors import DamagedCheckpoint, InvalidWorkload, LeaseLost, StoreError
 from persistence.retry import Backoff, Fault, Outage, Retrier, Until, is_retryable
 from persistence.store.queue import Claim, Lease
 from persistence.workload import Recommendation, Row
@@ -103,12 +103,13 @@ class Executor:
             return classify(error, self._row)
 
     async def _attempt(self) -> Outcome:
-        """At most two threads: a plan that is too late, or whose power others have taken, is made anew, once."""
+        """At most two threads: a plan that is too late, whose power others have taken, or of which a part was lost or
+        changed in the database, is made anew, once."""
         values: Mapping[str, Any] = {}
         must_plan_anew = False
         try:
             values = await self._to_end()
-        except PowerTaken:
+        except (PowerTaken, DamagedCheckpoint):
             must_plan_anew = True
         if must_plan_anew or ("recommendation" not in values and self._begun != "started"):
             self._lease = await self._config.new_thread(self._lease)
@@ -141,7 +142,7 @@ class Executor:
         snapshot = await graph.aget_state(run_config)
         if is_too_late(snapshot.values, config.clock()):
             return {}
-        if snapshot.next:
+        if snapshot.next or "recommendation" not in snapshot.values:  # `next` leaves out nodes whose writes are stored
             self._begun = self._begun or "resumed"
             return await self._invoke(graph, None, run_config)
         self._begun = self._begun or "read back"
