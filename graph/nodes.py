@@ -77,7 +77,7 @@ def _token(config: RunnableConfig) -> int | None:
     return token if isinstance(token, int) else None
 
 
-def after_prepare(state: State) -> Literal["compute", "__end__"]:
+async def after_prepare(state: State) -> Literal["compute", "__end__"]:
     """Without any figures no agent is asked: the workload runs now, and says why."""
     return "__end__" if "recommendation" in state else "compute"
 

@@ -88,11 +88,12 @@ class _Loop(Generic[AnswerT]):
         left = state.get("rounds_left", self._agent.rounds) - bool(reply.tool_calls)
         return {"messages": written, "rounds_left": left, "usage": self._usage([*messages, *written])}
 
-    def after_model(self, state: LoopState) -> list[Send] | str:
+    # async, since LangGraph hands a plain function to a thread: a dozen thread changes per workload
+    async def after_model(self, state: LoopState) -> list[Send] | str:
         calls = _last_reply(state["messages"]).tool_calls
         return [Send("tools", [{**call, "type": "tool_call"}]) for call in calls] or "answer"
 
-    def after_tools(self, state: LoopState) -> str:
+    async def after_tools(self, state: LoopState) -> str:
         """The same for each of the round's tasks: none sees what the others answered, only what was asked."""
         replies = [message for message in state["messages"] if isinstance(message, AIMessage)]
         asked = {call["name"] for reply in replies for call in reply.tool_calls}
@@ -108,7 +109,7 @@ class _Loop(Generic[AnswerT]):
         except InvalidAnswerError as error:
             return {**update, "faults": error.faults}
 
-    def after_answer(self, state: LoopState) -> str:
+    async def after_answer(self, state: LoopState) -> str:
         if self._needs_tools(state):
             return "model"
         return "repair" if state["faults"] else END
