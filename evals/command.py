@@ -11,7 +11,7 @@ import typer
 from rich.progress import track
 
 from evals.cases.case import Suite
-from evals.recordings.cassettes import MAIN
+from evals.recordings.cassettes import CASSETTES, MAIN
 from evals.recordings.compare import Difference, UnknownSetError, compare
 from evals.report.page import page
 from evals.report.report import case_record, exit_code, make_report, suite_of, verdict
@@ -33,7 +33,7 @@ def evaluate(
         bool, typer.Option("--record", help="Record anew: Gemini with a key, else the stand-in.")
     ] = False,
     case: Annotated[list[str] | None, typer.Option("--case", help="The same as CASE; may be repeated.")] = None,
-    suite: Annotated[list[str] | None, typer.Option("--suite", help="decisions, misbehaviour or resume.")] = None,
+    suite: Annotated[list[str] | None, typer.Option("--suite", help="decisions, misbehaviour, …")] = None,
     set_name: Annotated[str, typer.Option("--set", help="The set of recordings to play, or to record into.")] = MAIN,
     compared: Annotated[
         tuple[str, str] | None, typer.Option("--compare", metavar="A B", help="Show what differs between two sets.")
@@ -49,6 +49,8 @@ def evaluate(
     # what the misbehaving models of the cases make Google's libraries say; the report has it with its case
     for library in ("google_genai", "langchain_google_genai"):
         logging.getLogger(library).setLevel(logging.ERROR)
+    if not record and not (CASSETTES / set_name).is_dir():
+        raise ConfigurationError(_no_set(set_name))
     options = Options(
         suites=_suites(suite),
         names=(*(names or ()), *(case or ())),
@@ -70,6 +72,16 @@ def evaluate(
     if experiment:
         output.say(f"LangSmith: experiment {experiment}")
     raise typer.Exit(exit_code(results))
+
+
+def _no_set(name: str) -> str:
+    if not CASSETTES.is_dir():
+        return (
+            "Recorded model calls are not part of the installed package: run gridwise eval in a checkout of the "
+            "repository, or record some first with --record."
+        )
+    known = ", ".join(sorted(path.name for path in CASSETTES.iterdir() if path.is_dir())) or "none"
+    return f"There is no set of recordings {name!r}; there are: {known}. Record one with --record --set {name}."
 
 
 def _suites(wanted: Sequence[str] | None) -> tuple[Suite, ...]:

@@ -23,27 +23,34 @@ def json_schema(answer: type[BaseModel]) -> dict[str, JsonValue]:
     """The schema of an answer type; its title, the type's name, tells the answers apart."""
     schema = answer.model_json_schema()
     definitions = schema.pop("$defs", {})
-    return {"title": answer.__name__, **_resolved(schema, definitions)}
+    return {"title": answer.__name__, **_resolved(schema, definitions, set())}
 
 
-def _resolved(schema: dict[str, JsonValue], definitions: dict[str, dict[str, JsonValue]]) -> dict[str, JsonValue]:
+def _resolved(
+    schema: dict[str, JsonValue], definitions: dict[str, dict[str, JsonValue]], told: set[str]
+) -> dict[str, JsonValue]:
+    """`told`: the descriptions that stand already; the same text twenty times over costs tokens and says nothing."""
     reference = schema.get("$ref")
     if isinstance(reference, str):
         schema = {**definitions[reference.rsplit("/", 1)[-1]], **schema}
     kept: dict[str, JsonValue] = {}
     for key, value in schema.items():
         if key == "properties" and isinstance(value, dict):
-            kept[key] = {name: _child(child, definitions) for name, child in value.items()}
+            kept[key] = {name: _child(child, definitions, told) for name, child in value.items()}
         elif key == "const":
             kept["enum"] = [value]
+        elif key == "description" and isinstance(value, str):
+            if value not in told:
+                kept[key] = value
+            told.add(value)
         elif key in _KEPT:
-            kept[key] = _child(value, definitions)
+            kept[key] = _child(value, definitions, told)
     return kept
 
 
-def _child(value: JsonValue, definitions: dict[str, dict[str, JsonValue]]) -> JsonValue:
+def _child(value: JsonValue, definitions: dict[str, dict[str, JsonValue]], told: set[str]) -> JsonValue:
     if isinstance(value, dict):
-        return _resolved(value, definitions)
+        return _resolved(value, definitions, told)
     if isinstance(value, list):
-        return [_child(item, definitions) for item in value]
+        return [_child(item, definitions, told) for item in value]
     return value

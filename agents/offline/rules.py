@@ -60,8 +60,8 @@ def _energy(messages: Sequence[BaseMessage]) -> dict[str, JsonValue]:
     return {
         "option_ids": [option["id"] for option in _options(messages, "find_windows")[:OPTIONS]],
         "claims": [
-            {"kind": "mix", "who": "first", "fuel": "renewable"},
-            {"kind": "trend", "who": "first", "of": "intensity"},
+            {"kind": "mix", "who": "first"},
+            {"kind": "trend", "who": "first"},
         ],
     }
 
@@ -71,10 +71,10 @@ def _head(messages: Sequence[BaseMessage]) -> dict[str, JsonValue]:
     now = compared.get("running_now")
     ranked = _ranked(_options(messages, "compare_options"), compared.get("first"))
     is_greener = isinstance(now, dict) and (ranked[0]["renewable_pct"] or 0) > (now["renewable_pct"] or 0)
-    cause: JsonValue = {"kind": "mix", "who": "first", "fuel": "renewable"}
+    cause: JsonValue = {"kind": "mix", "who": "first"}
     return {
         "choices": [
-            {"option_id": option["id"], "reason": _reason(option, ranked), "topics": ["rank"]} for option in ranked
+            {"option_id": option["id"], "reason": _reason(option, ranked), "topics": ["why"]} for option in ranked
         ],
         "claims": [*([cause] if is_greener else []), {"kind": "sure", "about": "confidence"}],
         "certainty": ranked[0].get("confidence", 0.5),

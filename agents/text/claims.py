@@ -8,8 +8,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 Who: TypeAlias = Literal["first", "second", "third", "now"]
 """A place in the answer's own ranking, or running now: the schema is the same for every case."""
 Measure: TypeAlias = Literal["carbon", "intensity", "renewable", "cost", "energy"]
-Topic: TypeAlias = Literal["rank", "pauses", "renewable", "nuclear", "trend", "price", "timing"]
+Topic: TypeAlias = Literal["why", "pauses", "mix", "trend", "timing"]
 """What may be said of one option besides its place and figures."""
+Which: TypeAlias = Literal[
+    "deadline", "start", "carbon", "intensity", "renewable", "cost", "price", "places", "hours", "pauses"
+]
 Measures: TypeAlias = Annotated[list[Measure], Field(min_length=1, max_length=3)]
 
 
@@ -18,23 +21,19 @@ class _Claim(BaseModel):
 
 
 class OfOne(_Claim):
-    """Where and when it runs; whether it pauses; what puts it where it stands."""
+    """mix: what makes its power clean; trend: how its region's grid changes; why: what puts it in its place."""
 
-    kind: Literal["placed", "pauses", "why"]
+    kind: Literal["placed", "pauses", "mix", "trend", "why"]
     who: Who
 
 
 class Levels(_Claim):
-    """What it emits, costs, …"""
-
     kind: Literal["levels"]
     who: Who
     of: Measures
 
 
 class Compared(_Claim):
-    """One against another."""
-
     kind: Literal["compared"]
     who: Who
     than: Who
@@ -42,62 +41,42 @@ class Compared(_Claim):
     how: Literal["amount", "share", "multiple"] = "share"
 
 
-class Extreme(_Claim):
-    """Which option is best or worst."""
-
-    kind: Literal["extreme"]
-    of: Measure
-    end: Literal["best", "worst"]
-
-
 class Timing(_Claim):
-    """How much sooner or later it starts."""
+    """Which starts sooner."""
 
     kind: Literal["timing"]
     who: Who
     than: Who
 
 
+class Extreme(_Claim):
+    """Which of the three is best or worst."""
+
+    kind: Literal["extreme"]
+    of: Measure
+    end: Literal["best", "worst"]
+
+
 class Limit(_Claim):
-    """How a limit is kept."""
+    """By how much a limit is kept."""
 
     kind: Literal["limit"]
-    which: Literal[
-        "deadline", "start", "carbon", "intensity", "renewable", "cost", "price", "places", "hours", "pauses"
-    ]
+    which: Which
 
 
 class Reading(_Claim):
-    """What was taken from the request's words; what was not. Told in any case: claimed, it is told earlier."""
+    """What was taken from the request's words, and what not. Told in any case: claimed, it is told earlier."""
 
     kind: Literal["understood", "not_understood"]
 
 
-class Mix(_Claim):
-    """What makes its power clean."""
-
-    kind: Literal["mix"]
-    who: Who
-    fuel: Literal["renewable", "nuclear"]
-
-
-class Trend(_Claim):
-    """How its region's grid changes from now on."""
-
-    kind: Literal["trend"]
-    who: Who
-    of: Literal["intensity", "price"]
-
-
 class Sure(_Claim):
-    """How sure the figures are, how carbon is weighed."""
-
     kind: Literal["sure"]
     about: Literal["confidence", "prices", "data", "weights"]
 
 
-Claim: TypeAlias = OfOne | Levels | Compared | Extreme | Timing | Limit | Reading | Mix | Trend | Sure
-AnalysisClaim: TypeAlias = Levels | Compared | Extreme | Timing | Mix | Trend
+Claim: TypeAlias = OfOne | Levels | Compared | Timing | Extreme | Limit | Reading | Sure
+AnalysisClaim: TypeAlias = OfOne | Compared | Extreme
 """Those that the analyses of the compute and the energy agent need."""
 
 

@@ -2,19 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
 
 import numpy as np
 
+from agents.text.claims import Which
 from agents.text.figures import clock, intensity, length, listed, mass, money, percent, power_price, spans
 from agents.text.situation import Situation
 from tools.market import prices_at
 from tools.placement import Option
 from tools.regions import region_name
 
-Which: TypeAlias = Literal[
-    "deadline", "start", "carbon", "intensity", "renewable", "cost", "price", "places", "hours", "pauses"
-]
 ALWAYS: tuple[Which, ...] = ("deadline", "carbon", "intensity", "renewable", "cost", "price", "places", "hours")
 """Told of every decision that has them."""
 _MOST_HOURS = 3

@@ -9,20 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.text.claims import (
-    Claim,
-    Compared,
-    Extreme,
-    Levels,
-    Limit,
-    Measure,
-    Mix,
-    OfOne,
-    Reading,
-    Sure,
-    Timing,
-    Trend,
-)
+from agents.text.claims import Claim, Compared, Extreme, Levels, Limit, Measure, OfOne, Reading, Sure, Timing, Who
 from agents.text.compare import compared, shown, value, weight
 from agents.text.figures import (
     clock,
@@ -32,15 +19,15 @@ from agents.text.figures import (
     mass,
     money,
     percent,
-    power_price,
     rate,
     sentence,
     span,
     spans,
 )
 from agents.text.limits import limit_kept
+from agents.text.reading import not_understood, understood
 from agents.text.situation import PLACES, Situation
-from tools.market import FloatArray, Market, Mode, SourceNote, prices_at
+from tools.market import Market, Mode, SourceNote
 from tools.placement import Option
 from tools.regions import region_name
 from tools.slots import SLOT
@@ -48,7 +35,6 @@ from tools.solver.confidence import confidence
 from tools.solver.policy import is_harmless, worth_shifting
 
 FULL_COVERAGE = 0.995
-_LONGEST_QUOTE = 100
 _NUMBERS = ("none", "one", "two", "three")
 _MODES: dict[Mode, str] = {
     "last_good": "the last good forecast",
@@ -116,23 +102,24 @@ def caveats(market: Market, options: tuple[Option, ...]) -> list[str]:
 
 def _of_one(claim: OfOne, about: Situation) -> str | None:
     option = about.option(claim.who)
-    if option is None:
-        return None
-    name = about.name(claim.who)
-    if claim.kind == "placed":
-        return f"{name}: {option.asset.name}, {span(option.start, option.end)} UK time"
-    if claim.kind == "pauses":
-        pauses = len(option.segments) - 1
-        times = f"{pauses} time{'s' if pauses > 1 else ''}"
-        return f"{name} pauses {times}: it runs {spans(option.segments)}" if pauses else f"{name} takes no pause"
-    return _why(option, claim, about)
+    return None if option is None else _OF_ONE[claim.kind](option, claim.who, about)
 
 
-def _why(option: Option, claim: OfOne, about: Situation) -> str | None:
-    name, first = about.name(claim.who), about.options[0]
+def _placed(option: Option, who: Who, about: Situation) -> str:
+    return f"{about.name(who)}: {option.asset.name}, {span(option.start, option.end)} UK time"
+
+
+def _pauses(option: Option, who: Who, about: Situation) -> str:
+    pauses = len(option.segments) - 1
+    times = f"{pauses} time{'s' if pauses > 1 else ''}: it runs {spans(option.segments)}"
+    return f"{about.name(who)} pauses {times}" if pauses else f"{about.name(who)} takes no pause"
+
+
+def _why(option: Option, who: Who, about: Situation) -> str | None:
+    name, first = about.name(who), about.options[0]
     per_tonne = rate(about.problem.carbon_price_gbp_per_tonne)
     total = f"{money(option.objective_gbp)} with carbon priced at {per_tonne} per tonne"
-    if claim.who == "now":
+    if who == "now":
         return None
     if about.runs_now(option):
         return f"{name} is where it would run now, and no shift is worth it" if _stays(about) else None
@@ -193,49 +180,49 @@ def _limit(claim: Limit, about: Situation) -> str | None:
     return kept and f"{about.name('first')} {kept}"
 
 
-def _mix(claim: Mix, about: Situation) -> str | None:
-    option = about.option(claim.who)
-    share = None if option is None else _share_of(claim, option, about)
-    if option is None or share is None or share < 0.5:
+def _mix(option: Option, who: Who, about: Situation) -> str | None:
+    """ "In East England wind, sun and water make 71 % of the power during the run and nuclear 10 %, against …"."""
+    mix, at_once = _shares(option, about), None if about.now is None else _shares(about.now, about)
+    if mix is None:
         return None
-    fuel = "wind, sun and water make" if claim.fuel == "renewable" else "nuclear power makes"
-    at_once = None if claim.who == "now" or about.now is None else _share_of(claim, about.now, about)
-    said = f"in {region_name(option.asset.region)} {fuel} {percent(share)} of the power during the run"
-    if at_once is None or percent(at_once) == percent(share):
+    said = f"in {region_name(option.asset.region)} {_fuels(mix)} of the power during the run"
+    if who == "now" or at_once is None or _fuels(at_once) == _fuels(mix):
         return said
-    return f"{said}, against {percent(at_once)} for {about.name('now')}"
+    return f"{said}; for {about.name('now')} {_fuels(at_once)}"
 
 
-def _share_of(claim: Mix, option: Option, about: Situation) -> float | None:
+def _fuels(mix: tuple[float, float]) -> str:
+    renewable, nuclear = mix
+    return f"wind, sun and water make {percent(renewable)} and nuclear {percent(nuclear)}"
+
+
+def _shares(option: Option, about: Situation) -> tuple[float, float] | None:
+    """Renewable and nuclear, % of the generation in the option's region while it runs."""
     row = about.row(option)
     if row is None:
         return None
-    market, used = about.market, about.minutes(option)
-    layer = market.renewable[row] if claim.fuel == "renewable" else market.low_carbon[row] - market.renewable[row]
-    known = layer[used > 0]
-    return None if not known.size or np.isnan(known).any() else float(known @ used[used > 0] / used.sum())
-
-
-def _trend(claim: Trend, about: Situation) -> str | None:
-    option = about.option(claim.who)
-    row = None if option is None else about.row(option)
-    if option is None or row is None:
+    used = about.minutes(option)
+    both = np.stack([about.market.renewable[row], about.market.low_carbon[row]])[:, used > 0]
+    if not both.size or np.isnan(both).any():
         return None
-    market = about.market
-    series: FloatArray = market.intensity[row] if claim.of == "intensity" else prices_at(market, option.asset)[0]
+    renewable, low_carbon = (both @ used[used > 0] / used.sum()).tolist()
+    return renewable, max(0.0, low_carbon - renewable)
+
+
+def _trend(option: Option, _who: Who, about: Situation) -> str | None:
+    market, row = about.market, about.row(option)
+    if row is None:
+        return None
     first = max(0, (about.problem.now - market.start) // SLOT)
-    ahead = series[first : max(first + 1, -((market.start - _until(about)) // SLOT))]
-    if not ahead.size or np.isnan(ahead[0]) or np.isnan(ahead).all():
+    ahead = market.intensity[row][first : max(first + 1, -((market.start - _until(about)) // SLOT))]
+    if not ahead.size or np.isnan(ahead[0]):
         return None
     low = int(np.nanargmin(ahead))
-    words = intensity if claim.of == "intensity" else power_price
-    what = "carbon intensity" if claim.of == "intensity" else "electricity price"
-    place = option.asset.name if option.asset.tariff and claim.of == "price" else region_name(option.asset.region)
-    begin = f"{'at' if place == option.asset.name else 'in'} {place} the {what} is {words(float(ahead[0]))} now"
-    if words(float(ahead[low])) == words(float(ahead[0])):
+    at_once, lowest = intensity(float(ahead[0])), intensity(float(ahead[low]))
+    begin = f"in {region_name(option.asset.region)} the carbon intensity is {at_once} now"
+    if lowest == at_once:
         return f"{begin}, and no lower until {clock(_until(about))}"
-    at = clock(market.start + (first + low) * SLOT)
-    return f"{begin}, and at its lowest {words(float(ahead[low]))} in the half-hour from {at}"
+    return f"{begin}, and at its lowest {lowest} in the half-hour from {clock(market.start + (first + low) * SLOT)}"
 
 
 def _until(about: Situation) -> datetime:
@@ -269,15 +256,7 @@ def _sure(claim: Sure, about: Situation) -> str | None:
 def _reading(claim: Reading, about: Situation) -> str | None:
     if about.compute is None:
         return None
-    if claim.kind == "understood":
-        read = [f"{finding.effect} (“{_cut(finding.quote)}”)" for finding in about.compute.findings]
-        return f"read in the request: {'; '.join(read)}" if read else None
-    unread = [f"“{_cut(words)}”" for words in about.compute.unread]
-    return f"not understood, and not applied: {', '.join(unread)}" if unread else None
-
-
-def _cut(words: str) -> str:
-    return words if len(words) <= _LONGEST_QUOTE else f"{words[:_LONGEST_QUOTE]}…"
+    return understood(about.compute) if claim.kind == "understood" else not_understood(about.compute)
 
 
 def _age(note: SourceNote) -> str:
@@ -290,15 +269,20 @@ def _with_pauses(option: Option) -> str:
     return f", with {pauses} pause{'s' if pauses > 1 else ''} ({spans(option.segments)})" if pauses else ""
 
 
+_OF_ONE: dict[str, Callable[[Option, Who, Situation], str | None]] = {
+    "placed": _placed,
+    "pauses": _pauses,
+    "mix": _mix,
+    "trend": _trend,
+    "why": _why,
+}
 _SAYINGS: dict[type, Callable[[Any, Situation], str | None]] = {
     OfOne: _of_one,
     Levels: _levels,
     Compared: compared,
-    Extreme: _extreme,
     Timing: _timing,
+    Extreme: _extreme,
     Limit: _limit,
     Reading: _reading,
-    Mix: _mix,
-    Trend: _trend,
     Sure: _sure,
 }

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from agents.text.claims import Claim, Compared, Mix, OfOne, Reading, Timing, Topic, Trend, Who
+from agents.text.claims import Claim, Compared, OfOne, Reading, Timing, Topic, Who
 from agents.text.compare import beside, carbon_price, difference, weight
 from agents.text.figures import energy, length, mass, sentence, span
 from agents.text.limits import limits_kept
+from agents.text.reading import not_applied
 from agents.text.render import caveats, placed, price, say
 from agents.text.situation import PLACES, Situation
 from persistence.workload import Reason
@@ -23,6 +24,7 @@ def summary(about: Situation, claims: Sequence[Claim]) -> str:
         *_alternatives(about),
         say(Reading(kind="understood"), about),
         say(Reading(kind="not_understood"), about),
+        *(sentence(text) for text in (not_applied(about.compute) if about.compute else ())),
         _maybe(limits_kept(about)),
         *caveats(about.market, about.options),
         *about.problem.job.assumptions,
@@ -121,16 +123,7 @@ def _is_told(claim: Claim) -> bool:
 
 
 def _on(topic: Topic, who: Who) -> Claim:
-    topics: dict[Topic, Claim] = {
-        "rank": OfOne(kind="why", who=who),
-        "pauses": OfOne(kind="pauses", who=who),
-        "renewable": Mix(kind="mix", who=who, fuel="renewable"),
-        "nuclear": Mix(kind="mix", who=who, fuel="nuclear"),
-        "trend": Trend(kind="trend", who=who, of="intensity"),
-        "price": Trend(kind="trend", who=who, of="price"),
-        "timing": Timing(kind="timing", who=who, than="now"),
-    }
-    return topics[topic]
+    return Timing(kind="timing", who=who, than="now") if topic == "timing" else OfOne(kind=topic, who=who)
 
 
 def _maybe(text: str | None) -> str | None:

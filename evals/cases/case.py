@@ -14,13 +14,17 @@ from evals.cases.world import HOME
 from evals.standin.script import Script, always_honest
 from tools.placement import Commitment
 
-Suite: TypeAlias = Literal["decisions", "misbehaviour", "resume"]
+Suite: TypeAlias = Literal["decisions", "selection", "misbehaviour", "reading", "paraphrases", "resume"]
 Row: TypeAlias = dict[str, JsonValue]
 
 NOW = datetime(2026, 11, 24, 10, 37, tzinfo=UTC)
 """A Tuesday in winter: UK time is UTC."""
-MAX_CALLS = 7
-MAX_INPUT_TOKENS = 12_000
+MAX_CALLS = 6
+MAX_INPUT_TOKENS = 8_000
+
+
+CPU_ONLY: Mapping[str, JsonValue] = {"required_gpu_mins": None, "workload_type": "DATA_PROCESSING"}
+"""Columns with which sites differ by their grids alone, so that the three options trade carbon against cost."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ class Expected:
     """Whether running now is recommended."""
     says: tuple[str, ...] = ()
     """In the decision's summary."""
-    is_templated: bool | None = False
-    """Whether some text is a template's; None: either."""
+    says_not: tuple[str, ...] = ()
+    """In no stored text at all."""
     max_calls: int = MAX_CALLS
     calls: int | None = None
     """Exactly so many: six, and one more for an answer that was sent back."""

@@ -1,6 +1,5 @@
 """Scripts: which turn of which agent misbehaves, and how often."""
 
-from collections.abc import Callable
 from typing import Any
 
 from langchain_core.messages import AIMessage, HumanMessage
@@ -9,11 +8,8 @@ from agents.state import AgentName
 from evals.standin.script import Script, Step, edited, honest
 from evals.standin.wire import GenerateRequest, Json
 
-_SCHEMAS: dict[AgentName, frozenset[str]] = {
-    "compute": frozenset({"limits", "option_ids", "analysis_summary"}),
-    "energy": frozenset({"option_ids", "analysis_summary"}),
-    "head": frozenset({"choices", "decision_summary", "certainty"}),
-}
+_MARKS: dict[AgentName, str] = {"compute": "limits", "energy": "option_ids", "head": "choices"}
+"""A field that only this agent's answer has; the energy agent's has no other but the ids."""
 _TOOLS: dict[AgentName, str] = {"compute": "find_assets", "energy": "find_windows", "head": "compare_options"}
 
 
@@ -61,22 +57,9 @@ def sets(**fields: Any) -> Step:  # noqa: ANN401  any JSON
     return edited(lambda answer: answer.update(fields))
 
 
-def adds(field: str, text: str) -> Step:
-    """An honest answer with a sentence more in one of its texts."""
-
-    def edit(answer: Json) -> None:
-        answer[field] = f"{answer[field]} {text}"
-
-    return edited(edit)
-
-
-def reasons(text: Callable[[list[Json]], str]) -> Step:
-    """An honest answer whose first reasoning is another one."""
-
-    def edit(answer: Json) -> None:
-        answer["choices"][0]["reasoning"] = text(answer["choices"])
-
-    return edited(edit)
+def claims(*picked: Json) -> Step:
+    """An honest answer with these claims."""
+    return sets(claims=list(picked))
 
 
 def reverses(answer: Json) -> None:
@@ -85,7 +68,9 @@ def reverses(answer: Json) -> None:
 
 
 def _answers(request: GenerateRequest, agent: AgentName) -> bool:
-    return request.schema is not None and frozenset(request.schema.get("properties", {})) == _SCHEMAS[agent]
+    fields = set((request.schema or {}).get("properties", {}))
+    others = {mark for name, mark in _MARKS.items() if name not in (agent, "energy")}
+    return _MARKS[agent] in fields and not fields & others
 
 
 def _is_repair(request: GenerateRequest) -> bool:

@@ -35,7 +35,8 @@ def compare(before: str, after: str, root: Path = CASSETTES) -> list[Difference]
     the prompts it was made with to be in place. Raises `UnknownSetError`."""
     for name in (before, after):
         if not (root / name).is_dir():
-            known = ", ".join(sorted(path.name for path in root.iterdir() if path.is_dir())) or "none"
+            folders = root.iterdir() if root.is_dir() else ()
+            known = ", ".join(sorted(path.name for path in folders if path.is_dir())) or "none"
             msg = f"there is no set {name!r}; recorded are: {known}. Record one with --record --set {name}"
             raise UnknownSetError(msg)
     return list(_differences(before, after, root))

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from statistics import median
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
-from evals.cases.case import MAX_INPUT_TOKENS
+from evals.cases.case import MAX_INPUT_TOKENS, Suite
 from evals.runner.suites import Result, in_brief
 
 Verdict: TypeAlias = Literal["passed", "failed", "stale"]
@@ -34,7 +34,7 @@ def make_report(results: Sequence[Result], *, set_name: str) -> Report:
         "set": set_name,
         "answered_by": sorted({result.recorded.by for result in results if result.recorded}),
         "tokens_are_estimated": any(result.recorded.tokens_are_estimated for result in results if result.recorded),
-        "totals": [_totals(suite, results) for suite in ("decisions", "misbehaviour", "resume")],
+        "totals": [_totals(suite, results) for suite in get_args(Suite)],
         "cost": _cost(results),
         "cases": [case_record(result) for result in results],
     }

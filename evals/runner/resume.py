@@ -15,7 +15,7 @@ from agents.state import Decision
 from evals.cases.case import Case
 from evals.recordings.cassettes import CassetteFile
 from evals.runner.execute import RECURSION_LIMIT, Graph, graph_for, new_saver
-from evals.runner.scores import Score
+from evals.runner.score import Score
 
 MAX_DEATHS = 200
 

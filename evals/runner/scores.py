@@ -1,43 +1,32 @@
 """What is judged about an outcome. Each score is computed from the case, the market and the stored state, without the
 code that made the decision wherever that is possible."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from agents import compute, energy, head
 from agents.model.errors import ModelError
 from agents.state import AgentName
 from evals.cases.case import MAX_INPUT_TOKENS, Case
 from evals.cases.world import ASSETS
 from evals.runner.execute import Outcome
+from evals.runner.score import Score, chosen, now_of
+from evals.runner.told import selection
 from graph.problem import problem_from
 from persistence.workload import parse_workload
 from tools.market import FloatArray, Market, prices_at
 from tools.placement import Limits, Option, Problem
+from tools.regions import REGION_IDS
 from tools.slots import SLOT
-from tools.solver.baseline import counterfactual
-from tools.solver.candidates import energy_candidates, is_apart, option_by_id
+from tools.solver.candidates import energy_candidates, is_apart
 from tools.solver.search import optimum
 
 TOLERANCE = 1e-6
-_PROMPTS = (compute.PROMPT, energy.PROMPT, head.PROMPT)
 _TOOLS: dict[AgentName, set[str]] = {
     "compute": {"find_assets", "estimate_energy"},
     "energy": {"carbon_intensity", "electricity_prices", "find_windows"},
     "head": {"compare_options"},
 }
-
-
-@dataclass(frozen=True)
-class Score:
-    """One judgement."""
-
-    name: str
-    passed: bool
-    detail: str = ""
-    value: float | None = None
 
 
 Scorer = Callable[[Case, Outcome], Iterator[Score]]
@@ -49,12 +38,6 @@ def score(case: Case, outcome: Outcome) -> tuple[Score, ...]:
     if outcome.is_placed:
         scorers += _PLACED if "decision" in outcome.state else (_blind,)
     return tuple(found for scorer in scorers for found in scorer(case, outcome))
-
-
-def chosen(outcome: Outcome) -> list[Option]:
-    """The recommended options with their figures."""
-    state = outcome.state
-    return [option_by_id(state["problem"], state["market"], choice.option_id) for choice in state["decision"].choices]
 
 
 def _outcome(case: Case, outcome: Outcome) -> Iterator[Score]:
@@ -70,7 +53,7 @@ def _outcome(case: Case, outcome: Outcome) -> Iterator[Score]:
 
 
 def _calls(case: Case, outcome: Outcome) -> Iterator[Score]:
-    most = case.expected.max_calls
+    most = max(case.expected.max_calls, case.expected.calls or 0)
     yield Score("model calls", outcome.asked <= most, f"{outcome.asked} of at most {most}", outcome.asked)
     if case.expected.calls is not None:
         yield Score("calls", outcome.asked == case.expected.calls, f"{outcome.asked}, expected {case.expected.calls}")
@@ -114,7 +97,7 @@ def _regret(case: Case, outcome: Outcome) -> Iterator[Score]:
     """Objective of the first option above the optimum's; running now counts as best where no shift is worth it."""
     problem, market = outcome.state["problem"], outcome.state["market"]
     first, best = chosen(outcome)[0], optimum(problem, market)
-    now = counterfactual(problem, market)
+    now = now_of(outcome)
     is_now = now is not None and (first.asset, first.segments) == (now.asset, now.segments)
     if now is not None and not list(violations(now, problem.limits)) and _is_a_candidate(now, problem, market):
         saved = now.objective_gbp - best.objective_gbp
@@ -153,6 +136,36 @@ def _expectations(case: Case, outcome: Outcome) -> Iterator[Score]:
         yield Score("summary", words in summary, f"{words!r} is not in: {summary}")
 
 
+def _never(case: Case, outcome: Outcome) -> Iterator[Score]:
+    """Nothing of what a model or a request tried to have said."""
+    found = [
+        f"{where}: {words}"
+        for where, text in stored_texts(outcome)
+        for words in case.expected.says_not
+        if words in text
+    ]
+    yield Score("never said", not found, "; ".join(found))
+
+
+def _reasons(_case: Case, outcome: Outcome) -> Iterator[Score]:
+    """Each keyword is true of its option, beside the other options and running now."""
+    options, now = chosen(outcome), now_of(outcome)
+    pool = [*options, *([now] if now else [])]
+    choices = outcome.state["decision"].choices
+    false = [c.reason for c, option in zip(choices, options, strict=True) if not _holds(c.reason, option, pool)]
+    yield Score("reasons", not false, ", ".join(false))
+
+
+def _holds(reason: str, option: Option, pool: Sequence[Option]) -> bool:
+    if reason == "low_carbon":
+        return any(option.carbon_g < other.carbon_g for other in pool) or len(pool) == 1
+    if reason in ("cost_effective", "pricing"):
+        return any(option.cost_gbp < o.cost_gbp for o in pool if None not in (o.cost_gbp, option.cost_gbp))  # type: ignore[operator]  # known here
+    if reason == "energy":
+        return any((option.renewable_pct or 0) > (other.renewable_pct or 0) for other in pool)
+    return option.start <= min(other.start for other in pool)
+
+
 def _blind(case: Case, outcome: Outcome) -> Iterator[Score]:
     """Placed without any figures: nobody was asked, no number is told, and the reason is."""
     recommended = outcome.state["recommendation"]
@@ -189,13 +202,16 @@ _PLACED: tuple[Scorer, ...] = (
     _regret,
     _diversity,
     _expectations,
+    _never,
+    _reasons,
+    selection,
     _corrections,
     _trajectory,
 )
 
 
 def stored_texts(outcome: Outcome) -> list[tuple[str, str]]:
-    """Every sentence of a model's that was stored."""
+    """Every text that was stored."""
     state = outcome.state
     return [
         ("compute", state["compute"].analysis_summary),
@@ -225,13 +241,38 @@ def _at_most(value: float, limit: float | None) -> bool:
     return limit is None or value <= limit + TOLERANCE * max(1.0, abs(limit))
 
 
+_UPPER = (
+    "latest_start",
+    "latest_finish",
+    "carbon_cap_g",
+    "max_intensity_g_per_kwh",
+    "max_cost_gbp",
+    "max_price_gbp_per_kwh",
+    "max_mean_price_gbp_per_kwh",
+)
+
+
+def _allowed(regions: Sequence[int] | None, every: Sequence[int]) -> set[int]:
+    return set(every if regions is None else regions)
+
+
 def _loosened(before: Limits, after: Limits) -> Iterator[str]:
-    for name in ("latest_start", "latest_finish", "carbon_cap_g", "max_intensity_g_per_kwh", "max_cost_gbp"):
+    for name in _UPPER:
         old, new = getattr(before, name), getattr(after, name)
         if old is not None and (new is None or new > old):
             yield f"{name} went from {old} to {new}"
     if after.earliest_start < before.earliest_start:
-        yield "earliest_start moved forward"
+        yield "earliest_start moved earlier"
+    if not set(after.excluded_regions) >= set(before.excluded_regions):
+        yield f"excluded_regions went from {before.excluded_regions} to {after.excluded_regions}"
+    if not _allowed(after.required_regions, REGION_IDS) <= _allowed(before.required_regions, REGION_IDS):
+        yield f"required_regions went from {before.required_regions} to {after.required_regions}"
+    if not set(after.excluded_sites) >= set(before.excluded_sites):
+        yield f"excluded_sites went from {before.excluded_sites} to {after.excluded_sites}"
+    if before.required_sites is not None and not set(after.required_sites or ()) <= set(before.required_sites):
+        yield f"required_sites went from {before.required_sites} to {after.required_sites}"
+    if not set(after.forbidden) >= set(before.forbidden):
+        yield "a forbidden time is allowed"
     if (after.min_renewable_pct or 0) < (before.min_renewable_pct or 0):
         yield "min_renewable_pct fell"
 

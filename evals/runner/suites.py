@@ -6,6 +6,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import get_args
 
 from pydantic import JsonValue
 
@@ -13,10 +14,14 @@ from agents.model.clients import AGENT_MODEL, FIRST_RETRY_SECONDS, HEAD_MODEL, M
 from evals.cases.case import Case, Suite
 from evals.cases.decisions import DECISIONS
 from evals.cases.misbehaviour import MISBEHAVIOUR
+from evals.cases.selection import SELECTION
 from evals.recordings.cassettes import CASSETTES, MAIN, Answerer, CassetteFile, Recorded, StaleCassetteError
+from evals.recordings.lines import prune
 from evals.runner.execute import Outcome, run_case
 from evals.runner.resume import resume_case
-from evals.runner.scores import Score, score
+from evals.runner.score import Score
+from evals.runner.scores import score
+from evals.standin.script import always_honest
 from evals.standin.server import StandIn
 from persistence.workload import Recommendation
 from tools.toolkit.summary import stamp
@@ -41,7 +46,7 @@ class Answers:
 class Options:
     """What to run, and how."""
 
-    suites: tuple[Suite, ...] = ("decisions", "misbehaviour", "resume")
+    suites: tuple[Suite, ...] = get_args(Suite)
     names: tuple[str, ...] = ()
     """Only cases with one of these in their name."""
     set_name: str = MAIN
@@ -75,10 +80,11 @@ def cases(options: Options) -> list[Case]:
     """The selected cases, in the suites' order."""
     every: dict[Suite, Sequence[Case]] = {
         "decisions": DECISIONS,
+        "selection": SELECTION,
         "misbehaviour": MISBEHAVIOUR,
         "resume": resumed_cases(),
     }
-    found = [case for suite in options.suites for case in every[suite]]
+    found = [case for suite in options.suites for case in every.get(suite, ())]
     if not options.names:
         return found
     return [case for case in found if any(name.lower() in case.name.lower() for name in options.names)]
@@ -100,6 +106,8 @@ async def run(options: Options) -> AsyncIterator[Result]:
                     yield await _record(case, options)
                 else:
                     yield await _play(case, models, options)
+    if options.record:
+        prune(options.root / options.set_name)
 
 
 async def _play(case: Case, models: Models, options: Options) -> Result:
@@ -117,7 +125,7 @@ async def _play(case: Case, models: Models, options: Options) -> Result:
 
 async def _record(case: Case, options: Options) -> Result:
     file = CassetteFile(case, options.set_name, options.root)
-    by: Answerer = options.answers.by if case.suite == "decisions" else "stand-in"
+    by: Answerer = options.answers.by if case.script is always_honest else "stand-in"
     with _answering(case, by, options.answers) as (key, base_url), file.record():
         async with _gemini(options.answers, key, base_url) as models:
             outcome = await run_case(case, models)

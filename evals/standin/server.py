@@ -11,7 +11,7 @@ from typing import Self
 from evals.standin.script import Reply, Script, always_honest
 from evals.standin.wire import GenerateRequest, Json, error_body, read_request
 
-_PATH = re.compile(r"^/v1(?:beta)?/models/(?P<model>[^/:]+):generateContent(?:\?.*)?$")
+_PATH = re.compile(r"^/v\w+/models/(?P<model>[^/:]+):generateContent(?:\?.*)?$")
 
 
 class StandIn:

@@ -56,8 +56,13 @@ def read_request(model: str, body: Json) -> GenerateRequest:
         messages=tuple(messages),
         tools=tuple(declaration["name"] for declaration in declarations),
         schema=schema,
-        input_bytes=len(json.dumps([body.get("systemInstruction"), contents, body.get("tools"), schema]).encode()),
+        input_bytes=len(_as_sent([body.get("systemInstruction"), contents, body.get("tools"), schema])),
     )
+
+
+def _as_sent(value: JsonValue) -> bytes:
+    """As it stands on the wire."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def write_answer(reply: AIMessage, request: GenerateRequest) -> Body:

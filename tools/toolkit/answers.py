@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from pydantic import JsonValue
 
-from tools.energy import asset_energy_kwh, asset_power_kw, energy_range_kwh, estimate
+from tools.energy import asset_energy_kwh, energy_range_kwh, estimate
 from tools.errors import GridwiseError, Infeasible
 from tools.market import Market, prices_at
 from tools.placement import Asset, Option, Problem
@@ -21,10 +21,10 @@ from tools.solver.ranking import Pool
 from tools.solver.savings import dominates, savings
 from tools.solver.search import optimum
 from tools.tariff import tariff_words
-from tools.toolkit.summary import BLOCKS, block_length, number, option_summary, series_summary, stamp
+from tools.toolkit.summary import block_length, number, option_summary, series_mean, series_summary, stamp
 
 MOST_ASSETS: Final = 12
-MOST_WINDOWS: Final = 8
+MOST_WINDOWS: Final = 6
 
 
 def answer(tool: str, problem: Problem, market: Market, arguments: Mapping[str, Any]) -> str:
@@ -51,11 +51,7 @@ def assets_answer(
             "region": region_name(asset.region),
             "hardware": asset.hardware,
             "gpus": asset.gpu_count,
-            "cpu_cores": asset.cpu_cores,
-            "memory_gb": asset.memory_gb,
             "pue": asset.pue,
-            "rated_power_kw": asset.rated_power_kw,
-            "workload_power_kw": number(asset_power_kw(problem, asset), 3),
             "workload_energy_kwh": number(asset_energy_kwh(problem, asset), 3),
             "option": None if option is None else _brief(option),
         }
@@ -131,7 +127,7 @@ def series_answer(
         if kind == "carbon":
             told[region_name(region)] = {
                 "intensity_g_per_kwh": series_summary(market, market.intensity[row], begin, end, 1),
-                "renewable_pct": series_summary(market, market.renewable[row], begin, end, 1),
+                "mean_renewable_pct": series_mean(market, market.renewable[row], begin, end, 1),
             }
         else:
             told[region_name(region)] = {
@@ -145,7 +141,6 @@ def series_answer(
         "from": stamp(begin),
         "to": stamp(end),
         "means_are_over_minutes": number(block_length(begin, end).total_seconds() / 60, 1),
-        "stretches": BLOCKS,
         "source": {"name": note.name, "mode": note.mode, "detail": note.detail},
         "regions": told,
     }
@@ -183,7 +178,7 @@ def windows_answer(
     ]
     if order_by != "best":
         shown.sort(key=lambda option: sort_key(option, Order(order_by)))
-    listed: list[JsonValue] = [option_summary(option) for option in shown[:limit]]
+    listed: list[JsonValue] = [_of(option) for option in shown[:limit]]
     answer: dict[str, JsonValue] = {"options": listed, "matching": len(shown), "of": len(options)}
     if not shown:
         answer["note"] = "no option matches the arguments; leave out regions or finish_by"
@@ -197,16 +192,14 @@ def comparison_answer(problem: Problem, market: Market, option_ids: Sequence[str
     now = pool.now
     if now is None:
         why = "the carbon intensity of running now is not known"
-        return {"running_now": None, "why": why, "options": [option_summary(option) for option in options]}
+        return {"running_now": None, "why": why, "options": [_of(option) for option in options]}
     compared: list[JsonValue] = []
     for option in options:
         saved = savings(option, now)
-        told = option_summary(option)
+        told = _of(option)
         told["saved"] = {
             "carbon_g": number(saved.carbon_g, 1),
-            "carbon_pct": number(saved.carbon_pct, 1),
             "cost_gbp": number(saved.cost_gbp, 4),
-            "cost_pct": number(saved.cost_pct, 1),
             "objective_pct": number(saved.objective_pct, 1),
             "delay_hours": number(saved.delay_hours, 2),
         }
@@ -217,7 +210,7 @@ def comparison_answer(problem: Problem, market: Market, option_ids: Sequence[str
         compared.append(told)
     return {
         "first": pool.winner.option_id,
-        "running_now": option_summary(now),
+        "running_now": _of(now),
         "options": compared,
         "min_saving_pct": number(100 * problem.min_saving, 1),
         "carbon_price_gbp_per_tonne": number(problem.carbon_price_gbp_per_tonne, 1),
@@ -239,7 +232,12 @@ def _why_none(problem: Problem, market: Market) -> JsonValue:
 
 def _brief(option: Option) -> JsonValue:
     told = option_summary(option)
-    return {key: told[key] for key in ("id", "start", "end", "intensity_g_per_kwh", "carbon_g", "cost_gbp")}
+    return {key: told[key] for key in ("id", "start", "intensity_g_per_kwh", "carbon_g", "cost_gbp")}
+
+
+def _of(option: Option) -> dict[str, JsonValue]:
+    """What a ranking is made by; each token is paid for."""
+    return {key: value for key, value in option_summary(option).items() if key not in ("label", "energy_kwh")}
 
 
 ANSWERS: Final[Mapping[str, Callable[..., JsonValue]]] = {

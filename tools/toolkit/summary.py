@@ -11,8 +11,8 @@ from tools.placement import Option
 from tools.regions import region_name
 from tools.slots import SLOT
 
-BLOCKS = 8
-"""A series is told as its now, its extremes and this many means over equal stretches."""
+BLOCKS = 4
+"""A series is told as its now, its lowest and this many means over equal stretches."""
 
 
 def stamp(time: datetime) -> str:
@@ -48,26 +48,34 @@ def option_summary(option: Option) -> dict[str, JsonValue]:
 
 
 def series_summary(market: Market, values: FloatArray, begin: datetime, end: datetime, digits: int) -> JsonValue:
-    """(S,) values over [begin, end): now, lowest and highest with their slots, mean, means of eight equal stretches."""
-    first = max(0, (begin - market.start) // SLOT)
-    last = max(first, min(market.slots, -((market.start - end) // SLOT)))
-    part = values[first:last]
-    known = ~np.isnan(part)
-    if not known.any():
+    """(S,) values over [begin, end): now, the lowest and its slot, means of equal stretches, how many are missing."""
+    first, part = _within(market, values, begin, end)
+    missing = int(np.isnan(part).sum())
+    if missing == part.size:
         return {"known_slots": 0}
-    low, high = int(np.nanargmin(part)), int(np.nanargmax(part))
-    return {
+    low = int(np.nanargmin(part))
+    told: dict[str, JsonValue] = {
         "now": _cell(values[0], digits),
-        "lowest": {"at": stamp(market.start + (first + low) * SLOT), "value": number(float(part[low]), digits)},
-        "highest": {"at": stamp(market.start + (first + high) * SLOT), "value": number(float(part[high]), digits)},
-        "mean": number(float(part[known].mean()), digits),
+        "lowest": number(float(part[low]), digits),
+        "at": stamp(market.start + (first + low) * SLOT),
         "means": [_mean(block, digits) for block in np.array_split(part, min(BLOCKS, part.size))],
-        "known_slots": int(known.sum()),
     }
+    return {**told, "missing_slots": missing} if missing else told
+
+
+def series_mean(market: Market, values: FloatArray, begin: datetime, end: datetime, digits: int) -> JsonValue:
+    """Of the known values over [begin, end)."""
+    return _mean(_within(market, values, begin, end)[1], digits)
 
 
 def block_length(begin: datetime, end: datetime) -> timedelta:
     return (end - begin) / BLOCKS
+
+
+def _within(market: Market, values: FloatArray, begin: datetime, end: datetime) -> tuple[int, FloatArray]:
+    first = max(0, (begin - market.start) // SLOT)
+    last = max(first, min(market.slots, -((market.start - end) // SLOT)))
+    return first, values[first:last]
 
 
 def _mean(block: Sequence[float] | FloatArray, digits: int) -> JsonValue:

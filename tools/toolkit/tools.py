@@ -22,8 +22,7 @@ Runtime: TypeAlias = ToolRuntime[Any, Any]  # the graph's state type belongs to 
 RegionText = Annotated[
     str | None,
     Field(
-        description="Regions to look at, as people say them: 'London', 'Scotland', 'the north', 'Wales or Yorkshire', "
-        "a city, a postcode. Leave out for all regions in which the workload can run.",
+        description="As people say them: 'Scotland', 'Wales or Yorkshire', a city. All if left out.",
         max_length=200,
     ),
 ]
@@ -37,10 +36,9 @@ async def find_assets(
     min_gpus: Annotated[int, Field(description="Only assets with at least this many GPUs.", ge=0)] = 0,
     limit: Limit = MOST_ASSETS,
 ) -> str:
-    """Data centres that can host this workload: hardware, PUE, power, region, and the soonest feasible placement there.
+    """Data centres that can host this workload, each with the soonest feasible placement there.
 
-    An entry's `option` carries the id (c1, c2, …) of that placement; an entry without one has no feasible placement,
-    because of limits or capacity. Energy is that of this workload on that asset.
+    An entry's `option` carries its id (c1, c2, …); null: limits or capacity leave none.
     """
     return _answer(runtime, "find_assets", regions=regions, min_gpus=min_gpus, limit=limit)
 
@@ -48,18 +46,16 @@ async def find_assets(
 @tool
 async def estimate_energy(
     runtime: Runtime,
-    duration_hours: Annotated[float | None, Field(description="Running time in hours, if known.", ge=0)] = None,
-    gpu_minutes: Annotated[float | None, Field(description="GPU minutes over all GPUs, if known.", ge=0)] = None,
-    cpu_cores: Annotated[int | None, Field(description="CPU cores in use, if known.", ge=0)] = None,
-    memory_gb: Annotated[float | None, Field(description="Memory in GB, if known.", ge=0)] = None,
-    hardware: Annotated[str, Field(description="GPU model, e.g. 'A100'; empty if unknown.", max_length=80)] = "",
+    duration_hours: Annotated[float | None, Field(ge=0)] = None,
+    gpu_minutes: Annotated[float | None, Field(ge=0)] = None,
+    cpu_cores: Annotated[int | None, Field(ge=0)] = None,
+    memory_gb: Annotated[float | None, Field(ge=0)] = None,
+    hardware: Annotated[str, Field(description="GPU model.", max_length=80)] = "",
 ) -> str:
-    """Energy (kWh), duration and power of the workload.
+    """Energy (kWh), duration and power of the workload, with the assumptions behind them.
 
-    Without arguments: the figures that the placement uses, with the assumptions behind them. With arguments: what the
-    energy model gives for those; it does not change the placement.
+    With arguments: what the energy model gives for those; it does not change the placement.
     """
-
     return _answer(
         runtime,
         "estimate_energy",
@@ -73,19 +69,17 @@ async def estimate_energy(
 
 @tool
 async def carbon_intensity(runtime: Runtime, regions: RegionText = None) -> str:
-    """Forecast carbon intensity (gCO2/kWh) and renewable share (%) per region while this workload may run.
+    """Forecast carbon intensity (gCO2/kWh) and mean renewable share (%) per region while this workload may run.
 
-    Per region: the value now, the lowest and the highest half-hour, the mean, and the means of eight equal stretches.
+    Per region: the value now, the lowest half-hour and when, and the means of four equal stretches.
     """
     return _answer(runtime, "carbon_intensity", regions=regions)
 
 
 @tool
 async def electricity_prices(runtime: Runtime, regions: RegionText = None) -> str:
-    """Electricity price (GBP per kWh without VAT) per region while this workload may run.
-
-    Shape as for carbon_intensity; `estimated_slots` counts half-hours whose price is not published yet.
-    """
+    """Electricity price (GBP per kWh without VAT) per region while this workload may run; `estimated_slots` are not
+    published yet."""
     return _answer(runtime, "electricity_prices", regions=regions)
 
 
@@ -95,18 +89,14 @@ async def find_windows(
     regions: RegionText = None,
     order_by: Annotated[
         Literal["best", "cleanest", "cheapest", "soonest"],
-        Field(description="best: lowest cost plus priced carbon; cleanest: lowest carbon; cheapest; soonest finish."),
+        Field(description="best: lowest cost plus priced carbon."),
     ] = "best",
-    finish_by: Annotated[
-        datetime | None, Field(description="Only windows that end by this time (ISO 8601, UTC if without offset).")
-    ] = None,
+    finish_by: Annotated[datetime | None, Field(description="Only windows that end by then (ISO 8601).")] = None,
     limit: Limit = MOST_WINDOWS,
 ) -> str:
-    """Feasible run windows from the exact search, with their option ids (e1, e2, …).
+    """Feasible run windows from the exact search, with their ids (e1, e2, …); e1 is the exact optimum.
 
-    e1 is the exact optimum of cost plus priced carbon under all hard limits; e1 to e3 are the diverse top three. The
-    arguments filter and order the list; the ids stay the same. Where nothing is feasible, the answer says which limit
-    binds and what would help.
+    Arguments filter and order the list; ids stay the same. Where nothing is feasible, the answer says what binds.
     """
     until = finish_by.replace(tzinfo=finish_by.tzinfo or UTC) if finish_by else None
     return _answer(runtime, "find_windows", regions=regions, order_by=order_by, finish_by=until, limit=limit)
@@ -117,14 +107,13 @@ async def compare_options(
     runtime: Runtime,
     option_ids: Annotated[
         list[str],
-        Field(description="Ids from find_assets (c…) and find_windows (e…).", min_length=1, max_length=12),
+        Field(description="All ids you were given.", min_length=1, max_length=12),
     ],
 ) -> str:
     """Compares options with running now at the preferred data centre.
 
-    Per option: carbon, cost, savings against running now (grams, GBP, %), the confidence that it beats running now,
-    whether it lies on the Pareto front of carbon, cost and finish among those compared, and whether the shift saves
-    enough to be recommended. Where it does not (`worth_shifting` false for all), running now is to be recommended.
+    Per option: figures, savings against running now, the confidence that it beats it, whether it is on the Pareto
+    front of carbon, cost and finish, and whether the shift saves enough (`worth_shifting`).
     """
     return _answer(runtime, "compare_options", option_ids=option_ids)
 

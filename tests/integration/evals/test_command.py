@@ -1,15 +1,17 @@
 """`gridwise eval` as people and scripts run it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agents import head
+from agents.text import summary
 from evals.recordings.compare import compare
 from evals.report.page import page
 from evals.runner.suites import Options
 from evals.runner.suites import run as run_suites
+from graph import build
 from graph.cli.main import exit_code
 
 
@@ -43,7 +45,8 @@ def test_json_is_one_object_a_case_and_nothing_else(
 def test_a_changed_prompt_is_exit_code_2_with_the_difference(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, no_network: list[object]
 ) -> None:
-    monkeypatch.setattr(head, "PROMPT", head.PROMPT.replace("head agent", "chief agent"))
+    chief = replace(build.HEAD, prompt=build.HEAD.prompt.replace("head agent", "chief agent"))
+    monkeypatch.setattr(build, "HEAD", chief)
     assert run("medium urgency", "--suite", "decisions", out=tmp_path) == 2
     shown = capsys.readouterr().out
     assert "STALE decisions: medium urgency" in shown
@@ -54,9 +57,9 @@ def test_a_changed_prompt_is_exit_code_2_with_the_difference(
 def test_a_failed_case_is_exit_code_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, no_network: list[object]
 ) -> None:
-    monkeypatch.setattr(head, "ungrounded", lambda *_arguments, **_options: ())
-    assert run("invented price, stubborn", out=tmp_path) == 1
-    assert "grounding: summary: '£0.02'" in capsys.readouterr().out
+    monkeypatch.setattr(summary, "limits_kept", lambda *_arguments: None)
+    assert run("all caps", "--suite", "decisions", out=tmp_path) == 1
+    assert "limits told: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [["--suite", "nonsense"], ["no such case"], ["--compare", "main", "nowhere"]])
@@ -76,7 +79,8 @@ async def test_two_recorded_sets_are_compared_case_by_case(tmp_path: Path, monke
         assert [result.passed async for result in run_suites(options)] == [True]
 
     await record("long")
-    monkeypatch.setattr(head, "PROMPT", head.PROMPT.partition("Rules:")[0])
+    shorter = replace(build.HEAD, prompt=build.HEAD.prompt.partition("Everything after")[0])
+    monkeypatch.setattr(build, "HEAD", shorter)
     await record("short")
     [difference] = compare("long", "short", tmp_path)
     assert difference.case == "medium urgency"

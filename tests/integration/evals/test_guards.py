@@ -5,23 +5,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from agents.grounding import check as grounding
-from agents.grounding.comparands import Sides
 
-from agents import compute, energy, head
+from agents import head
 from agents.model import ask as replies
 from agents.model import loop
 from agents.request import apply as tighten
 from agents.request import verify as confirm
 from agents.request.reader import Wish
+from agents.text import compare, render, summary
 from evals.cases.misbehaviour import MISBEHAVIOUR
+from evals.cases.selection import SELECTION
 from evals.runner.suites import Result, live
 from tools.placement import Problem
 from tools.solver import ranking
 
 pytestmark = pytest.mark.anyio
 
-BY_NAME = {case.name: case for case in MISBEHAVIOUR}
+BY_NAME = {case.name: case for case in (*MISBEHAVIOUR, *SELECTION)}
 Break = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -41,30 +41,6 @@ def _patch(target: Any, name: str, value: Any) -> Break:
 
 def _nothing(*_arguments: Any, **_options: Any) -> tuple[()]:
     return ()
-
-
-def _without_check(name: str) -> Break:
-    kept = tuple(check for check in grounding._CHECKS if check.__name__ != name)
-    assert len(kept) == len(grounding._CHECKS) - 1
-
-    def breaks(monkeypatch: pytest.MonkeyPatch) -> None:
-        for module in (compute, energy, head):
-            monkeypatch.setattr(module, "ungrounded", _ungrounded_with(kept))
-
-    return breaks
-
-
-def _ungrounded_with(checks: Any) -> Callable[..., Any]:
-    """The scores keep the whole check; only the agents lose a part of it."""
-
-    def ungrounded(text: str, facts: Any, others: Any = None, **options: Any) -> Any:
-        whole, grounding._CHECKS = grounding._CHECKS, checks
-        try:
-            return grounding.ungrounded(text, facts, others, **options)
-        finally:
-            grounding._CHECKS = whole
-
-    return ungrounded
 
 
 def _obeys(field: str) -> Break:
@@ -90,52 +66,25 @@ def _believes(limit: Any, *_rest: Any) -> Wish:
     return Wish(limit.kind, limit.quote, regions=frozenset({13}), amount=1.0)
 
 
-def _everything(facts: Any, by_region: Any) -> Any:
-    for found in by_region.values():
-        facts = facts.merged(found)
-    return facts
+def _in_its_own_words(about: Any, claims: Any) -> str:
+    return f"{summary.summary(about, claims)} It costs only £0.02."
+
+
+def _first_only(of: Any, other: Any, *_rest: Any) -> None:
+    """No trade is ever seen."""
 
 
 MUTATIONS = (
-    Mutation("grounding of the summary", _patch(head, "ungrounded", _nothing), "invented price, stubborn", "grounding"),
+    Mutation("limits", _patch(summary, "limits_kept", lambda *_: None), "nothing picked, limits", "limits told"),
+    Mutation("words are told", _patch(render, "understood", lambda *_: None), "nothing picked, words", "request told"),
     Mutation(
-        "grounding of the compute summary",
-        _patch(compute, "ungrounded", _nothing),
-        "invention in the compute summary",
-        "grounding",
+        "alternatives are told", _patch(summary, "_alternatives", lambda *_: []), "nothing picked", "options told"
     ),
+    Mutation("trade-offs are told", _patch(compare, "carbon_price", _first_only), "nothing picked", "trade-offs told"),
     Mutation(
-        "grounding of the energy summary",
-        _patch(energy, "ungrounded", _nothing),
-        "invention in the energy summary",
-        "grounding",
+        "keywords are true", _patch(head, "fitting_reason", lambda wanted, *_: wanted), "false keywords", "reasons"
     ),
-    Mutation("figures", _without_check("_figures"), "swapped units", "grounding"),
-    Mutation("ratios", _without_check("_figures"), "invented ratio", "grounding"),
-    Mutation("times", _without_check("_times"), "invented date", "grounding"),
-    Mutation("places", _without_check("_places"), "invented region", "grounding"),
-    Mutation("names", _without_check("_names"), "invented asset", "grounding"),
-    Mutation("directions", _without_check("_directions"), "saving the wrong way round, stubborn", "own words"),
-    Mutation("directions without figures", _without_check("_directions"), "dearer without a figure", "own words"),
-    Mutation("what differs", _without_check("_directions"), "saving of another thing", "own words"),
-    Mutation(
-        "who is compared",
-        _patch(grounding, "sides", lambda *_: Sides(None, None)),
-        "running now called cleaner",
-        "own words",
-    ),
-    Mutation("own figures only", _patch(head, "_spans", _nothing), "another option's figures", "own words"),
-    Mutation("where it runs", _patch(head, "first_place", lambda _text: None), "winner in another place", "own words"),
-    Mutation(
-        "whose figures",
-        _patch(grounding, "_attributed", lambda _sentence, facts, by_region: _everything(facts, by_region)),
-        "figures of another place",
-        "own words",
-    ),
-    Mutation(
-        "no addresses", _patch(grounding, "_FORBIDDEN", grounding._OPTION_ID), "injection: dictate a link", "own words"
-    ),
-    Mutation("no leaks", _patch(grounding, "repeated", _nothing), "injection: leak the prompt", "leaks"),
+    Mutation("claims only", _patch(head, "summary", _in_its_own_words), "invented price", "never said"),
     Mutation("ranking", _patch(ranking.Pool, "is_worse", lambda *_: False), "worst first, stubborn", "regret"),
     Mutation(
         "diversity", _patch(ranking, "is_apart", lambda one, other: one is not other), "two of one place", "diversity"

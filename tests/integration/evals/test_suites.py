@@ -1,14 +1,20 @@
 """Every case of every suite, from its recording, with the network cut."""
 
+import json
 from dataclasses import replace
 
 import pytest
 from langsmith import testing
 
+from agents.model.errors import ModelError
 from evals.cases.case import Case, Suite
 from evals.cases.decisions import DECISIONS
 from evals.cases.misbehaviour import MISBEHAVIOUR
+from evals.cases.selection import SELECTION
+from evals.recordings.cassettes import CASSETTES, CassetteFile
+from evals.recordings.lines import SHARED
 from evals.runner.suites import Options, Result, cases, run
+from graph import build
 
 pytestmark = [pytest.mark.anyio, pytest.mark.langsmith]
 
@@ -37,6 +43,11 @@ async def check(case: Case, suite: Suite) -> None:
 @pytest.mark.parametrize("case", DECISIONS, ids=lambda case: case.name)
 async def test_decisions(case: Case, no_network: list[object]) -> None:
     await check(case, "decisions")
+
+
+@pytest.mark.parametrize("case", SELECTION, ids=lambda case: case.name)
+async def test_selection(case: Case, no_network: list[object]) -> None:
+    await check(case, "selection")
 
 
 @pytest.mark.parametrize("case", MISBEHAVIOUR, ids=lambda case: case.name)
@@ -68,9 +79,7 @@ async def test_tokens_do_not_grow_with_the_horizon(no_network: list[object]) -> 
 async def test_a_changed_prompt_makes_its_cases_stale(
     monkeypatch: pytest.MonkeyPatch, no_network: list[object]
 ) -> None:
-    from agents import head
-
-    monkeypatch.setattr(head, "PROMPT", head.PROMPT + "\nBe brief.")
+    monkeypatch.setattr(build, "HEAD", replace(build.HEAD, prompt=build.HEAD.prompt + "\nBe brief."))
     results = [result async for result in run(Options(suites=("decisions", "resume"), names=("medium urgency",)))]
     assert [result.passed for result in results] == [False, False]
     for result in results:
@@ -83,29 +92,33 @@ async def test_a_call_that_is_no_longer_made_fails_the_case(
     monkeypatch: pytest.MonkeyPatch, no_network: list[object]
 ) -> None:
     """An unplayed interaction is a change too."""
-    from agents.model import ask as replies
-    from agents.model.errors import ModelError
 
     async def gives_up(*_arguments: object) -> None:
         msg = "no"
         raise ModelError(msg, kind="empty")
 
-    monkeypatch.setattr("agents.loop.ask", gives_up)
-    assert replies
+    monkeypatch.setattr("agents.model.loop.ask", gives_up)
     [result] = [result async for result in run(Options(suites=("decisions",), names=("medium urgency",)))]
     assert "all played" in {score.name for score in result.scores if not score.passed}
 
 
 async def test_every_cassette_belongs_to_a_case_and_holds_no_key() -> None:
-    from evals.recordings.cassettes import CASSETTES, CassetteFile
-
-    expected = {CassetteFile(case).path for case in (*DECISIONS, *MISBEHAVIOUR)}
-    present = set((CASSETTES / "main").rglob("*.json"))
+    expected = {CassetteFile(case).path for case in (*DECISIONS, *SELECTION, *MISBEHAVIOUR)}
+    present = set((CASSETTES / "main").rglob("*.jsonl")) - {CASSETTES / "main" / SHARED}
     assert present <= expected
     for path in present:
-        text = path.read_text(encoding="utf-8")
-        assert "x-goog-api-key" not in text.lower()
-        assert '"by": "' in text
+        header, *interactions = path.read_text(encoding="utf-8").splitlines()
+        assert "x-goog-api-key" not in "".join(interactions).lower()
+        assert json.loads(header)["recorded"]["by"] in ("gemini", "stand-in")
+
+
+def test_recordings_are_readable_lines_and_few() -> None:
+    files = list(CASSETTES.rglob("*.jsonl"))
+    lines = [line for path in files for line in path.read_text(encoding="utf-8").splitlines()]
+    assert len(lines) <= 2_000
+    assert sum(path.stat().st_size for path in files) <= 4_000_000
+    for line in lines[::40]:
+        assert line == json.dumps(json.loads(line), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def test_cases_are_values() -> None:

@@ -46,5 +46,5 @@ def test_with_a_key_cases_become_examples_and_results_an_experiment(
     assert len(langsmith.examples) == 2, "the second run adds none"
     assert len(langsmith.sessions) == 2
     assert len(scored) == expected
-    assert {feedback["key"] for feedback in scored} >= {"outcome", "regret", "grounding"}
+    assert {feedback["key"] for feedback in scored} >= {"outcome", "regret", "limits told"}
     assert all(json.loads(line) for line in capsys.readouterr().out.splitlines())

@@ -85,7 +85,7 @@ async def test_series_do_not_grow_with_the_horizon():
     long = await call("carbon_intensity", {"regions": "London"}, {"latest_finish": NOW + timedelta(hours=47)})
     assert abs(len(long) - len(short)) < 40
     prices = await told("electricity_prices", {"regions": "London"})
-    assert len(prices["regions"]["London"]["price_gbp_per_kwh"]["means"]) == 8
+    assert len(prices["regions"]["London"]["price_gbp_per_kwh"]["means"]) == 4
 
 
 async def test_options_are_compared_with_running_now():
