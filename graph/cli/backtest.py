@@ -19,7 +19,7 @@ from graph.views.backtest_page import AGREES, backtest_page, calibration_page
 from tools.backtest.calibration import Calibration, Decision, decisions
 from tools.backtest.jobs import ReplayJob, arrivals, ml_project, nightly, read_jobs
 from tools.backtest.paper import paper_figures, paper_steps
-from tools.backtest.replay import Objective, Policy, Setting, noisy, replay
+from tools.backtest.replay import Policy, Setting, noisy, replay
 from tools.backtest.report import GroupResult, PolicyResult, grouped, monthly_savings, results
 from tools.backtest.trace import Trace, read_trace
 from tools.market import FloatArray
@@ -42,6 +42,14 @@ GROUPS = ("of", "policy", "jobs", "CO2 saved %", "GBP saved %")
 
 DEFAULT_ERROR = 0.05
 CALIBRATION_JOBS = 12_000
+
+
+class First(StrEnum):
+    """What GRIDWISE_OBJECTIVE may say."""
+
+    BALANCED = "balanced"
+    CARBON = "carbon"
+    COST = "cost"
 
 
 class Group(StrEnum):
@@ -93,8 +101,8 @@ def backtest(
     seeds: Annotated[int, typer.Option(help="Draws of the forecast error.", min=1, max=100)] = 10,
     carbon_price: Annotated[float, typer.Option(help="GBP per tonne in our policy.", min=0)] = 1000.0,
     objective: Annotated[
-        Objective, typer.Option(help="What our policy makes least: cost plus priced carbon, carbon, or cost.")
-    ] = Objective.BALANCED,
+        First, typer.Option(help="What comes first in our policy: it moves the carbon price, as in the product.")
+    ] = First.BALANCED,
     guard: Annotated[
         bool, typer.Option("--guard", help="Also our policy held to emit no more than running now, on the forecast.")
     ] = False,
@@ -102,6 +110,7 @@ def backtest(
         list[Group] | None, typer.Option(help="Also savings by month or by weekday; may be given twice.")
     ] = None,
     min_saving: Annotated[float, typer.Option(help="Least share that a shift must save.", min=0)] = 0.05,
+    min_saving_gbp: Annotated[float, typer.Option(help="Least GBP of it that a shift must save.", min=0)] = 0.01,
     html: Annotated[Path | None, typer.Option(help="Also write a page with charts to this file.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -131,7 +140,7 @@ def backtest(
     if slack not in ("next_workday", "semi_weekly"):
         msg = f"--slack is {slack!r}; it is next_workday or semi_weekly"
         raise typer.BadParameter(msg)
-    if objective is Objective.COST and series.price_gbp_per_kwh is None:
+    if objective is First.COST and series.price_gbp_per_kwh is None:
         msg = f"--objective cost needs prices, and {series.name} has none"
         raise typer.BadParameter(msg)
     series, wanted = _jobs(series, scenario, jobs, slack, slack_hours, window_hours, count)
@@ -140,7 +149,8 @@ def backtest(
         min_saving=min_saving,
         pausable=pausable,
         policies=_policies(series, guard=guard),
-        objective=objective,
+        objective=objective.value,
+        min_saving_gbp=min_saving_gbp,
     )
     forecasts, source = _forecasts(series, error, seeds)
     _replayed(

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from tools.backtest.jobs import ReplayJob
 from tools.backtest.trace import Trace
 from tools.market import FloatArray
-from tools.placement import Asset, Job, Limits, Problem
+from tools.placement import Asset, Job, Limits, Objective, Problem
 from tools.slots import SLOT_MINUTES
 from tools.solver.instance import PRICE, Grid, Minutes, Order
+from tools.solver.policy import FIRST_FACTOR, saves_enough
 from tools.solver.search import best_plans
 
 
@@ -25,9 +26,9 @@ class Policy(StrEnum):
     GREENEST = "greenest"
     CHEAPEST = "cheapest"
     OURS = "ours"
-    """Least of what the setting's objective counts; runs at once where that saves less than the minimum."""
+    """Least cost + priced carbon; runs at once where that is not worth a shift."""
     GUARDED = "ours, guarded"
-    """The same among the placements that emit no more than running now, on the forecast."""
+    """The same among the placements that do no harm: that emit no more than running now, on the forecast."""
     ORACLE = "oracle"
     """Ours, on the actual figures: the bound that no forecast beats."""
 
@@ -57,16 +58,6 @@ class Slice:
         return np.zeros(self.intensity.shape, np.bool_)
 
 
-class Objective(StrEnum):
-    """What our policies make least."""
-
-    BALANCED = "balanced"
-    """Cost + carbon × carbon price."""
-    CARBON = "carbon"
-    COST = "cost"
-
-
-ORDERS = {Objective.BALANCED: Order.BEST, Objective.CARBON: Order.CLEANEST, Objective.COST: Order.CHEAPEST}
 USUAL_POLICIES = tuple(policy for policy in Policy if policy is not Policy.GUARDED)
 
 
@@ -78,11 +69,13 @@ class Setting:
     min_saving: float = 0.05
     pausable: bool = False
     policies: tuple[Policy, ...] = USUAL_POLICIES
-    objective: Objective = Objective.BALANCED
+    objective: Objective = "balanced"
+    """What comes first, as for the product: it moves the carbon price."""
+    min_saving_gbp: float = 0.01
 
     @property
-    def order(self) -> Order:
-        return ORDERS[self.objective]
+    def weight_gbp_per_tonne(self) -> float:
+        return self.carbon_price_gbp_per_tonne * FIRST_FACTOR[self.objective]
 
 
 @dataclass(frozen=True)
@@ -177,7 +170,7 @@ class _Replayer:
             none_dirtier = self._grid(
                 job, first, forecasts, price, cap=expected.sums(list(enumerate(now)))[0] / job.minutes
             )
-            plans = self._best(none_dirtier, self.setting.order, now)
+            plans = self._best(none_dirtier, now)
             chosen[Policy.GUARDED] = self._worth(expected, plans, now)
         return {policy: self._score(truth, expected, chosen[policy], begin) for policy in self.setting.policies}
 
@@ -185,7 +178,7 @@ class _Replayer:
         orders = {
             Policy.GREENEST: Order.CLEANEST,
             Policy.CHEAPEST: Order.CHEAPEST,
-            Policy.OURS: self.setting.order,
+            Policy.OURS: Order.BEST,
         }
         wanted = self.setting.policies
         found = best_plans(expected, list({orders[policy] for policy in wanted if policy in orders}))
@@ -197,19 +190,21 @@ class _Replayer:
         if Policy.OURS in wanted:
             chosen[Policy.OURS] = self._worth(expected, chosen[Policy.OURS], now)
         if Policy.ORACLE in wanted:
-            chosen[Policy.ORACLE] = self._best(truth, self.setting.order, now)
+            chosen[Policy.ORACLE] = self._best(truth, now)
         chosen[Policy.RUN_NOW] = now
         return chosen
 
-    def _best(self, grid: Grid, order: Order, now: list[Minutes]) -> list[Minutes]:
-        return [plan or rest for plan, rest in zip(best_plans(grid, (order,))[order], now, strict=True)]
+    def _best(self, grid: Grid, now: list[Minutes]) -> list[Minutes]:
+        return [plan or rest for plan, rest in zip(best_plans(grid, (Order.BEST,))[Order.BEST], now, strict=True)]
 
     def _worth(self, grid: Grid, plans: list[Minutes], now: list[Minutes]) -> list[Minutes]:
-        """Runs at once where the forecast saving is below the minimum."""
+        """Runs at once where a shift saves too little on the forecast. Its probability is not asked here."""
         objectives = [
-            grid.keys(self.setting.order, grid.sums(list(enumerate(candidate))))[0] for candidate in (plans, now)
+            grid.kwh_per_minute * grid.keys(Order.BEST, grid.sums(list(enumerate(one))))[0] for one in (plans, now)
         ]
-        enough = objectives[1] - objectives[0] >= self.setting.min_saving * np.abs(objectives[1])
+        enough = saves_enough(
+            objectives[1] - objectives[0], objectives[1], self.setting.min_saving, self.setting.min_saving_gbp
+        )
         return [plan if good else rest for plan, rest, good in zip(plans, now, enough.tolist(), strict=True)]
 
     def _grid(
@@ -239,7 +234,7 @@ class _Replayer:
                 earliest_start=earliest, latest_finish=self.trace.start + timedelta(minutes=job.latest_finish)
             ),
             assets=capped,
-            carbon_price_gbp_per_tonne=self.setting.carbon_price_gbp_per_tonne,
+            carbon_price_gbp_per_tonne=self.setting.weight_gbp_per_tonne,
         )
         return Grid.of(problem, figures, priced=self.priced)
 
