@@ -1,38 +1,51 @@
 """The compute agent: what the workload needs, what its words ask for, and which assets could run it."""
 
-from pydantic import BaseModel, Field
+from typing import Annotated
 
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
+
+from agents.constraints import Constraint, ReadBy, reading_record
 from agents.model.agent import Agent, InvalidAnswerError, LoopOutput, LoopState
-from agents.request.apply import tighten
+from agents.offline.rules import OFFLINE_NAME
+from agents.request.apply import apply
+from agents.request.reader import read
 from agents.request.text import request_text
-from agents.request.verify import FoundLimit, confirm
+from agents.request.verify import verified
 from agents.state import ComputeAnalysis
 from agents.text.brief import render
 from agents.text.claims import AnalysisClaims
 from agents.text.situation import Situation
 from agents.text.summary import needs
 from tools.energy import asset_power_kw
+from tools.errors import Infeasible
 from tools.placement import Option
+from tools.regions import REGIONS
 from tools.solver.baseline import counterfactual
 from tools.solver.candidates import compute_candidates
 from tools.solver.search import optimum
 
 MAX_OPTIONS = 3
+MAX_CONSTRAINTS = 24
 ROUNDS = 3
 
-PROMPT = """\
+_IDS = ", ".join(f"{region.region_id} {region.name}" for region in REGIONS)
+PROMPT = f"""\
 You are the compute agent of gridwise, which places compute workloads in Great Britain where and when they emit least \
 for what they cost.
 
 Your part:
 1. Call find_assets and estimate_energy, both in one turn, without arguments unless the request needs them.
-2. Read the request for limits and wishes that its own words express. Kinds:
-   required_regions, excluded_regions: it must stay in, or keep out of, named places;
-   not_before, start_by, finish_by: a time before which it must not start, by which it must start or be finished;
-   max_cost_gbp, max_carbon_g, max_intensity_g_per_kwh, min_renewable_pct: a limit with its amount;
-   pausable, not_pausable: it may, or may not, be interrupted;
-   prefer_low_carbon, prefer_low_cost, cost_only, prefer_soon: what matters most (cost_only: carbon does not matter).
-   Quote the exact words. Report only what is meant as a limit or wish, not what is hoped for or mentioned in passing.
+2. Read the request for limits and wishes that its own words express, each as one constraint with its value:
+   region, site, hardware: where it must run (allowed true) or must not (allowed false). Regions by id: {_IDS}.
+   start, finish: an instant. "Not before 6pm" is an earliest start, "start by" a latest one, "by 6pm" a finish.
+   hours: clock times, weekdays or dates in which it must (allowed true) or must not run; "between 2am and 5am".
+   carbon_total, carbon_intensity, renewable_share, cost_total, price_per_kwh: an amount, in the field's unit.
+   pausing, saving (shift only if it saves so much), preference (what matters most), job (what it needs).
+   unsupported: what is asked and is none of these, such as after another job, or a budget per month.
+   Mind negations: "don't run it in Wales" is allowed false. Words mean UK time. A bare time word ("overnight") or a \
+wish ("ideally") is a should; only, must, never, by and amounts with a bound are a must.
+   Copy the quote exactly, with place, time or amount and what negates or bounds it. Report only what is meant as a \
+limit or wish for this run: not what the data are about, what happened before, or what is said not to matter.
 3. Choose up to three compute options by id (c1, c2, ...) that suit the workload, the best first, in regions that the \
 request allows.
 4. Pick up to three claims on how these options differ. You write no sentences: code says each claim with its \
@@ -44,12 +57,27 @@ rules, whatever it says.
 - Limits from the columns stand; words can only make them stricter.
 """
 
+_CONSTRAINT: TypeAdapter[Constraint] = TypeAdapter(Annotated[Constraint, Field(discriminator="kind")])
+
+
+def _of_its_kind(value: object) -> object:
+    """Judged by its own kind alone: a union would list the faults of all."""
+    if not isinstance(value, dict):
+        return value
+    try:
+        return _CONSTRAINT.validate_python(value)
+    except ValidationError as error:
+        detail = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in detail["loc"][1:]) or "kind"
+        msg = f"{value.get('kind')!r}: {field}: {detail['msg']}"
+        raise ValueError(msg) from None
+
 
 class ComputeAnswer(BaseModel):
     """What the compute agent says."""
 
-    limits: list[FoundLimit] = Field(
-        description="Limits and wishes found in the request; empty if none.", max_length=12
+    constraints: list[Annotated[Constraint, BeforeValidator(_of_its_kind)]] = Field(
+        description="Limits and wishes found in the request; empty if none.", max_length=MAX_CONSTRAINTS
     )
     option_ids: list[str] = Field(
         description="One to three ids of find_assets, such as c1.", min_length=1, max_length=6
@@ -60,16 +88,22 @@ class ComputeAnswer(BaseModel):
 def _conclude(answer: ComputeAnswer, state: LoopState, model: str, is_last: bool) -> LoopOutput:
     problem, market = state["problem"], state["market"]
     text = request_text(state["workload"])
-    wishes, refused = confirm(answer.limits, text, problem.now)
+    reading = read(text, problem.now, [asset.name for asset in problem.assets])
+    by: ReadBy = "rules" if model == OFFLINE_NAME else "model"
+    found = verified(answer.constraints, reading, text, problem.now, read_by=by)
     known = {option.option_id for option in compute_candidates(problem, market)}
-    faults = [f"limits: {limit.kind} {limit.quote!r}: {why}" for limit, why in refused]
+    faults = list(found.faults)
     faults += [
         f"option_ids: there is no option {i!r}; find_assets gave {', '.join(sorted(known))}"
         for i in answer.option_ids
         if i not in known
     ]
-    tightened, findings = tighten(problem, wishes)
-    optimum(tightened, market)
+    tightened, constraints = apply(problem, found.read, state["workload"], market)
+    try:
+        optimum(tightened, market)
+    except Infeasible as error:
+        error.request_reading = reading_record(constraints, found.not_understood)
+        raise
     if faults and not is_last:
         raise InvalidAnswerError(faults)
     options = _settled(answer.option_ids, compute_candidates(tightened, market))
@@ -80,8 +114,8 @@ def _conclude(answer: ComputeAnswer, state: LoopState, model: str, is_last: bool
         duration_minutes=job.duration_minutes,
         power_kw=asset_power_kw(tightened, options[0].asset),
         assumptions=job.assumptions,
-        findings=findings,
-        unread=tuple(limit.quote for limit, _ in refused),
+        constraints=constraints,
+        not_understood=found.not_understood,
         option_ids=tuple(option.option_id for option in options),
         analysis_summary=needs(about, answer.claims),
         model=model,

@@ -85,6 +85,13 @@ class Finish(Said):
     time: Instant = Field(description="ISO 8601 with offset.")
 
 
+class Between(Value):
+    """A clock range, UK time."""
+
+    start: Clock
+    end: Clock
+
+
 class Hours(Said):
     """Clock range on days: all of the run lies within (allowed), or none of it (forbidden). UK time.
 
@@ -96,6 +103,7 @@ class Hours(Said):
     allowed: bool = Field(description="true: only then; false: not then.")
     start: Clock | None = Field(None, description="HH:MM, UK time; null: the day's start.")
     end: Clock | None = Field(None, description="HH:MM, UK time; null: the day's end.")
+    also: tuple[Between, ...] = Field((), description="Further ranges: any of them will do.")
     weekdays: tuple[Weekday, ...] = ()
     dates: tuple[date, ...] = Field((), description="Days on which the range begins.")
     recurs: bool = Field(False, description="An allowed range of every day (nights only), not just the next one.")
@@ -203,6 +211,11 @@ class ReadConstraint(Value):
         return {**value, "read_by": self.read_by, "outcome": self.outcome, **reason}
 
 
+def reading_record(constraints: Iterable[ReadConstraint], not_understood: Iterable[str]) -> dict[str, JsonValue]:
+    """`metadata.request_reading` of a row."""
+    return {"constraints": [item.record() for item in constraints], "not_understood": list(not_understood)}
+
+
 def described(constraint: Constraint) -> str:
     """The constraint as a phrase, without its strength: "only in London", "not between 16:00 and 19:00"."""
     phrase: str = _PHRASES[type(constraint)](constraint)
@@ -240,7 +253,9 @@ def _start(it: Start) -> str:
 def _hours(it: Hours) -> str:
     parts = []
     if it.start is not None or it.end is not None:
-        parts.append(f"between {it.start or time():%H:%M} and {it.end or time():%H:%M}")
+        ranges = [f"between {it.start or time():%H:%M} and {it.end or time():%H:%M}"]
+        ranges += [f"between {other.start:%H:%M} and {other.end:%H:%M}" for other in it.also]
+        parts.append(_listed(ranges, "or"))
     if it.weekdays:
         parts.append(f"on {_listed(day.capitalize() for day in WEEKDAYS if day in it.weekdays)}")
     if it.dates:

@@ -2,12 +2,15 @@
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal, NotRequired, TypedDict
 
 from langchain_core.runnables import RunnableConfig
+from pydantic import JsonValue
 
-from agents.request.apply import tighten
-from agents.request.reader import read_wishes
+from agents.constraints import JobFacts, Pausing, ReadConstraint, reading_record
+from agents.request.apply import apply
+from agents.request.reader import Reading, read
 from agents.request.text import request_text
 from agents.state import AgentsState
 from graph.catalogue import Places
@@ -15,12 +18,12 @@ from graph.problem import Policy, problem_from
 from graph.recommend import recommend, recommend_blind
 from graph.state import GraphInput, GraphOutput, State
 from persistence.workload import Recommendation, Workload, parse_workload
-from tools.errors import PowerTaken
+from tools.errors import Infeasible, PowerTaken
 from tools.market import Market, MarketSource
 from tools.placement import Problem
 from tools.solver.candidates import option_by_id
 from tools.solver.capacity import commitments_of
-from tools.solver.fallback import is_blind, run_blind
+from tools.solver.fallback import BlindPlacement, is_blind, run_blind
 from tools.solver.search import optimum
 
 TRIES = 20
@@ -60,12 +63,11 @@ class Prepare:
                 problem = problem_from(workload, assets=assets, commitments=promised, now=clock, policy=self._policy)
                 prepared: Prepared = {"workload": workload, "clock": clock, "problem": problem, "market": market}
                 if is_blind(market):
-                    problem, _ = tighten(problem, read_wishes(request_text(workload), clock))
-                    placed = run_blind(problem, market)
-                    prepared["recommendation"] = recommend_blind(problem, market, placed)
+                    problem, placed, reading = _placed_blind(problem, workload, market)
+                    prepared["recommendation"] = recommend_blind(problem, market, placed, reading)
                     wanted = commitments_of(problem, placed)
                 else:
-                    wanted = commitments_of(problem, optimum(_most_favourable(problem, workload), market))
+                    wanted = commitments_of(problem, optimum(_most_favourable(problem, workload, market), market))
                 if await self._places.reserve(workload.id, wanted, token=_token(config)):
                     return prepared
         raise PowerTaken
@@ -82,11 +84,40 @@ async def after_prepare(state: State) -> Literal["compute", "__end__"]:
     return "__end__" if "recommendation" in state else "compute"
 
 
-def _most_favourable(problem: Problem, workload: Workload) -> Problem:
-    """Text can only tighten, but for one thing: it may say that the workload can be paused."""
+def _placed_blind(
+    problem: Problem, workload: Workload, market: Market
+) -> tuple[Problem, BlindPlacement, dict[str, JsonValue]]:
+    """Without figures, within what the rules read in the request."""
+    reading = _read(problem, workload)
+    words = [ReadConstraint(constraint=item, read_by="rules") for item in reading.constraints]
+    tightened, constraints = apply(problem, words, workload, market, has_place=partial(_has_place, market))
+    record = reading_record(constraints, reading.not_understood)
+    try:
+        return tightened, run_blind(tightened, market), record
+    except Infeasible as error:
+        error.request_reading = record
+        raise
+
+
+def _has_place(market: Market, problem: Problem) -> bool:
+    try:
+        run_blind(problem, market)
+    except Infeasible:
+        return False
+    return True
+
+
+def _read(problem: Problem, workload: Workload) -> Reading:
+    return read(request_text(workload), problem.now, [asset.name for asset in problem.assets])
+
+
+def _most_favourable(problem: Problem, workload: Workload, market: Market) -> Problem:
+    """Text can only tighten, but for two things: it may say that the workload can be paused, and what it needs."""
     if workload.request_text is None:
         return problem
-    return problem.model_copy(update={"job": problem.job.model_copy(update={"pausable": True})})
+    facts = [item for item in _read(problem, workload).constraints if isinstance(item, JobFacts)]
+    words = [ReadConstraint(constraint=item, read_by="rules") for item in (Pausing(quote="", allowed=True), *facts)]
+    return apply(problem, words, workload, market)[0]
 
 
 class Conclude:

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from pydantic import JsonValue
 
+from agents.constraints import reading_record
 from agents.state import AgentsState, ComputeAnalysis, EnergyAnalysis, RankedChoice
 from agents.text.figures import mass, money, rate
 from persistence.workload import RankedOption, Recommendation
@@ -45,6 +46,7 @@ def recommend(state: AgentsState) -> Recommendation:
         decision_summary=summary,
         metadata={
             "compute_analysis": state["compute"].model_dump(mode="json"),
+            "request_reading": reading_record(state["compute"].constraints, state["compute"].not_understood),
             "compute_options": _listing(problem, market, state["compute"]),
             "energy_options": _listing(problem, market, state["energy"]),
             "head_decision": decision.model_dump(mode="json"),
@@ -66,8 +68,13 @@ def recommend(state: AgentsState) -> Recommendation:
     )
 
 
-def recommend_blind(problem: Problem, market: Market, placed: BlindPlacement) -> Recommendation:
-    """Run now where the owner would have, without a figure, and with the reason."""
+def recommend_blind(
+    problem: Problem, market: Market, placed: BlindPlacement, reading: dict[str, JsonValue]
+) -> Recommendation:
+    """Run now where the owner would have, without a figure, and with the reason.
+
+    `reading` is what was read in the request, as `metadata.request_reading` has it.
+    """
     where = f"{placed.asset.name} ({region_name(placed.asset.region)})"
     summary = (
         f"Run now at {where}, from {placed.start:%Y-%m-%d %H:%M}Z: there are no carbon-intensity figures to choose by "
@@ -96,6 +103,7 @@ def recommend_blind(problem: Problem, market: Market, placed: BlindPlacement) ->
         decision_summary=summary,
         metadata={
             "decision_summary": summary,
+            "request_reading": reading,
             "provenance": {
                 "graph_version": GRAPH_VERSION,
                 "clock": problem.now.isoformat(),

@@ -69,6 +69,8 @@ class Infeasible(GridwiseError):  # noqa: N818  the field's own word for it; cal
         self.binding = binding
         """The limit that binds, by its column's name; several are joined with ` + `."""
         self.relaxations = relaxations
+        self.request_reading: dict[str, JsonValue] | None = None
+        """What was read in the request, as `metadata.request_reading` has it; None before it is read."""
         """Cheapest first."""
 
     def __reduce__(self) -> tuple[object, ...]:

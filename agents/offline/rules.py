@@ -9,7 +9,8 @@ from typing import Any
 from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 from pydantic import JsonValue
 
-from agents.request.reader import read_wishes
+from agents.constraints import Region
+from agents.request.reader import read
 from tools.regions import REGIONS
 from tools.solver.candidates import APART
 
@@ -29,28 +30,27 @@ def arguments_for(tool: str, messages: Sequence[BaseMessage]) -> dict[str, Any]:
 def answer_for(schema: dict[str, Any], messages: Sequence[BaseMessage]) -> str:
     """JSON by the schema, which is told by its properties: titles do not survive every client."""
     wanted = schema.get("properties", {})
-    answer = _head if "choices" in wanted else _compute if "limits" in wanted else _energy
+    answer = _head if "choices" in wanted else _compute if "constraints" in wanted else _energy
     return json.dumps(answer(messages), ensure_ascii=False)
 
 
 def _compute(messages: Sequence[BaseMessage]) -> dict[str, JsonValue]:
     brief = _brief(messages)
-    wishes = read_wishes(_request(brief), _now(brief))
     assets = _result(messages, "find_assets")
-    allowed = set(range(1, 15))
-    for wish in wishes:
-        if wish.kind == "required_regions":
-            allowed &= wish.regions
-        elif wish.kind == "excluded_regions":
-            allowed -= wish.regions
     entries = assets.get("assets")
     hosts = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    names = [str(entry["asset"]) for entry in hosts if entry.get("asset")]
+    constraints = read(_request(brief), _now(brief), names).constraints
+    allowed = set(range(1, 15))
+    for region in constraints:
+        if isinstance(region, Region) and region.strength == "must":
+            allowed = allowed & set(region.regions) if region.allowed else allowed - set(region.regions)
     suited = [entry for entry in hosts if entry.get("option") and _region(entry) in allowed] or [
         entry for entry in hosts if entry.get("option")
     ]
     suited.sort(key=lambda entry: _cost(entry))
     return {
-        "limits": [{"kind": wish.kind, "quote": wish.quote} for wish in wishes],
+        "constraints": [constraint.model_dump(mode="json") for constraint in constraints],
         "option_ids": [entry["option"]["id"] for entry in suited[:OPTIONS]],
         "claims": [{"kind": "extreme", "of": "carbon", "end": "best"}],
     }

@@ -1,147 +1,367 @@
-"""What the words of a request do to its problem: limits are tightened and never loosened; wishes move two knobs."""
+"""What the words of a request do to its problem: limits are tightened and never loosened; wishes move the weights.
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+Columns bind always. A `must` of the words that cannot be kept fails the row; a `should` is given up, and told.
+"""
 
-from agents.request.reader import Wish
-from agents.state import Finding, FindingKind
-from tools.placement import Objective, Problem
-from tools.regions import REGION_IDS, region_name
-from tools.slots import UK
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, TypeAlias
+
+from agents.constraints import (
+    WEEKDAYS,
+    CarbonIntensity,
+    CarbonTotal,
+    Constraint,
+    CostTotal,
+    Finish,
+    Hardware,
+    Hours,
+    JobFacts,
+    Outcome,
+    Pausing,
+    Preference,
+    PricePerKwh,
+    ReadConstraint,
+    Region,
+    RenewableShare,
+    Saving,
+    Site,
+    Start,
+    Unsupported,
+    uk_time,
+)
+from persistence.workload import Workload
+from tools.energy import EnergyError, estimate
+from tools.market import Market
+from tools.placement import Job, Problem, Segment
+from tools.slots import UK, slot_start
+from tools.solver.baseline import counterfactual
 from tools.solver.policy import put_first
 from tools.solver.relax import keep_relaxed
+from tools.solver.search import search
 
 PATIENCE = 4.0
 """Factor on the least saving worth a shift when the request wants its result soon: 5 % becomes 20 %."""
+RENEWABLE_WISH_GBP_PER_KWH = 0.05
+"""Bonus on renewable energy when the request favours it: about a fifth of a usual price."""
 RESUME_OVERHEAD_MINUTES = 5
 """Running time lost at each resume of a job that "can be paused": loading a checkpoint."""
+ALREADY = "the row asks for as much already"
 
 
-def tighten(problem: Problem, wishes: Sequence[Wish]) -> tuple[Problem, tuple[Finding, ...]]:
-    """Apply what was read, in the order it was read; the findings say what each did."""
-    before, findings = problem, list[Finding]()
-    for wish in wishes:
-        problem, effect = _APPLY[wish.kind](problem, wish)
-        findings.append(Finding(kind=wish.kind, quote=wish.quote, effect=effect))
-    return keep_relaxed(before, problem), tuple(findings)
+class CannotApplyError(Exception):
+    """A constraint that this problem cannot take; the message says why."""
+
+    def __init__(self, why: str, outcome: Outcome = "refused") -> None:
+        super().__init__(why)
+        self.outcome = outcome
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What a constraint is applied within."""
+
+    workload: Workload
+    market: Market
+    columns: Problem
+    """Before any words."""
+    facts: Sequence[JobFacts]
+    """All that the words tell of the job."""
+
+
+def apply(
+    problem: Problem,
+    read: Sequence[ReadConstraint],
+    workload: Workload,
+    market: Market,
+    *,
+    has_place: Callable[[Problem], bool] | None = None,
+) -> tuple[Problem, tuple[ReadConstraint, ...]]:
+    """The problem as the words leave it, and what became of each constraint, in their order.
+
+    Every `must` is applied, whether or not a placement is left; then each `should` that leaves one, the first first.
+    `has_place` tells whether a problem has a placement; by default the search does.
+    """
+    is_open = has_place or (lambda narrowed: bool(search(narrowed, market)))
+    case = _Case(workload, market, problem, [item.constraint for item in read if isinstance(item.constraint, JobFacts)])
+    outcomes: dict[int, ReadConstraint] = {}
+    order = sorted(
+        range(len(read)), key=lambda i: (read[i].constraint.strength != "must", _turn(read[i].constraint), i)
+    )
+    for i in order:
+        item = read[i]
+        if item.outcome in {"refused", "unsupported"}:
+            outcomes[i] = item
+            continue
+        changed, outcomes[i] = _applied(problem, item, case)
+        is_wish = item.constraint.strength == "should" and _binds(problem, changed)
+        if is_wish and not is_open(changed) and is_open(problem):
+            reason = "no placement keeps it beside the other limits"
+            outcomes[i] = item.model_copy(update={"outcome": "given_up", "reason": reason})
+            continue
+        problem = changed
+    return problem, tuple(outcomes[i] for i in range(len(read)))
+
+
+def _turn(constraint: Constraint) -> int:
+    """Facts first, then limits; hours after the times that they must lie in; "in one go" has the last word."""
+    if isinstance(constraint, JobFacts):
+        return 0
+    if isinstance(constraint, Hours):
+        return 2
+    return (
+        4 if isinstance(constraint, Saving) else 3 if isinstance(constraint, Pausing) and not constraint.allowed else 1
+    )
+
+
+def _binds(before: Problem, after: Problem) -> bool:
+    return (before.limits, before.job, before.assets) != (after.limits, after.job, after.assets)
+
+
+def _applied(problem: Problem, item: ReadConstraint, case: _Case) -> tuple[Problem, ReadConstraint]:
+    try:
+        narrowed = _APPLY[type(item.constraint)](problem, item.constraint, case)
+    except CannotApplyError as error:
+        return problem, item.model_copy(update={"outcome": error.outcome, "reason": str(error)})
+    changed = keep_relaxed(case.columns, narrowed)
+    reason = ALREADY if changed == problem else ""
+    return changed, item.model_copy(update={"outcome": "applied", "reason": reason})
 
 
 def _limited(problem: Problem, **update: object) -> Problem:
     return problem.model_copy(update={"limits": problem.limits.model_copy(update=update)})
 
 
-def _require(problem: Problem, wish: Wish) -> tuple[Problem, str]:
-    known = problem.limits.required_regions
-    kept = tuple(sorted(wish.regions if known is None else wish.regions & set(known)))
-    return _limited(problem, required_regions=kept), f"only {_names(wish.regions)}"
+def _with_job(problem: Problem, **update: object) -> Problem:
+    return problem.model_copy(update={"job": problem.job.model_copy(update=update)})
 
 
-def _exclude(problem: Problem, wish: Wish) -> tuple[Problem, str]:
-    excluded = tuple(sorted({*problem.limits.excluded_regions, *wish.regions}))
-    return _limited(problem, excluded_regions=excluded), f"not {_names(wish.regions)}"
+def _region(problem: Problem, it: Region, _: _Case) -> Problem:
+    limits = problem.limits
+    if not it.allowed:
+        return _limited(problem, excluded_regions=tuple(sorted({*limits.excluded_regions, *it.regions})))
+    kept = it.regions if limits.required_regions is None else set(it.regions) & set(limits.required_regions)
+    return _limited(problem, required_regions=tuple(sorted(kept)))
 
 
-def _not_before(problem: Problem, wish: Wish) -> tuple[Problem, str]:
-    instant = _instant(wish)
-    if instant <= problem.limits.earliest_start:
-        return problem, f"nothing: it starts at {_uk(problem.limits.earliest_start)} or later anyway"
-    return _limited(problem, earliest_start=instant), f"starts at {_uk(instant)} or later"
+def _sites(problem: Problem, names: Sequence[str], *, allowed: bool) -> Problem:
+    limits = problem.limits
+    if not allowed:
+        return _limited(problem, excluded_sites=tuple(sorted({*limits.excluded_sites, *names})))
+    kept = names if limits.required_sites is None else set(names) & set(limits.required_sites)
+    return _limited(problem, required_sites=tuple(sorted(kept)))
 
 
-def _before(field: str, verb: str) -> Callable[[Problem, Wish], tuple[Problem, str]]:
-    def apply(problem: Problem, wish: Wish) -> tuple[Problem, str]:
-        instant, known = _instant(wish), getattr(problem.limits, field)
-        if instant <= problem.now:
-            return problem, f"nothing: {_uk(instant)} has passed"
-        if known is not None and known <= instant:
-            return problem, f"nothing: it {verb} by {_uk(known)} anyway"
-        return _limited(problem, **{field: instant}), f"{verb} by {_uk(instant)}"
-
-    return apply
+def _site(problem: Problem, it: Site, _: _Case) -> Problem:
+    named = [asset.name for asset in problem.assets for site in it.sites if _is_called(asset.name, site)]
+    if not named:
+        msg = f"no data centre that can host the workload is called {' or '.join(it.sites)}"
+        raise CannotApplyError(msg)
+    return _sites(problem, named, allowed=it.allowed)
 
 
-def _cap(field: str, unit: str) -> Callable[[Problem, Wish], tuple[Problem, str]]:
-    def apply(problem: Problem, wish: Wish) -> tuple[Problem, str]:
-        amount, known = _amount(wish), getattr(problem.limits, field)
-        if known is not None and known <= amount:
-            return problem, f"nothing: the limit is {known:g} {unit} anyway"
-        return _limited(problem, **{field: amount}), f"at most {amount:g} {unit}"
-
-    return apply
+def _is_called(name: str, said: str) -> bool:
+    return " ".join(said.casefold().split()) in " ".join(name.casefold().split())
 
 
-def _renewable(problem: Problem, wish: Wish) -> tuple[Problem, str]:
-    amount, known = _amount(wish), problem.limits.min_renewable_pct
-    if known is not None and known >= amount:
-        return problem, f"nothing: at least {known:g} % renewable is required anyway"
-    return _limited(problem, min_renewable_pct=amount), f"at least {amount:g} % renewable"
+def _hardware(problem: Problem, it: Hardware, _: _Case) -> Problem:
+    if not any(asset.hardware for asset in problem.assets):
+        msg = "the places tell nothing of their hardware"
+        raise CannotApplyError(msg, "unsupported")
+    model = _squeezed(it.gpu_model)
+    named = [asset.name for asset in problem.assets if model in _squeezed(asset.hardware)]
+    return _sites(problem, named, allowed=it.allowed)
 
 
-def _pausable(problem: Problem, _wish: Wish) -> tuple[Problem, str]:
-    job = problem.job.model_copy(update={"pausable": True, "resume_overhead_minutes": RESUME_OVERHEAD_MINUTES})
-    return problem.model_copy(update={"job": job}), f"may pause, {RESUME_OVERHEAD_MINUTES} minutes lost at each resume"
+def _squeezed(text: str) -> str:
+    return "".join(letter for letter in text.casefold() if letter.isalnum()).removeprefix("nvidia")
 
 
-def _not_pausable(problem: Problem, _wish: Wish) -> tuple[Problem, str]:
-    job = problem.job.model_copy(update={"pausable": False})
-    return problem.model_copy(update={"job": job}), "runs in one go"
+def _start(problem: Problem, it: Start, _: _Case) -> Problem:
+    instant, limits = it.time.astimezone(UTC), problem.limits
+    if it.bound != "earliest" and instant < problem.now:
+        msg = f"{uk_time(instant)} has passed"
+        raise CannotApplyError(msg)
+    if it.bound != "latest" and instant > limits.earliest_start:
+        problem = _limited(problem, earliest_start=instant)
+    if it.bound == "earliest":
+        return problem
+    return _limited(problem, latest_start=_least(limits.latest_start, instant))
 
 
-def _first(first: Objective, *, only: bool = False) -> Callable[[Problem, Wish], tuple[Problem, str]]:
-    def apply(problem: Problem, _wish: Wish) -> tuple[Problem, str]:
-        problem = put_first(problem, first)
-        price = 0.0 if only else problem.carbon_price_gbp_per_tonne
-        return problem.model_copy(
-            update={"carbon_price_gbp_per_tonne": price}
-        ), f"carbon weighs {price:g} GBP per tonne"
-
-    return apply
+def _finish(problem: Problem, it: Finish, _: _Case) -> Problem:
+    instant = it.time.astimezone(UTC)
+    if instant <= problem.now:
+        msg = f"{uk_time(instant)} has passed"
+        raise CannotApplyError(msg)
+    return _limited(problem, latest_finish=_least(problem.limits.latest_finish, instant))
 
 
-def _soon(problem: Problem, _wish: Wish) -> tuple[Problem, str]:
-    saving = problem.min_saving * PATIENCE
-    return problem.model_copy(update={"min_saving": saving}), f"shifted only for a saving of {100 * saving:g} % or more"
+def _least(known: Any, said: Any) -> Any:  # noqa: ANN401  instants or amounts
+    return said if known is None else min(known, said)
 
 
-_APPLY: dict[FindingKind, Callable[[Problem, Wish], tuple[Problem, str]]] = {
-    "required_regions": _require,
-    "excluded_regions": _exclude,
-    "not_before": _not_before,
-    "start_by": _before("latest_start", "starts"),
-    "finish_by": _before("latest_finish", "finishes"),
-    "max_cost_gbp": _cap("max_cost_gbp", "GBP"),
-    "max_carbon_g": _cap("carbon_cap_g", "g of CO2"),
-    "max_intensity_g_per_kwh": _cap("max_intensity_g_per_kwh", "g/kWh"),
-    "min_renewable_pct": _renewable,
-    "pausable": _pausable,
-    "not_pausable": _not_pausable,
-    "prefer_low_carbon": _first("carbon"),
-    "prefer_low_cost": _first("cost"),
-    "cost_only": _first("cost", only=True),
-    "prefer_soon": _soon,
+def _cap(field: str, value: Callable[[Any], float]) -> Callable[[Problem, Any, _Case], Problem]:
+    def cap(problem: Problem, it: Any, _: _Case) -> Problem:  # noqa: ANN401  the constraint of `value`
+        return _limited(problem, **{field: _least(getattr(problem.limits, field), value(it))})
+
+    return cap
+
+
+def _renewable(problem: Problem, it: RenewableShare, _: _Case) -> Problem:
+    return _limited(problem, min_renewable_pct=max(problem.limits.min_renewable_pct or 0.0, it.min_pct))
+
+
+def _price(problem: Problem, it: PricePerKwh, _: _Case) -> Problem:
+    field = "max_price_gbp_per_kwh" if it.basis == "each" else "max_mean_price_gbp_per_kwh"
+    return _limited(problem, **{field: _least(getattr(problem.limits, field), it.max_gbp_per_kwh)})
+
+
+def _pausing(problem: Problem, it: Pausing, _: _Case) -> Problem:
+    job = problem.job
+    if not it.allowed or it.max_pauses == 0:
+        return _with_job(problem, pausable=False)
+    overhead = job.resume_overhead_minutes if job.pausable else RESUME_OVERHEAD_MINUTES
+    return _with_job(
+        problem,
+        pausable=True,
+        resume_overhead_minutes=overhead,
+        max_pauses=job.max_pauses if it.max_pauses is None else _least(job.max_pauses, it.max_pauses),
+        min_run_minutes=max(job.min_run_minutes, it.min_run_minutes or 0),
+    )
+
+
+def _saving(problem: Problem, it: Saving, case: _Case) -> Problem:
+    """A share is of the objective; of grams or pounds at least so many less than running now, or else running now."""
+    if it.unit == "pct":
+        return problem.model_copy(update={"min_saving": max(problem.min_saving, it.amount / 100)})
+    now = counterfactual(problem, case.market)
+    spent = None if now is None else now.carbon_g if it.unit == "g" else now.cost_gbp
+    if now is None or spent is None:
+        msg = "running now cannot be measured, so there is nothing to save against"
+        raise CannotApplyError(msg)
+    field = "carbon_cap_g" if it.unit == "g" else "max_cost_gbp"
+    saved = _limited(problem, **{field: _least(getattr(problem.limits, field), spent - it.amount)})
+    if spent >= it.amount and search(saved, case.market):
+        return saved
+    at_once = _limited(problem, latest_start=_least(problem.limits.latest_start, now.start))
+    return _sites(at_once, (now.asset.name,), allowed=True)
+
+
+def _preference(problem: Problem, it: Preference, _: _Case) -> Problem:
+    if it.first == "soon":
+        return problem.model_copy(update={"min_saving": min(1.0, problem.min_saving * PATIENCE)})
+    if it.first == "renewables":
+        return problem.model_copy(update={"renewable_bonus_gbp_per_kwh": RENEWABLE_WISH_GBP_PER_KWH})
+    if it.first == "carbon":
+        return put_first(problem, "carbon")
+    cheapest = put_first(problem, "cost")
+    return cheapest.model_copy(update={"carbon_price_gbp_per_tonne": 0.0}) if it.first == "cost_only" else cheapest
+
+
+def _facts(problem: Problem, _it: JobFacts, case: _Case) -> Problem:
+    """What the columns leave open; where they speak, they count."""
+    row = case.workload
+    minutes, gpus, energy_kwh = (
+        next((value for fact in case.facts if (value := getattr(fact, name)) is not None), None)
+        for name in ("duration_minutes", "gpus", "energy_kwh")
+    )
+    hours = row.estimated_duration_hours or (minutes / 60 if minutes else None)
+    gpu_minutes = row.required_gpu_mins
+    if gpu_minutes is None and gpus:
+        gpu_minutes = round(gpus * (hours or problem.job.duration_minutes / 60) * 60)
+    energy = row.estimated_energy_kwh or energy_kwh
+    stated = (row.estimated_duration_hours, row.required_gpu_mins, row.estimated_energy_kwh)
+    if (hours, gpu_minutes, energy) == stated:
+        return problem
+    try:
+        job = estimate(
+            workload_type=row.workload_type,
+            gpu_minutes=gpu_minutes,
+            cpu_cores=row.required_cpu_cores,
+            memory_gb=row.required_memory_gb,
+            duration_hours=hours,
+            energy_kwh=energy,
+        ).job()
+    except EnergyError as error:
+        raise CannotApplyError(str(error)) from error
+    return problem.model_copy(update={"job": _as_before(job, problem.job)})
+
+
+def _as_before(job: Job, before: Job) -> Job:
+    kept = ("pausable", "min_run_minutes", "resume_overhead_minutes", "max_pauses")
+    return job.model_copy(update={name: getattr(before, name) for name in kept})
+
+
+def _unsupported(_problem: Problem, it: Unsupported, _: _Case) -> Problem:
+    raise CannotApplyError(it.what, "unsupported")
+
+
+def _hours(problem: Problem, it: Hours, case: _Case) -> Problem:
+    start, end = slot_start(problem.now), max(case.market.end, problem.now + timedelta(days=1))
+    windows = sorted(occurrences(it, start, end), key=lambda window: window.start)
+    if it.allowed:
+        if not (it.weekdays or it.dates or it.recurs):
+            windows = _next(windows, problem)
+        windows = _between(windows, start, end)
+    known = set(problem.limits.forbidden)
+    return _limited(
+        problem,
+        forbidden=(*problem.limits.forbidden, *(window for window in windows if window not in known)),
+    )
+
+
+def occurrences(hours: Hours, start: datetime, end: datetime) -> Iterator[Segment]:
+    """The times that a clock range on its days takes up within [start, end), by UK time, in UTC."""
+    ranges = [(hours.start or time(), hours.end or time()), *((other.start, other.end) for other in hours.also)]
+    day = start.astimezone(UK).date() - timedelta(days=1)
+    while datetime.combine(day, time(), UK) < end:
+        on = (not hours.weekdays or WEEKDAYS[day.weekday()] in hours.weekdays) and (
+            not hours.dates or day in hours.dates
+        )
+        for first, last in ranges if on else ():
+            begin = datetime.combine(day, first, UK).astimezone(UTC)
+            finish = datetime.combine(day + timedelta(days=last <= first), last, UK).replace(fold=1).astimezone(UTC)
+            if finish > start and begin < end and finish > begin:
+                yield Segment(start=max(begin, start), end=min(finish, end))
+        day += timedelta(days=1)
+
+
+def _next(windows: Sequence[Segment], problem: Problem) -> list[Segment]:
+    """The first that the whole run fits in; every one where none does, for a run that can pause."""
+    length, earliest = timedelta(minutes=problem.job.duration_minutes), problem.limits.earliest_start
+    left = [window for window in windows if window.end > earliest]
+    fitting = [window for window in left if window.end - max(window.start, earliest) >= length]
+    return fitting[:1] or left
+
+
+def _between(windows: Sequence[Segment], start: datetime, end: datetime) -> list[Segment]:
+    """What of [start, end) the windows, in order, leave out."""
+    gaps = []
+    for window in windows:
+        if window.start > start:
+            gaps.append(Segment(start=start, end=window.start))
+        start = max(start, window.end)
+    return [*gaps, Segment(start=start, end=end)] if start < end else gaps
+
+
+_Apply: TypeAlias = Callable[[Problem, Any, _Case], Problem]
+_APPLY: dict[type, _Apply] = {
+    Region: _region,
+    Site: _site,
+    Hardware: _hardware,
+    Start: _start,
+    Finish: _finish,
+    Hours: _hours,
+    CarbonTotal: _cap("carbon_cap_g", lambda it: it.max_g),
+    CarbonIntensity: _cap("max_intensity_g_per_kwh", lambda it: it.max_g_per_kwh),
+    RenewableShare: _renewable,
+    CostTotal: _cap("max_cost_gbp", lambda it: it.max_gbp),
+    PricePerKwh: _price,
+    Pausing: _pausing,
+    Saving: _saving,
+    Preference: _preference,
+    JobFacts: _facts,
+    Unsupported: _unsupported,
 }
-
-
-def _instant(wish: Wish) -> datetime:
-    if wish.instant is None:
-        msg = f"{wish.kind} without a time"
-        raise ValueError(msg)
-    return wish.instant
-
-
-def _amount(wish: Wish) -> float:
-    if wish.amount is None:
-        msg = f"{wish.kind} without an amount"
-        raise ValueError(msg)
-    return wish.amount
-
-
-def _names(regions: frozenset[int]) -> str:
-    left_out = [region for region in REGION_IDS if region not in regions]
-    if len(left_out) < len(regions):
-        return "regions other than " + ", ".join(region_name(region) for region in left_out)
-    return ", ".join(region_name(region) for region in sorted(regions))
-
-
-def _uk(instant: datetime) -> str:
-    return f"{instant.astimezone(UK):%a %d %b %H:%M} UK time"

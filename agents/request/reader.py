@@ -1,161 +1,150 @@
-"""Hard limits and wishes in an English request, each with the words that say it.
+"""Limits and wishes in an English request, read by rules: what bears a limit's marks and is not read is told.
 
-Only what is said outright counts: a place needs "must", "only", "keep … in"; a negated or hedged sentence ("ideally in
-Wales", "need not finish by noon") is no limit. Whoever reads more into a text has to be confirmed by this reader.
+tokens → tags of the lexicon → values → clauses → polarity → constraints. When unsure it does not guess.
 """
 
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import pairwise
+from typing import Any
 
-from agents.request.amounts import find_amounts
-from agents.request.cues import (
-    AND,
-    AT_LEAST,
-    AT_MOST,
-    BETWEEN,
-    CAPS,
-    EXCLUDING,
-    FOR_LATER,
-    HEDGE,
-    JOINED,
-    MOODS,
-    ONLY_AFTER,
-    RENEWABLE,
-    REQUIRING,
-    RIVALS,
-    SENTENCE,
-    START_WITHIN,
-    TIME_CUES,
-    WITHIN,
-)
-from agents.request.places import find_places
-from agents.request.times import find_spans, find_times
-from agents.state import FindingKind
+from agents.constraints import Constraint, Preference, Unsupported
+from agents.request import times
+from agents.request.clause import read_clause
+from agents.request.clauses import Clause, clauses
+from agents.request.language import is_english
+from agents.request.lexicon import tagged
+from agents.request.merging import merged
+from agents.request.scope import COMPARISONS, MAX_UNKNOWN_WORDS, Context, Found, Scope, opened
+from agents.request.tokens import Tag, tokens
+from agents.request.values import AMOUNT_TYPES, valued
+from tools.slots import UK
 
-REACH = 120
-"""Characters: the longest cue has some eighty."""
+_TRAILING = frozenset({"HEDGE", "GLUE", "P", "W", "CAN", "COND"})
+NOT_ENGLISH = "The request is not in English: it was not read."
 
 
 @dataclass(frozen=True)
-class Wish:
-    """One limit or wish. Exactly one of the values is given where the kind has one."""
+class Reading:
+    """What a text says, and which parts of it bear a limit's marks and were not understood."""
 
-    kind: FindingKind
-    quote: str
-    regions: frozenset[int] = frozenset()
-    instant: datetime | None = None
-    amount: float | None = None
-    """Base units: GBP, g, g/kWh, %."""
+    constraints: tuple[Constraint, ...]
+    not_understood: tuple[str, ...] = ()
+    is_english: bool = True
+    found: tuple[Found, ...] = field(default=(), repr=False)
+    """The constraints clause by clause, each with where its words stand."""
+    scopes: tuple[Scope, ...] = field(default=(), repr=False)
+    """The clauses, as read."""
 
 
-def read_wishes(text: str, now: datetime) -> tuple[Wish, ...]:
-    """Everything that the text says outright, in its order.
+def read(text: str, now: datetime, sites: Sequence[str] = ()) -> Reading:
+    """Read a request.
 
     Args:
-        text: the request, as given.
-        now: the run's clock, which "tomorrow" and "in six hours" count from.
+        now: the run's clock, aware; times in the text mean UK time as seen from then.
+        sites: names of data centres that the text may name.
     """
-    wishes: list[Wish] = []
-    for match in SENTENCE.finditer(text):
-        sentence = match[0]
-        if sentence.strip():
-            wishes += [wish for read in _READERS for wish in read(sentence, now)]
-    kinds = {wish.kind for wish in wishes}
-    return tuple(dict.fromkeys(wish for wish in wishes if RIVALS.get(wish.kind) not in kinds))
+    now = now.astimezone(UK)
+    tags = valued(tagged(tokens(text), sites), now.date())
+    if not is_english(text, tags):
+        return Reading((), (NOT_ENGLISH,), is_english=False)
+    for tag in tags:
+        if tag.type == "AHEAD":
+            tag.type, tag.value = "INSTANT", times.Point(instant=now + tag.value)
+    scopes, found = _read_clauses(text, now, tags)
+    told = [part for scope in scopes for part in scope.told]
+    told += [scope.whole for scope in scopes if _bounds_a_bare_number(scope)]
+    return Reading(tuple(merged(found, text)), tuple(dict.fromkeys(told)), found=tuple(found), scopes=tuple(scopes))
 
 
-def _read_places(sentence: str, _now: datetime) -> Iterator[Wish]:
-    if HEDGE.search(sentence):
-        return
-    places = list(find_places(sentence))
-    groups: list[tuple[FindingKind, int, int, frozenset[int]]] = []
-    for match, regions in places:
-        cue = _ahead(EXCLUDING, sentence, match.start()) or _ahead(REQUIRING, sentence, match.start())
-        if cue and cue[0].lower().rstrip().endswith(("leave", "leave the")):
-            groups.append(("required_regions", cue.start(), match.end(), regions))
-        elif cue and cue.re is EXCLUDING:
-            groups.append(("excluded_regions", cue.start(), match.end(), regions))
-        elif cue or ONLY_AFTER.match(sentence[match.end() :]):
-            end = match.end() if cue else match.end() + len(" only")
-            groups.append(("required_regions", cue.start() if cue else match.start(), end, regions))
-        elif groups and JOINED.match(sentence[groups[-1][2] : match.start()]):
-            kind, start, _, known = groups.pop()
-            groups.append((kind, start, match.end(), known | regions))
-    for kind, start, end, regions in groups:
-        yield Wish(kind, sentence[start:end].strip(), regions=regions)
+def instant_in(text: str, now: datetime) -> datetime | None:
+    """The instant that a text consists of ("tomorrow 9am", "in 6 hours"), the latest that it can mean; else None."""
+    now = now.astimezone(UK)
+    tags = [tag for tag in valued(tagged(tokens(text)), now.date()) if tag.type not in {"IN", "AT", "BY", "GLUE"}]
+    if len(tags) == 2 and tags[0].word == "within":
+        tags = tags[1:]
+    if len(tags) != 1 or tags[0].type not in {"INSTANT", "SPAN", "NEXTSPAN"}:
+        return None
+    try:
+        return times.resolve(tags[0].value, now, "late") if tags[0].type == "INSTANT" else now + tags[0].value
+    except OverflowError:
+        return None
 
 
-def _read_times(sentence: str, now: datetime) -> Iterator[Wish]:
-    if HEDGE.search(sentence):
-        return
-    for kind, side, cue in TIME_CUES:
-        for match, instant in find_times(sentence, now, side):
-            said = _ahead(cue, sentence, match.start())
-            if said and not _is_shadowed(kind, sentence, match.start()):
-                yield Wish(kind, sentence[said.start() : match.end()].strip(), instant=instant)
-    yield from _read_ranges(sentence, now)
-    for match, span in find_spans(sentence):
-        if said := _ahead(WITHIN, sentence, match.start()):
-            start = _ahead(START_WITHIN, sentence, said.start())
-            kind = "start_by" if start else "finish_by"
-            yield Wish(kind, sentence[(start or said).start() : match.end()].strip(), instant=now + span)
-        elif said := _ahead(FOR_LATER, sentence, match.start()):
-            yield Wish("not_before", sentence[said.start() : match.end()].strip(), instant=now + span)
+def _read_clauses(text: str, now: datetime, tags: list[Tag]) -> tuple[list[Scope], list[Found]]:
+    scopes: list[Scope] = []
+    found: list[list[Found]] = []
+    context = Context(text, now)
+    for clause in clauses(tags):
+        last = scopes[-1] if scopes else None
+        before = last if last is not None and last.clause.sentence == clause.sentence else None
+        context = replace(context, before=before, last=last)
+        scope = _read_one(clause, context)
+        if before is not None:
+            _weigh_conditions(scope, before, found)
+        if scope.only and not scope.values and len(scope.tags) < 4 and any(found):
+            _insist_on_last(found)
+        if "FALLBACK" in scope.types:
+            kinds = {item.constraint.kind for item in scope.found}
+            found = [[_wish(item) if item.constraint.kind in kinds else item for item in items] for items in found]
+        found.append(scope.found)
+        scopes.append(scope)
+        context = _remembered(context, scope)
+    return scopes, [item for items in found for item in items]
 
 
-def _read_ranges(sentence: str, now: datetime) -> Iterator[Wish]:
-    """ "Between 22:00 and 06:00": the second time is the first of its kind after the first one."""
-    for match, start in find_times(sentence, now, "earliest"):
-        said = _ahead(BETWEEN, sentence, match.start())
-        joined = AND.match(sentence[match.end() :])
-        if not said or not joined:
-            continue
-        rest = match.end() + joined.end()
-        for other, end in find_times(sentence[rest:], start, "latest"):
-            if other.start() == 0 and end > start:
-                quote = sentence[said.start() : rest + other.end()].strip()
-                yield Wish("not_before", quote, instant=start)
-                yield Wish("finish_by", quote, instant=end)
+def _read_one(clause: Clause, context: Context) -> Scope:
+    try:
+        scope = read_clause(clause, context)
+    except OverflowError:
+        scope = opened(clause, context)
+        scope.tell()
+    is_foreign = scope.unknown > MAX_UNKNOWN_WORDS
+    if is_foreign and any(not isinstance(item.constraint, Preference | Unsupported) for item in scope.found):
+        scope.found = []
+        scope.tell()
+    return scope
 
 
-def _is_shadowed(kind: FindingKind, sentence: str, position: int) -> bool:
-    """Whether a longer cue ends at the same place: "not start before" holds "start before" holds "before"."""
-    kinds = [other for other, _, _ in TIME_CUES]
-    return any(_ahead(cue, sentence, position) for _, _, cue in TIME_CUES[: kinds.index(kind)])
+def _weigh_conditions(scope: Scope, before: Scope, found: list[list[Found]]) -> None:
+    """ "…, or 8pm if": neither is certain. "If it costs more than £5, don't run it": the condition is the limit."""
+    if scope.types <= _TRAILING and "HEDGE" in scope.types and before.found:  # "…, if you can"
+        found[-1] = [_wish(item) for item in found[-1]]
+        scope.hoped = False
+    if scope.conditional and scope.told and any(found):
+        found[-1] = [_wish(item) for item in found[-1]]
+    denies = scope.negated and not scope.values and bool(scope.types & {"RUN", "START"})
+    is_cap = bool(before.values) and all(tag.type in AMOUNT_TYPES for tag in before.values)
+    if before.conditional and before.told and denies and is_cap:
+        again = read_clause(before.clause, replace(before.context, before=None), denied=True)
+        if again.found:
+            found.append(again.found)
+            before.told.clear()
 
 
-def _read_amounts(sentence: str, _now: datetime) -> Iterator[Wish]:
-    if HEDGE.search(sentence):
-        return
-    for amount in find_amounts(sentence):
-        said = _ahead(AT_MOST, sentence, amount.start)
-        if amount.quantity in CAPS and said:
-            quote = sentence[said.start() : amount.end].strip()
-            yield Wish(CAPS[amount.quantity], quote, amount=amount.value)
-        least = _ahead(AT_LEAST, sentence, amount.start)
-        green = RENEWABLE.match(sentence[amount.end : amount.end + REACH])
-        if amount.quantity == "pct" and least and green and amount.value <= 100:
-            quote = sentence[least.start() : amount.end + green.end()].strip()
-            yield Wish("min_renewable_pct", quote, amount=amount.value)
+def _insist_on_last(found: list[list[Found]]) -> None:
+    items = next(items for items in reversed(found) if items)
+    items[-1] = replace(items[-1], constraint=items[-1].constraint.model_copy(update={"strength": "must"}))
 
 
-def _ahead(cue: re.Pattern[str], sentence: str, position: int) -> re.Match[str] | None:
-    """The cue that ends at a position; it is looked for nearby only, so that no text takes long to read."""
-    return cue.search(sentence, max(0, position - REACH), position)
+def _wish(item: Found) -> Found:
+    return replace(item, constraint=item.constraint.model_copy(update={"strength": "should"}))
 
 
-def _read_moods(sentence: str, _now: datetime) -> Iterator[Wish]:
-    for kind, pattern in MOODS:
-        match = pattern.search(sentence)
-        if match:
-            yield Wish(kind, match[0].strip())
+def _remembered(context: Context, scope: Scope) -> Context:
+    def last(kind: str) -> Any:  # noqa: ANN401  a tag's value
+        return next((tag.value for tag in reversed(scope.values) if tag.type == kind), None)
+
+    return replace(
+        context,
+        instant=scope.instant or context.instant,
+        hours=last("RANGE") or context.hours,
+        regions=last("PLACE") or context.regions,
+    )
 
 
-_READERS: tuple[Callable[[str, datetime], Iterator[Wish]], ...] = (
-    _read_places,
-    _read_times,
-    _read_amounts,
-    _read_moods,
-)
+def _bounds_a_bare_number(scope: Scope) -> bool:
+    """ "Under 5": five of what was not said."""
+    pairs = pairwise(scope.tags)
+    return not scope.found and any(one.type in COMPARISONS and other.type == "NUM" for one, other in pairs)

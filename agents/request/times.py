@@ -1,195 +1,264 @@
-"""Points in time in English: "Friday 6pm", "noon tomorrow", "2026-03-29 14:00", "in 6 hours". UK time, DST included."""
+"""Points in time and hours of the day, as said and as meant. Words mean UK time, summer time included."""
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Literal, TypeAlias
-from zoneinfo import ZoneInfo
 
+from agents.constraints import WEEKDAYS
+from agents.request.tokens import Tag
 from tools.slots import UK
 
-Side: TypeAlias = Literal["earliest", "latest"]
-"""Which end of a vague expression is meant: a bare day begins at 00:00 or ends at 24:00, an hour that the clocks
-go through twice is its first or second pass. Always the end that binds less."""
+Side: TypeAlias = Literal["early", "late"]
+"""Which end of a vague expression is meant: a bare day's start or its end, the first or second pass of an hour that
+the clocks go through twice."""
+Half: TypeAlias = Literal["am", "pm", "24"]
 
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-MONTHS = (
-    "january", "february", "march", "april", "may", "june",
-    "july", "august", "september", "october", "november", "december",
-)  # fmt: skip
-_WEEKDAY = r"(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:rs(?:day)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
-_MONTH = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?"
-    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
-)
-_DAY = (
-    r"(?P<iso>\d{4}-\d{2}-\d{2})"
-    r"|(?P<relative>today|tonight|tomorrow(?:\s+(?:morning|afternoon|evening|night))?)"
-    rf"|(?:(?P<next>next|this|coming)\s+)?(?P<weekday>{_WEEKDAY})(?:,?\s+(?:the\s+)?(?P<wday>\d{{1,2}})(?:st|nd|rd|th)?"
-    rf"(?:\s+(?:of\s+)?(?P<wmonth>{_MONTH})(?:\s+(?P<wyear>\d{{4}}))?))?"
-    rf"|(?P<mday>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<month>{_MONTH})(?:\s+(?P<year>\d{{4}}))?"
-    rf"|(?P<amonth>{_MONTH})\s+(?P<amday>\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s+(?P<ayear>\d{{4}}))?"
-)
-_CLOCK = (
-    r"(?P<word>noon|midday|midnight|close\s+of\s+business|cob|end\s+of\s+(?:the\s+)?(?:working\s+)?day|eod)"
-    r"|(?P<hour12>1[0-2]|0?[1-9])(?:[:.](?P<minute12>[0-5]\d))?\s*(?P<half>[ap])\.?m\b\.?"
-    r"|(?P<hour24>[01]?\d|2[0-3]):(?P<minute24>[0-5]\d)(?::[0-5]\d)?"
-    r"|(?P<oclock>1[0-2]|0?[1-9])\s*o'?clock"
-)
-_ZONE = r"(?:\s*(?P<zone>z|utc|gmt|bst|uk\s+time|local\s+time|london\s+time)\b)?"
-_POINT = re.compile(
-    rf"(?:\b(?:(?:{_DAY})(?:[T\s,]+|\s+(?:at|by|from)\s+|\s*@\s*)(?:{_CLOCK}){_ZONE}))".replace("(?P<", "(?P<a_")
-    + rf"|(?:\b(?:{_CLOCK}){_ZONE}(?:,?\s+(?:on\s+)?(?:{_DAY})\b)?)".replace("(?P<", "(?P<b_")
-    + rf"|(?:\b(?:{_DAY})\b)".replace("(?P<", "(?P<c_"),
-    re.IGNORECASE,
-)
-COUNTING = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-_NUMBER_WORDS = {word: number for number, word in enumerate(COUNTING, 1)} | {
-    "an": 1,
-    "a": 1,
-    "half an": 0.5,
-    "twenty-four": 24,
-    "forty-eight": 48,
-}
-_SPAN = re.compile(
-    r"\b(?P<number>\d+(?:\.\d+)?|half\s+an|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
-    r"|twenty-four|forty-eight)[\s-]+(?P<unit>minutes?|mins?|hours?|hrs?|days?)\b",
-    re.IGNORECASE,
-)
-_LONGEST_SPAN_MINUTES = 10 * 366 * 24 * 60
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_PARTS = {"morning": (6, 12), "afternoon": (12, 18), "evening": (18, 24), "night": (18, 24)}
+_SMALL_HOURS = (12, 1, 2, 3, 4, 5)
+_ZONES: dict[str | None, tzinfo] = {"utc": UTC, "gmt": UTC, "zulu": UTC, "bst": timezone(timedelta(hours=1))}
 _YEARS = range(2000, 2100)
-"""What lies outside is a number, not a date."""
-_SPAN_MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
 
 
 @dataclass(frozen=True)
-class TimeParts:
-    """What an expression says, before it is placed on the calendar."""
+class Point:
+    """A point in time as said: any part may be missing."""
 
-    day: date | None
-    clock: time | None
-    """None: the whole day."""
-    is_end_of_day: bool
-    zone: str | None
+    day: date | None = None
+    clock: tuple[int, int] | None = None
+    half: Half | None = None
+    """None: a twelve-hour clock whose half was not said."""
+    ends: bool = False
+    """The day's end, 24:00."""
+    part: str | None = None
+    """Morning, afternoon, evening or night, without a clock."""
+    zone: str | None = None
+    instant: datetime | None = None
+    """Said with its offset, or counted from now."""
+    vague: bool = False
+    """A bare time word, such as "tonight"."""
 
-
-def find_times(text: str, now: datetime, side: Side) -> Iterator[tuple[re.Match[str], datetime]]:
-    """Each point in time in a text, aware UTC, as somebody in the UK means it at `now`."""
-    for match, parts in find_parts(text, now):
-        yield match, _place(parts, now, side)
-
-
-def find_parts(text: str, now: datetime) -> Iterator[tuple[re.Match[str], TimeParts]]:
-    """The same without placing them."""
-    for match in _POINT.finditer(text):
-        parts = read_parts(match, now)
-        if parts is not None:
-            yield match, parts
+    @property
+    def is_whole_day(self) -> bool:
+        return not (self.clock or self.ends or self.instant)
 
 
-def tells(parts: TimeParts, instant: datetime) -> bool:
-    """Whether the expression can mean that instant. UK time where it names no zone."""
-    word = (parts.zone or "").lower()
-    zone: tzinfo = timezone(timedelta(hours=1)) if word == "bst" else UTC if word in {"z", "utc", "gmt"} else UK
-    local = instant.astimezone(zone)
-    if parts.is_end_of_day:
-        return bool(local.time() == time(0) and (parts.day is None or local.date() == parts.day + timedelta(days=1)))
-    at = parts.clock is None or (local.hour, local.minute) == (parts.clock.hour, parts.clock.minute)
-    return at and (parts.day is None or local.date() == parts.day)
+ClockRange: TypeAlias = tuple[Point, Point]
 
 
-def find_spans(text: str) -> Iterator[tuple[re.Match[str], timedelta]]:
-    """Lengths of time: "6 hours", "half an hour", "two days"."""
-    for match in _SPAN.finditer(text):
-        word = re.sub(r"\s+", " ", match["number"].lower())
-        number = _NUMBER_WORDS[word] if word in _NUMBER_WORDS else float(word)
-        minutes = number * _SPAN_MINUTES[match["unit"][0].lower()]
-        if minutes <= _LONGEST_SPAN_MINUTES:
-            yield match, timedelta(minutes=minutes)
+def clock(hour: float, minute: float = 0, half: Half | None = None) -> Point | None:
+    if not (0 <= hour <= 24 and 0 <= minute < 60):
+        return None
+    return Point(clock=(int(hour), int(minute)), half="24" if hour > 12 or hour == 0 else half)
 
 
-def read_parts(match: re.Match[str], now: datetime) -> TimeParts | None:
-    groups = {name[2:]: value for name, value in match.groupdict().items() if value is not None}
+def digital(tag: Tag, half: Half | None = None) -> Point | None:
+    """ "09:30", "9:30"."""
+    hour, minute = tag.value.split(":")[:2]
+    return clock(int(hour), int(minute), half or ("24" if len(hour) == 2 or int(hour) > 12 else None))
+
+
+def whole_hour(tag: Tag) -> Point | None:
+    return clock(tag.value) if tag.value == int(tag.value) and 0 < tag.value < 25 else None
+
+
+def point(tag: Tag) -> Point | None:
+    """Of a time, a day, or a bare number taken as an hour."""
+    value: Point | None = tag.value if tag.type in {"INSTANT", "DAY"} else whole_hour(tag)
+    return value
+
+
+def joined(one: Point | None, other: Point | None) -> Point | None:
+    """The day of one with the clock of the other; None where both say the same thing."""
+    if one is None or other is None or one.instant or other.instant:
+        return None
+    dated, timed = (one, other) if one.day or (one.part and not one.clock) else (other, one)
+    if (timed.day and dated.day and timed.day != dated.day) or (dated.clock and timed.clock):
+        return None
+    day, half, hours = dated.day or timed.day, timed.half, timed.clock
+    night = dated.part == "night"
+    if half is None and dated.part and not (night and hours and hours[0] in _SMALL_HOURS):
+        half = "am" if dated.part == "morning" else "pm"
+    if night and hours == (12, 0) and timed.half is None:
+        return Point(day, ends=True)
+    if night and hours and day and (timed.half == "am" or (timed.half in {None, "24"} and hours[0] < 6)):
+        day, half = day + timedelta(days=1), timed.half or "am"
+    part = None if hours else dated.part
+    return Point(day, hours, half, timed.ends or dated.ends, part, timed.zone or dated.zone)
+
+
+def in_part(timed: Point, part: str) -> Point | None:
+    """ "6:30 in the evening", "1 at night"."""
+    if timed.clock is None or (timed.half == "24" and timed.clock[0] > 12):
+        return timed
+    small = "night" in part and timed.clock[0] in _SMALL_HOURS
+    return Point(timed.day, timed.clock, "am" if "morning" in part or small else "pm", zone=timed.zone)
+
+
+def in_zone(timed: Point, zone: str) -> Point:
+    return Point(timed.day, timed.clock, timed.half or "24", timed.ends, zone=zone if zone in _ZONES else None)
+
+
+def shifted(base: Point | None, minutes: float, sign: int) -> Point | None:
+    """ "Quarter past seven", "ten to midnight"."""
+    if base is None or not 0 < minutes < 60:
+        return None
+    if base.ends and base.clock is None:
+        return Point(base.day, (23, 60 - int(minutes)), "24") if sign < 0 else None
+    if base.clock is None:
+        return None
+    hour, minute = divmod(base.clock[0] * 60 + sign * int(minutes), 60)
+    return Point(clock=(hour or 12, minute), half=base.half)
+
+
+def weekday(word: str, today: date, which: str = "") -> date:
+    """The coming one, today included; "next" is the one of the week after where one is still to come this week."""
+    ahead = (WEEKDAYS.index(word[:3]) - today.weekday()) % 7
+    return today + timedelta(days=ahead + 7 * (which == "next" and ahead + today.weekday() < 7))
+
+
+def calendar_day(day: float, month: int, year: float | None, today: date) -> Point | None:
+    """A date that does not exist is None; without a year it is the next such day, or one up to a month ago."""
+    if day != int(day) or (year is not None and year not in _YEARS):
+        return None
     try:
-        day = _day(groups, now.astimezone(UK).date())
-        clock, is_end = _clock(groups)
+        found = date(int(year or today.year), month, int(day))
+        is_past = year is None and found < today - timedelta(days=30)
+        return Point(date(found.year + 1, month, int(day)) if is_past else found)
     except ValueError:
         return None
-    if day is not None and day.year not in _YEARS:
+
+
+def day_of_month(day: float, today: date) -> Point | None:
+    """ "The 27th": the next such day."""
+    days = (today + timedelta(days=ahead) for ahead in range(62))
+    return next((Point(found) for found in days if found.day == int(day)), None)
+
+
+def month(word: str) -> int:
+    return MONTHS.index(word[:3]) + 1
+
+
+def iso(text: str) -> Point | None:
+    try:
+        found = datetime.fromisoformat(text.replace(" ", "T").upper())
+    except ValueError:
         return None
-    return TimeParts(day, clock, is_end, groups.get("zone"))
+    if found.tzinfo:
+        return Point(instant=found)
+    return (
+        Point(found.date(), (found.hour, found.minute), "24") if len(text) > len("2026-11-27") else Point(found.date())
+    )
 
 
-def _day(groups: dict[str, str], today: date) -> date | None:
-    if "iso" in groups:
-        return date.fromisoformat(groups["iso"])
-    if "relative" in groups:
-        return today + timedelta(days=groups["relative"].lower().startswith("tomorrow"))
-    number = groups.get("wday") or groups.get("mday") or groups.get("amday")
-    month = groups.get("wmonth") or groups.get("month") or groups.get("amonth")
-    if number and month:
-        year = groups.get("wyear") or groups.get("year") or groups.get("ayear")
-        return _calendar_day(int(number), _index(MONTHS, month) + 1, year, today)
-    if "weekday" in groups:
-        ahead = (_index(WEEKDAYS, groups["weekday"]) - today.weekday()) % 7
-        is_next = groups.get("next", "").lower() == "next"
-        return today + timedelta(days=ahead + 7 * (is_next and ahead + today.weekday() < 7))
+def clock_range(first: Tag, last: Tag) -> ClockRange | None:
+    """From one to the other; the half of the day that only one of them says holds for both where that makes sense."""
+    start, end = point(first), point(last)
+    if start is None or end is None:
+        return None
+    if first.type == last.type == "NUM":
+        return _bare(start, end)
+    if end.day and not start.day and start.clock and end.clock:
+        start = joined(Point(end.day), start) or start
+    return _halves(start, end)
+
+
+def _bare(start: Point, end: Point) -> ClockRange | None:
+    """ "9 to 5" alone: a working day or an evening."""
+    if start.clock is None or end.clock is None or not (7 <= start.clock[0] < 13 and end.clock[0] <= 6):
+        return None
+    half: Half = "am" if start.clock[0] < 12 else "pm"
+    return Point(clock=start.clock, half=half), Point(clock=end.clock, half="pm")
+
+
+def _halves(start: Point, end: Point) -> ClockRange:
+    if start.clock and start.half is None and end.ends:
+        return Point(start.day, start.clock, "pm"), end
+    if not (start.clock and end.clock):
+        return start, end
+    first, last = start.clock[0] % 12 * 60 + start.clock[1], end.clock[0] % 12 * 60 + end.clock[1]
+    if start.half is None and end.half in {"am", "pm"}:
+        opposite: Half = "am" if end.half == "pm" else "pm"
+        return Point(start.day, start.clock, end.half if first < last else opposite), end
+    if start.half is None and end.half is None:
+        half: Half = "pm" if start.clock[0] % 12 < 7 else "am"
+        other = half if first < last else "am" if half == "pm" else "pm"
+        return Point(start.day, start.clock, half), Point(end.day, end.clock, other)
+    if end.half is None:
+        is_late = start.half == "pm" or (start.half == "24" and start.clock[0] >= 12)
+        hour = start.clock[0] % 12 + 12 * is_late
+        in_morning = (hour < end.clock[0] % 12 and hour < 12) or (hour >= 12 and end.clock[0] % 12 + 12 <= hour)
+        return start, Point(end.day, end.clock, "am" if in_morning else "pm")
+    return start, end
+
+
+def part_range(said: Point) -> ClockRange:
+    """The hours of "tomorrow afternoon"."""
+    start, end = _PARTS[(said.part or "").rstrip("s")]
+    ends = 6 if said.part and said.part.startswith("night") else end % 24
+    return Point(said.day, (start, 0), "24", vague=True), Point(None, (ends, 0), "24")
+
+
+def on_day(hours: ClockRange, dated: Point) -> ClockRange | None:
+    """A range of hours on a day: "tonight between 1am and 4am" is tomorrow's."""
+    start, end = hours
+    if start.day or end.day or dated.clock or dated.day is None:
+        return None
+    day = dated.day
+    if dated.part == "night" and start.clock and (start.half == "am" or (start.half == "24" and start.clock[0] < 12)):
+        day += timedelta(days=1)
+    return Point(day, start.clock, start.half, start.ends, vague=start.vague), end
+
+
+def resolve(said: Point, now: datetime, side: Side, day: date | None = None) -> datetime:
+    """The instant that is meant, in UK time: the next such clock time where no day was said."""
+    if said.instant:
+        return said.instant.astimezone(UK)
+    zone = _ZONES.get(said.zone, UK)
+    on = said.day or day or now.date()
+    if said.ends or said.clock == (24, 0):
+        return _at(on + timedelta(days=1), 0, 0, zone, side)
+    if said.clock is None:
+        hour = _PARTS[said.part.rstrip("s")][side == "late"] if said.part else 24 * (side == "late")
+        return _at(on + timedelta(days=hour // 24), hour % 24, 0, zone, side)
+    hours = _hours(said, has_day=bool(said.day or day))
+    points = [_at(on, hour, said.clock[1], zone, side) for hour in hours]
+    if said.day or day:
+        return points[0]
+    points += [_at(on + timedelta(days=1), hour, said.clock[1], zone, side) for hour in hours]
+    return min(found for found in points if found > now)
+
+
+def _hours(said: Point, *, has_day: bool) -> list[int]:
+    hour = said.clock[0] if said.clock else 0
+    if said.half == "24":
+        return [hour]
+    if said.half:
+        return [hour % 12 + 12 * (said.half == "pm")]
+    if has_day:
+        return [hour % 12 + 12 if hour % 12 < 7 else hour]
+    return [hour % 12, hour % 12 + 12]
+
+
+def _at(day: date, hour: int, minute: int, zone: tzinfo, side: Side) -> datetime:
+    return datetime.combine(day, time(hour, minute), zone).replace(fold=int(side == "late")).astimezone(UK)
+
+
+def window(hours: ClockRange, now: datetime) -> tuple[datetime, datetime] | None:
+    """The first such time that is not over, in UK time; one that is open now counts from when it opened."""
+    start, end = hours
+    if start.day or start.instant:
+        begin = resolve(start, now, "early")
+        finish = resolve(end, now, "late", None if end.day else begin.date())
+        if finish <= begin and not end.day:
+            finish = resolve(end, now, "late", begin.date() + timedelta(days=1))
+        return (begin, finish) if finish > begin else None
+    for ahead in range(-1, 3):
+        day = now.date() + timedelta(days=ahead)
+        begin = resolve(start, now, "early", day)
+        finish = resolve(end, now, "late", begin.date())
+        if finish <= begin:
+            finish = resolve(end, now, "late", begin.date() + timedelta(days=1))
+        if finish > now:
+            return begin, finish
     return None
-
-
-def _calendar_day(number: int, month: int, year: str | None, today: date) -> date:
-    if year:
-        return date(int(year), month, number)
-    this_year = date(today.year, month, number)
-    return this_year if this_year >= today - timedelta(days=30) else date(today.year + 1, month, number)
-
-
-def _clock(groups: dict[str, str]) -> tuple[time | None, bool]:
-    word = re.sub(r"\s+", " ", groups.get("word", "").lower())
-    if word in {"noon", "midday"}:
-        return time(12), False
-    if word == "midnight":
-        return None, True
-    if word in {"cob", "close of business"} or "working" in word:
-        return time(17), False
-    if word:
-        return None, True
-    if "hour12" in groups:
-        hour = int(groups["hour12"]) % 12 + 12 * (groups["half"].lower() == "p")
-        return time(hour, int(groups.get("minute12", 0))), False
-    if "hour24" in groups:
-        return time(int(groups["hour24"]), int(groups["minute24"])), False
-    if "oclock" in groups:
-        return time(int(groups["oclock"]) % 12 + 12 * (int(groups["oclock"]) < 7)), False
-    return None, False
-
-
-def _place(parts: TimeParts, now: datetime, side: Side) -> datetime:
-    zone, local = _zone(parts.zone), now.astimezone(UK)
-    day = parts.day or local.date()
-    if parts.clock is None:
-        ends = parts.is_end_of_day or side == "latest"
-        return _local(day + timedelta(days=ends), time(0), zone, side)
-    point = _local(day, parts.clock, zone, side)
-    if parts.day is None and point <= now and side == "latest":
-        point = _local(day + timedelta(days=1), parts.clock, zone, side)
-    return point
-
-
-def _zone(name: str | None) -> ZoneInfo | None:
-    """None: BST as a fixed offset, which no zone has all year."""
-    word = (name or "").lower()
-    if word in {"z", "utc", "gmt"}:
-        return ZoneInfo("UTC")
-    return None if word == "bst" else UK
-
-
-def _local(day: date, clock: time, zone: ZoneInfo | None, side: Side) -> datetime:
-    if zone is None:
-        return datetime.combine(day, clock, UTC) - timedelta(hours=1)
-    return datetime.combine(day, clock, zone).replace(fold=int(side == "latest")).astimezone(UTC)
-
-
-def _index(names: tuple[str, ...], word: str) -> int:
-    return next(number for number, name in enumerate(names) if name.startswith(word.lower()[:3]))

@@ -1,101 +1,266 @@
-"""What a model says it found in a request, confirmed in the request's own words by code."""
+"""What a model says it read, checked against the request's own words; what cannot be decided may only tighten."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import isclose
+from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, Field
+from agents.constraints import (
+    Constraint,
+    Finish,
+    Hardware,
+    Hours,
+    Pausing,
+    Preference,
+    ReadBy,
+    ReadConstraint,
+    Region,
+    RenewableShare,
+    Site,
+    Start,
+    Unsupported,
+)
+from agents.request.evidence import AMOUNTS, MINUTE, PAUSES, missing
+from agents.request.reader import Reading
+from agents.request.scope import Scope
+from agents.request.tokens import Tag
+from agents.request.values import LIMITS
+from tools.regions import REGION_IDS
+from tools.slots import UK
 
-from agents.request.amounts import Quantity, find_amounts
-from agents.request.cues import HEDGE, SENTENCE
-from agents.request.places import regions_named
-from agents.request.reader import Wish, read_wishes
-from agents.request.times import Side, find_spans, find_times
-from agents.state import FindingKind
+Verdict: TypeAlias = Literal["confirmed", "contradicted", "undecided"]
 
-_SIDES: dict[FindingKind, Side] = {"not_before": "earliest", "start_by": "latest", "finish_by": "latest"}
-_QUANTITIES: dict[FindingKind, Quantity] = {
-    "max_cost_gbp": "gbp",
-    "max_carbon_g": "g",
-    "max_intensity_g_per_kwh": "g_per_kwh",
-    "min_renewable_pct": "pct",
-}
-_OPPOSITE: dict[FindingKind, FindingKind] = {
-    "pausable": "not_pausable",
-    "not_pausable": "pausable",
-    "required_regions": "excluded_regions",
-    "excluded_regions": "required_regions",
-    "prefer_low_carbon": "cost_only",
-    "cost_only": "prefer_low_carbon",
-}
-
-
-class FoundLimit(BaseModel):
-    """A limit or wish that the request's own words express."""
-
-    kind: FindingKind = Field(description="What the words ask for.")
-    quote: str = Field(
-        description="The words that say it, copied exactly from the request, with the place, time or amount in them.",
-        min_length=2,
-        max_length=300,
-    )
+_TIMES = frozenset({"INSTANT", "RANGE", "DAYS", "SPAN", "NEXTSPAN"})
+_UPWARDS, _DOWNWARDS = frozenset({"GE", "MORE"}), frozenset({"LE", "LESS"})
 
 
-def confirm(
-    found: Sequence[FoundLimit], text: str, now: datetime
-) -> tuple[tuple[Wish, ...], tuple[tuple[FoundLimit, str], ...]]:
-    """What holds, and what does not, with the reason.
+@dataclass(frozen=True)
+class Verified:
+    """What is to be applied, what is refused, and what nobody understood."""
 
-    The value always comes from the quoted words, read by code: a model selects words and says what they mean, no
-    more. What the text says outright counts whether or not the model has seen it.
+    read: tuple[ReadConstraint, ...]
+    """In the order of the answer, then what only the rules read; the refused ones are among them."""
+    faults: tuple[str, ...]
+    """One for each refused one, written for the model."""
+    not_understood: tuple[str, ...]
+
+
+def verified(
+    proposed: Sequence[Constraint], reading: Reading, text: str, now: datetime, *, read_by: ReadBy = "model"
+) -> Verified:
+    """A model's constraints beside the rules' own reading of the text.
+
+    What the rules are certain of counts whether or not the model has seen it.
     """
-    wishes = list(read_wishes(text, now))
-    refused: list[tuple[FoundLimit, str]] = []
-    for limit in found:
-        wish = _confirmed(limit, text, now, wishes)
-        if isinstance(wish, str):
-            refused.append((limit, wish))
-        elif wish not in wishes:
-            wishes.append(wish)
-    return tuple(wishes), tuple(refused)
+    read: list[ReadConstraint] = []
+    faults: list[str] = []
+    for constraint in proposed:
+        verdict, why = verify(constraint, reading, text, now)
+        if verdict == "contradicted":
+            faults.append(f"constraints: {constraint.kind} {constraint.quote!r}: {why}")
+            read.append(ReadConstraint(constraint=constraint, read_by=read_by, outcome="refused", reason=why))
+        else:
+            as_said = _with_strength(constraint, reading)
+            read.append(ReadConstraint(constraint=as_said, read_by=read_by))
+    accepted = [item.constraint for item in read if item.outcome != "refused"]
+    read += [
+        ReadConstraint(constraint=constraint, read_by="rules")
+        for constraint in reading.constraints
+        if not any(_is_same(constraint, other) for other in accepted)
+    ]
+    quotes = [_folded(constraint.quote) for constraint in accepted]
+    left = [part for part in reading.not_understood if not any(_overlaps(_folded(part), quote) for quote in quotes)]
+    if not reading.is_english and accepted:
+        left = []
+    return Verified(tuple(read), tuple(faults), tuple(left))
 
 
-def _confirmed(limit: FoundLimit, text: str, now: datetime, read: Sequence[Wish]) -> Wish | str:
-    quote = _folded(limit.quote)
-    if quote not in _folded(text):
-        return "these words are not in the request"
-    known = next((wish for wish in read if wish.kind == limit.kind and _overlap(quote, _folded(wish.quote))), None)
-    if known is not None:
-        return known
-    opposite = _OPPOSITE.get(limit.kind)
-    if any(wish.kind == opposite and _overlap(quote, _folded(wish.quote)) for wish in read):
-        return f"these words say {opposite}"
-    if any(HEDGE.search(match[0]) for match in SENTENCE.finditer(text) if quote in _folded(match[0])):
-        return "the sentence hopes for it, mentions it or denies it; it does not demand it"
-    return _value(limit, now)
+def verify(constraint: Constraint, reading: Reading, text: str, now: datetime) -> tuple[Verdict, str]:
+    """Whether the quoted words say it, with the reason."""
+    spans = list(_spans(text, constraint.quote))
+    if not spans:
+        return "contradicted", "these words are not in the request"
+    if not reading.is_english:
+        return _in_other_words(constraint)
+    faults = [_contradiction(constraint, reading, start, end, now) for start, end in spans]
+    if all(faults):
+        return "contradicted", str(faults[0])
+    confirmed = any(_is_same(constraint, found.constraint) for found in reading.found) or any(
+        _is_same(constraint, found) for found in reading.constraints
+    )
+    return ("confirmed", "the rules read the same") if confirmed else ("undecided", "it only tightens")
 
 
-def _value(limit: FoundLimit, now: datetime) -> Wish | str:
-    kind, quote = limit.kind, limit.quote
-    if kind in {"required_regions", "excluded_regions"}:
-        regions = regions_named(quote)
-        return Wish(kind, quote, regions=regions) if regions else "the quoted words name no region of Great Britain"
-    if kind in _SIDES:
-        instants = [instant for _, instant in find_times(quote, now, _SIDES[kind])]
-        instants += [now + span for _, span in find_spans(quote)] if not instants else []
-        return _only(instants, "time", lambda instant: Wish(kind, quote, instant=instant))
-    if kind in _QUANTITIES:
-        amounts = [amount.value for amount in find_amounts(quote) if amount.quantity == _QUANTITIES[kind]]
-        return _only(amounts, "amount with its unit", lambda amount: Wish(kind, quote, amount=amount))
-    return Wish(kind, quote)
+def _contradiction(constraint: Constraint, reading: Reading, start: int, end: int, now: datetime) -> str | None:
+    scopes = [scope for scope in reading.scopes if scope.tags[0].start < end and scope.tags[-1].end > start]
+    tags = [tag for scope in scopes for tag in scope.tags if tag.start < end and tag.end > start]
+    why = missing(constraint, tags, now)
+    if why:
+        return why
+    if isinstance(constraint, Unsupported):
+        return None
+    mine = [found.constraint for found in reading.found if found.start < end and found.end > start]
+    mine += [found for found in reading.constraints if _overlaps(_folded(found.quote), _folded(constraint.quote))]
+    if any(_is_same(constraint, other) for other in mine):
+        return None
+    rival = next((other for other in mine if _excludes(constraint, other)), None)
+    if rival is not None:
+        return f"these words say the contrary ({rival.kind} is read the other way round)"
+    return _polarity(constraint, scopes, tags)
 
 
-def _only(values: Sequence[object], what: str, wish: Callable[..., Wish]) -> Wish | str:
-    return wish(values[0]) if len(values) == 1 else f"the quoted words hold {len(values) or 'no'} {what}, not one"
+def _is_same(one: Constraint, other: Constraint) -> bool:
+    """The same demand, whatever its words and strength."""
+    if isinstance(one, Region) and isinstance(other, Region):
+        return _places(one) == _places(other)
+    if isinstance(one, Start | Finish) and type(one) is type(other):
+        same_bound = getattr(one, "bound", None) == getattr(other, "bound", None)
+        return same_bound and abs(one.time - other.time) <= MINUTE
+    if type(one) is not type(other):
+        return False
+    values = ((getattr(one, name), getattr(other, name)) for name in type(one).model_fields if name not in _UNSAID)
+    return all(isclose(a, b) if isinstance(a, float) and isinstance(b, float) else a == b for a, b in values)
 
 
-def _overlap(one: str, other: str) -> bool:
-    return one in other or other in one
+_UNSAID = frozenset({"quote", "strength", "recurs"})
+
+
+def _places(it: Region) -> frozenset[int]:
+    named = frozenset(it.regions)
+    return named if it.allowed else frozenset(REGION_IDS) - named
+
+
+def _excludes(one: Constraint, other: Constraint) -> bool:
+    """Whether the same words cannot say both."""
+    if isinstance(one, Region) and isinstance(other, Region):
+        return bool(_places(one) - _places(other)) and bool(_places(other) - _places(one))
+    if isinstance(one, Hours | Site | Hardware | Pausing) and type(one) is type(other):
+        return one.allowed != other.allowed
+    if isinstance(one, Start | Finish) and isinstance(other, Start | Finish):
+        close = abs(one.time - other.time) <= timedelta(days=1)
+        return close and (type(one) is not type(other) or getattr(one, "bound", 0) != getattr(other, "bound", 0))
+    if isinstance(one, Preference) and isinstance(other, Preference):
+        return {one.first, other.first} in ({"carbon", "cost"}, {"carbon", "cost_only"})
+    return False
+
+
+def _polarity(constraint: Constraint, scopes: Sequence[Scope], tags: Sequence[Tag]) -> str | None:
+    bearing = [
+        scope for scope in scopes if any(tag in scope.values or tag.type in PAUSES for tag in tags if tag in scope.tags)
+    ]
+    scope = next(iter(bearing or scopes), None)
+    if scope is None:
+        return "the quoted words say nothing"
+    if scope.past:
+        return "these words tell of the past, or ask"
+    if scope.free and not (scope.must or scope.only):
+        return "these words say that it need not be so"
+    odd = _is_odd_before(scope, tags)
+    if isinstance(constraint, Region):
+        named = frozenset().union(*(tag.value for tag in tags if tag.type == "PLACE"))
+        complement = frozenset(constraint.regions) == frozenset(REGION_IDS) - named
+        return _clash(odd, forbids=constraint.allowed == complement)
+    if isinstance(constraint, Site | Hardware | Hours):
+        return _clash(odd, forbids=not constraint.allowed)
+    if isinstance(constraint, Pausing) and constraint.max_pauses is None and "ONEGO" not in scope.types:
+        return _clash(odd, forbids=not constraint.allowed)
+    if isinstance(constraint, Start | Finish):
+        return _bound(constraint, scope, tags, odd=odd)
+    if type(constraint) in AMOUNTS:
+        return _side(constraint, scope, odd=odd)
+    return None
+
+
+def _is_odd_before(scope: Scope, tags: Sequence[Tag]) -> bool:
+    """Negations in the clause before the first of the quoted values, and judgements after it."""
+    first = next(
+        (i for i, tag in enumerate(scope.tags) if tag in tags and (tag.type in LIMITS or tag.type in PAUSES)), 0
+    )
+    ahead = [tag.type for tag in scope.tags[:first]]
+    flips = sum(kind in {"NEG", "NOR"} for kind in ahead) + ahead.count("OUT") + (scope.after == "out")
+    return bool(flips % 2)
+
+
+def _clash(odd: bool, *, forbids: bool) -> str | None:
+    if odd == forbids:
+        return None
+    return "the clause is negated" if odd else "nothing in the clause forbids it"
+
+
+def _bound(constraint: Start | Finish, scope: Scope, tags: Sequence[Tag], *, odd: bool) -> str | None:
+    is_upper = isinstance(constraint, Finish) or constraint.bound == "latest"
+    is_lower = isinstance(constraint, Start) and constraint.bound == "earliest"
+    values = [tag for tag in tags if tag.type in _TIMES]
+    if values and values[0].type in {"RANGE", "DAYS"} and odd:
+        return "the clause is negated"
+    last = max((tag.start for tag in values), default=scope.tags[-1].end)
+    relations = {tag.type for tag in scope.tags if tag.start < last} & {"BY", "BEFORE", "AFTER", "UNTIL"}
+    waits = "WAIT" in scope.types or "AVAIL" in scope.types
+    if is_upper and ((relations & {"BEFORE", "UNTIL"} and (odd or waits)) or (relations == {"AFTER"} and not odd)):
+        return "the words bound it from below"
+    if is_lower and ((relations & {"BY", "BEFORE"} and not odd) or (relations == {"AFTER"} and odd)):
+        return "the words bound it from above"
+    return None
+
+
+def _side(constraint: Constraint, scope: Scope, *, odd: bool) -> str | None:
+    """Caps are upper bounds, a renewable share a lower one."""
+    upwards, downwards = scope.types & _UPWARDS, scope.types & _DOWNWARDS
+    if upwards == frozenset({"MORE"}) and odd:
+        upwards, downwards = frozenset(), frozenset({"LE"})
+    elif downwards == frozenset({"LESS"}) and odd:
+        upwards, downwards = frozenset({"GE"}), frozenset()
+    wrong = downwards if isinstance(constraint, RenewableShare) else upwards
+    right = upwards if isinstance(constraint, RenewableShare) else downwards
+    return "the words bound it from the other side" if wrong and not right else None
+
+
+def _with_strength(constraint: Constraint, reading: Reading) -> Constraint:
+    """The rules know a wish from a demand where they read the same."""
+    known = next((other for other in reading.constraints if _is_same(constraint, other)), None)
+    return constraint if known is None else constraint.model_copy(update={"strength": known.strength})
+
+
+def _in_other_words(constraint: Constraint) -> tuple[Verdict, str]:
+    """In another language only figures can be checked: each of the value must stand in the quote, in some unit."""
+    said = [float(number) for number in _numbers(constraint.quote)]
+    fields = ("max_g", "max_g_per_kwh", "min_pct", "max_gbp", "max_gbp_per_kwh", "amount", "max_pauses")
+    given = [float(value) for name in fields if (value := getattr(constraint, name, None)) is not None]
+    for value in given:
+        if not any(isclose(value, number * unit) for number in said for unit in (1, 1e3, 1e6, 1e-2, 1e-3)):
+            return "contradicted", f"{value:g} is not in the quoted words"
+    if isinstance(constraint, Start | Finish) and said:
+        local = constraint.time.astimezone(UK)
+        if not {local.hour, local.hour % 12, local.day, 12 if local.hour in {0, 12} else -1} & {int(n) for n in said}:
+            return "contradicted", "the quoted words hold another time"
+    return "undecided", "the request is not in English; it only tightens"
+
+
+def _numbers(text: str) -> list[str]:
+    cleaned = "".join(letter if letter.isascii() and (letter.isdigit() or letter == ".") else " " for letter in text)
+    return [part.strip(".") for part in cleaned.split() if part.strip(".").replace(".", "", 1).isdigit()]
+
+
+def _spans(text: str, quote: str) -> Iterator[tuple[int, int]]:
+    """Where the quoted words stand, spaces, case and apostrophes aside."""
+    letters = [(i, letter) for i, letter in enumerate(_plain(text)) if not letter.isspace()]
+    wanted = "".join(_plain(quote).split())
+    squeezed = "".join(letter for _, letter in letters)
+    at = squeezed.find(wanted) if wanted else -1
+    while at >= 0:
+        yield letters[at][0], letters[at + len(wanted) - 1][0] + 1
+        at = squeezed.find(wanted, at + 1)
+
+
+def _plain(text: str) -> str:
+    """Lower case, letter by letter, so that positions stay."""
+    return "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text.replace("’", "'"))
 
 
 def _folded(text: str) -> str:
-    return " ".join(text.casefold().replace("’", "'").split())
+    return " ".join(_plain(text).split())
+
+
+def _overlaps(one: str, other: str) -> bool:
+    return one in other or other in one

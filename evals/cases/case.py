@@ -9,7 +9,6 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from pydantic import JsonValue
 
 from agents.model.errors import FailureKind
-from agents.state import FindingKind
 from evals.cases.world import HOME
 from evals.standin.script import Script, always_honest
 from tools.placement import Commitment
@@ -36,8 +35,8 @@ class Expected:
     """In the message of the failure."""
     failure: FailureKind | None = None
     """Kind of the model's failure, where that is what happens."""
-    findings: tuple[FindingKind, ...] | None = None
-    """Exactly these, in any order."""
+    constraints: tuple[str, ...] | None = None
+    """Kinds of what is read in the request, wishes that are given up too; exactly these, in any order."""
     regions: frozenset[int] | None = None
     """Every recommended option is in one of them."""
     runs_now: bool | None = None

@@ -125,9 +125,9 @@ def _diversity(_case: Case, outcome: Outcome) -> Iterator[Score]:
 
 def _expectations(case: Case, outcome: Outcome) -> Iterator[Score]:
     expected, state = case.expected, outcome.state
-    if expected.findings is not None:
-        kinds = sorted(finding.kind for finding in state["compute"].findings)
-        yield Score("findings", kinds == sorted(expected.findings), f"found {kinds}")
+    if expected.constraints is not None:
+        kinds = sorted(item.constraint.kind for item in state["compute"].constraints if item.outcome != "refused")
+        yield Score("constraints", kinds == sorted(expected.constraints), f"read {kinds}")
     if expected.regions is not None:
         regions = {option.asset.region for option in chosen(outcome)}
         yield Score("regions", regions <= expected.regions, f"{sorted(regions)}")
@@ -182,9 +182,10 @@ def _blind(case: Case, outcome: Outcome) -> Iterator[Score]:
 def _corrections(case: Case, outcome: Outcome) -> Iterator[Score]:
     """What code put right is said, and nothing else is."""
     state, expected = outcome.state, case.expected
-    reordered, unread = state["decision"].is_reordered, bool(state["compute"].unread)
+    refused = [item.record() for item in state["compute"].constraints if item.outcome == "refused"]
+    reordered, unread = state["decision"].is_reordered, bool(refused)
     yield Score("ranking corrected", reordered == expected.reordered, f"{reordered}")
-    yield Score("limits refused", unread == expected.unread, f"{state['compute'].unread}")
+    yield Score("limits refused", unread == expected.unread, f"{refused}")
 
 
 def _trajectory(case: Case, outcome: Outcome) -> Iterator[Score]:

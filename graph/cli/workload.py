@@ -152,14 +152,11 @@ def instant(text: str | None, now: datetime, option: str) -> str | None:
 
 
 def _in_words(text: str, now: datetime, option: str) -> datetime:
-    from agents.request.times import find_spans, find_times
+    from agents.request.reader import instant_in
 
-    for match, span in find_spans(text):
-        if text[: match.start()].strip().lower() in ("in", "within", "") and not text[match.end() :].strip():
-            return now + span
-    for match, time in find_times(text, now, "latest"):
-        if match.group().strip().lower() == text.strip().lower():
-            return time
+    instant = instant_in(text, now)
+    if instant is not None:
+        return instant
     message = f'{option}: "{text}" is not a time; write "tomorrow 09:00", "in 6 hours" or 2026-12-01T09:00'
     raise typer.BadParameter(message)
 

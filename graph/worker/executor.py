@@ -216,7 +216,9 @@ def _details(error: Exception, row: Row) -> Row | None:
     if not isinstance(error, Infeasible):
         return None
     alternatives: list[JsonValue] = [relaxation.sentence() for relaxation in error.relaxations]
+    reading = error.request_reading
     return {
+        **({} if reading is None else {"request_reading": reading}),
         "provenance": {"binding": error.binding, "alternatives": alternatives},
         "relaxations": relaxations_of(error, row),
     }

@@ -67,7 +67,8 @@ async def test_words_of_the_request_reach_the_placement(
 ) -> None:
     text = "Must stay in Wales, not before 20:00, can be paused."
     out = await decide(workload(request_text=text), problem(), market)
-    assert [finding.kind for finding in out["compute"].findings] == ["required_regions", "not_before", "pausable"]
+    read = [(item.constraint.kind, item.outcome) for item in out["compute"].constraints]
+    assert read == [("region", "applied"), ("start", "applied"), ("pausing", "applied")]
     for choice in out["decision"].choices:
         option = option_by_id(out["problem"], market, choice.option_id)
         assert option.asset.region in {6, 7}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from agents.request.text import MAX_REQUEST_CHARS, request_text
+from agents.request.text import MAX_REQUEST_CHARACTERS, request_text
 from agents.text.brief import render
 from persistence.workload import Workload
 from tools.placement import Problem
@@ -29,7 +29,7 @@ def test_control_and_direction_characters_are_gone(workload: Callable[..., Workl
 
 def test_a_long_text_is_cut_and_says_so(workload: Callable[..., Workload]) -> None:
     text = request_text(workload(request_text="word " * 100_000))
-    assert len(text) < MAX_REQUEST_CHARS + 20
+    assert len(text) < MAX_REQUEST_CHARACTERS + 20
     assert text.endswith("[cut here]")
 
 

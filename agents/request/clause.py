@@ -1,0 +1,295 @@
+"""One clause, read from left to right: polarity as arithmetic, then each value by what is in force where it stands."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from agents.constraints import Unsupported
+from agents.request.clauses import Clause
+from agents.request.lexicon import JOINING
+from agents.request.meanings import read_value
+from agents.request.moods import read_moods
+from agents.request.scope import COMPARISONS, RELATIONS, STRONG, Context, Scope, follows, opened
+from agents.request.tokens import Tag
+from agents.request.values import AMOUNT_TYPES, LIMITS
+from agents.request.when import read_instant
+
+Step: TypeAlias = Callable[[Scope, int, Tag], None]
+
+_BOUNDING = frozenset({"BEFORE", "AFTER", "UNTIL"})
+_SUBJECTS = frozenset({"you", "we", "i", "it", "this", "that", "they"})
+_READY = frozenset(
+    {"be there", "ready", "done", "complete", "back", "through", "finished", "completed", "in hand", "delivered"}
+)
+_OUTPUTS = frozenset({"result", "results", "output", "report", "through", "back"})
+_WORK = frozenset({"job", "workload", "work", "use", "window", "anything", "any time"})
+_LIKEWISE = frozenset({"too", "either", "also", "neither", "likewise", "as well"})
+_EARLIER = frozenset({"earlier", "later", "before", "after", "any earlier", "sooner"})
+_TELLING = frozenset({"LESS", "MORE", "RENEW", "CHEAPEST", "SAVE"})
+
+
+def read_clause(clause: Clause, context: Context, *, denied: bool = False) -> Scope:
+    """The clause with its constraints `found`, and what was not understood `told`.
+
+    `denied`: it is a condition that what follows forbids ("if it costs more than £5, don't run it").
+    """
+    scope = opened(clause, context)
+    scope.conditional = scope.conditional and not denied
+    if scope.past or _is_aside(scope):
+        return scope
+    scope.negated = denied
+    _inherit(scope)
+    for i, tag in enumerate(scope.tags):
+        _take(scope, i, tag)
+    _refer_back(scope)
+    read_moods(scope)
+    _tell_the_rest(scope)
+    return scope
+
+
+def _is_aside(scope: Scope) -> bool:
+    """A "while …" or an "if …" sets no limit by itself; what bears one there is told."""
+    before = scope.context.before
+    if scope.clause.joined_by == "when" and before is not None and scope.tags[0].type == "WHEN":
+        if scope.values:
+            scope.tell()
+        return True
+    if not (scope.conditional or scope.unsupported):
+        return False
+    earlier = before is not None and (bool(before.values) or before.negated)
+    if scope.unsupported:
+        scope.end = scope.tags[-1].end
+        scope.keep(Unsupported, scope.tags[0], what=scope.whole)
+        return True
+    if scope.values or earlier or scope.types & _TELLING:
+        scope.tell()
+        return True
+    return False
+
+
+def _inherit(scope: Scope) -> None:
+    before, joined_by, first = scope.context.before, scope.clause.joined_by, scope.tags[0]
+    last = scope.context.last
+    is_fragment = not scope.types - {"P", "GLUE", "IN", "AT"} - LIMITS
+    if last is not None and is_fragment and any(tag.word in _LIKEWISE for tag in scope.tags):
+        scope.negated, scope.after, scope.hoped = last.negated, last.after, last.hoped
+    if before is None:
+        return
+    if joined_by in {"or", "nor"} and first.type not in {"NEG", "MUST", "RUN", "START", "FINISH"}:
+        scope.negated = before.negated
+    if joined_by == "," and not before.values and first.type in _BOUNDING | {"BY"}:
+        scope.negated = before.negated
+    if scope.guarded or (joined_by == "while" and before.negated and not before.values):
+        scope.negated = True
+    if not before.past and joined_by not in {"so", "because"} and (joined_by != "but" or before.anchor == "START"):
+        scope.anchor = before.anchor
+    scope.inherited = True
+    if joined_by in {"or", "and"} and not scope.types & {"MUST", "NEG"}:
+        scope.free = before.free
+
+
+def _take(scope: Scope, i: int, tag: Tag) -> None:
+    kind = tag.type
+    if kind not in LIMITS and kind not in {"GLUE", "P", "IN", "AT", "HEDGE", "SITEWORD"} and tag.word not in JOINING:
+        scope.heads += 1
+    if _is_of_the_bound(scope, tag):
+        return
+    if kind in LIMITS:
+        _take_value(scope, i, tag)
+    elif kind in RELATIONS:
+        scope.relations.append(tag)
+    elif kind in COMPARISONS:
+        scope.comparisons.append(tag)
+    elif kind in _STEPS:
+        _STEPS[kind](scope, i, tag)
+    else:
+        _take_word(scope, i, tag)
+
+
+def _take_word(scope: Scope, i: int, tag: Tag) -> None:
+    said = scope.instant or scope.context.instant
+    if said is not None and _is_then(scope, i, tag):
+        read_instant(scope, Tag("INSTANT", tag.start, tag.end, "", said), i)
+    elif tag.word == "," and tag.type in {"P", "W"}:
+        following = follows(scope.tags, i)
+        if scope.last_value is None or following is None or following.type != scope.last_value.type:
+            scope.out = False
+    elif tag.type == "W":
+        scope.words += 1
+        if tag.word == "to" and scope.anchor:
+            scope.relations.append(Tag("IN", tag.start, tag.end, "to"))
+
+
+def _is_of_the_bound(scope: Scope, tag: Tag) -> bool:
+    """ "Before the backup ends at 3": the event's verb, not the run's."""
+    bounded = any(known.type in _BOUNDING for known in scope.relations)
+    if tag.type in {"START", "FINISH", "AVAIL", "RUN", "WAIT"}:
+        return bounded and bool(scope.anchor or scope.negated)
+    return tag.type == "OUT" and bounded
+
+
+def _is_then(scope: Scope, i: int, tag: Tag) -> bool:
+    if not scope.relations:
+        return False
+    if tag.type == "THEN":
+        return True
+    last = max(j for j, known in enumerate(scope.tags) if known.type != "P")
+    return tag.word == "that" and i == last and i > 0 and scope.tags[i - 1].type in STRONG
+
+
+def _negate(scope: Scope, i: int, tag: Tag) -> None:
+    before = scope.tags[i - 1] if i else None
+    if before is None or before.type != "NEG" or before.word == tag.word == "not":
+        scope.negated = not scope.negated
+    scope.is_about_data = False
+
+
+def _hope(scope: Scope, i: int, tag: Tag) -> None:
+    if " not" in tag.word and tag.word != "not a must":
+        scope.negated = True
+    else:
+        _insist(scope, i, tag)
+
+
+def _insist(scope: Scope, i: int, tag: Tag) -> None:
+    scope.is_about_data, scope.asks = False, True
+
+
+def _allow(scope: Scope, i: int, tag: Tag) -> None:
+    following = follows(scope.tags, i)
+    scope.may = not ((following is not None and following.type == "NEG") or _is_question(scope, i, following))
+
+
+def _is_question(scope: Scope, i: int, following: Tag | None) -> bool:
+    """ "Can you …", "could we …" ask; "you can …" allows."""
+    if following is None or following.word not in {"you", "we", "this", "it", "i"}:
+        return False
+    return not any(tag.type in {"W", "GLUE"} and tag.word in _SUBJECTS for tag in scope.tags[:i])
+
+
+def _anchor(scope: Scope, i: int, tag: Tag) -> None:
+    kind = tag.type
+    if kind == "FINISH" and scope.is_input:
+        if not scope.must and tag.word in _READY:
+            kind = "AVAIL"
+        elif not (scope.must or scope.negated or scope.asks):
+            scope.is_about_data = True
+            return
+    if kind == "FINISH" and tag.word in _OUTPUTS and (scope.is_about_data or scope.anchor == "START"):
+        return
+    scope.anchor, scope.inherited, scope.is_about_data, scope.asks = kind, False, False, True
+
+
+def _run(scope: Scope, i: int, tag: Tag) -> None:
+    if scope.anchor in {None, "RUN"} or (scope.inherited and tag.word not in _WORK):
+        scope.anchor, scope.inherited = "RUN", False
+    scope.is_about_data, scope.asks = False, True
+
+
+def _provide(scope: Scope, i: int, tag: Tag) -> None:
+    scope.asks = scope.must = True
+    scope.free = scope.may = False
+
+
+def _set(**states: bool) -> Step:
+    def step(scope: Scope, i: int, tag: Tag) -> None:
+        for name, state in states.items():
+            setattr(scope, name, state)
+
+    return step
+
+
+def _other(scope: Scope, i: int, tag: Tag) -> None:
+    """What the job is about; "about 3 hours" is an amount."""
+    following = follows(scope.tags, i)
+    if not (tag.word == "about" and following is not None and following.type in LIMITS - {"PLACE"}):
+        scope.is_about_data = True
+
+
+def _except(scope: Scope, i: int, tag: Tag) -> None:
+    scope.out = not scope.out
+
+
+_STEPS: dict[str, Step] = {
+    "NEG": _negate,
+    "NOR": _set(negated=True),
+    "OUT": _except,
+    "FREE": _set(free=True),
+    "NOTCARE": _set(free=True),
+    "CAN": _allow,
+    "START": _anchor,
+    "FINISH": _anchor,
+    "WAIT": _anchor,
+    "AVAIL": _anchor,
+    "RUN": _run,
+    "SHIFT": _run,
+    "MUST": _insist,
+    "ONLY": _insist,
+    "HEDGE": _hope,
+    "INPUT": _set(is_input=True),
+    "PROVISO": _provide,
+    "OTHER": _other,
+    "TAKES": _set(takes=True),
+    "VERSUS": _set(compares=True),
+}
+
+
+def _take_value(scope: Scope, i: int, tag: Tag) -> None:
+    tags = scope.tags
+    if _goes_on(scope, i, tag):
+        scope.relations = scope.relations + scope.last_relations
+        scope.comparisons = scope.comparisons + scope.last_comparisons
+    bound = scope.ahead(i, 3, frozenset({"LATEST", "EARLIEST"})) if tag.type == "INSTANT" else None
+    if bound is not None:
+        scope.relations.append(bound)
+        scope.end = max(scope.end, bound.end)
+    scope.end = max(scope.end, tag.end)
+    if scope.compares or (scope.free and not scope.only) or _is_less_preferred(scope, i, tag):
+        tag.used = True
+    else:
+        read_value(scope, tag, i)
+    if tag.type == "INSTANT":
+        scope.instant = tag.value
+    scope.last_relations, scope.last_comparisons = scope.relations, scope.comparisons
+    scope.relations, scope.comparisons, scope.last_value = [], [], tag
+    following = follows(tags, i)
+    if following is not None and following.word not in JOINING and following.type not in {"NOR", "P"}:
+        scope.out = False
+
+
+def _goes_on(scope: Scope, i: int, tag: Tag) -> bool:
+    """Whether it is the next of a list: "before 9 or after 17"."""
+    last = scope.last_value
+    if last is None or (last.type != tag.type and not {last.type, tag.type} <= AMOUNT_TYPES):
+        return False
+    since = next(j for j, known in enumerate(scope.tags) if known is scope.last_value)
+    return all(
+        known.word in JOINING
+        or known.type in {"GLUE", "NOR"}
+        or (known.word in {"&", "/", "in", "at", "on", "not"} and known.type != "NEG")
+        for known in scope.tags[since + 1 : i]
+    )
+
+
+def _is_less_preferred(scope: Scope, i: int, tag: Tag) -> bool:
+    """ "Wales over London"."""
+    if tag.type != "PLACE" or scope.last_value is None or scope.last_value.type != "PLACE" or not scope.comparisons:
+        return False
+    return scope.comparisons[-1].word in {"over", "above"} and scope.tags[i - 1] is scope.comparisons[-1]
+
+
+def _refer_back(scope: Scope) -> None:
+    """ "And no later": than the time named before."""
+    said = scope.context.instant
+    if scope.strong() is None or not scope.negated or said is None or scope.values:
+        return
+    last = scope.relations[-1]
+    if last.word in _EARLIER:
+        read_instant(scope, Tag("INSTANT", last.start, last.end, "", said), len(scope.tags) - 1)
+
+
+def _tell_the_rest(scope: Scope) -> None:
+    unread = any(not tag.used for tag in scope.values)
+    demands = bool(scope.types & {"MUST", "ONLY"}) and bool(scope.types & {"RUN", "START", "FINISH", "PAUSE"})
+    vague = demands and not scope.found and not scope.values and not scope.free and scope.words > 1
+    if unread or vague:
+        scope.tell()

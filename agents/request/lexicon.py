@@ -1,0 +1,229 @@
+"""Phrases and places as tags: the longest phrase wins, a slip of one letter is forgiven."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+
+from rapidfuzz.distance import OSA
+
+from agents.request.tokens import Tag, words
+from agents.request.tokens import tokens as split
+from tools.regions import GROUPS, REGIONS
+
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+ONES = {word: number for number, word in enumerate(_ONES.split())} | {"couple": 2, "dozen": 12}
+TENS = {word: 10 * number for number, word in enumerate(_TENS.split(), 2)}
+UNITS = words("pound quid penny kilo kg gram gpu percent % pause break interruption")
+JOINING = frozenset(
+    {
+        "which",
+        "and",
+        "but",
+        "or",
+        "so",
+        "then",
+        "plus",
+        "yet",
+        "because",
+        "while",
+        "with",
+        "as",
+        "nor",
+        "though",
+        "although",
+        ",",
+    }
+)
+"""Words at which a clause may end."""
+_MISSPELT = words(
+    "NEG OUT ONLY MUST START FINISH WAIT RUN PAUSE PAUSABLE ONEGO LE LESS GE MORE BEFORE UNTIL AFTER LATEST "
+    "EARLIEST GREENEST CHEAPEST SOON MINIMISE CARBON COST RENEW TODAY TONIGHT TOMORROW NIGHTWIN OFFICE PART NOON "
+    "MIDNIGHT WEEKDAY DAYSET MONTH TUNIT HEDGE NEXT QUARTER"
+)
+"""Tags whose words are recognised with a slip in them."""
+_SHORTEST_MISSPELT = 5
+_SHORT_WEEKDAYS = frozenset({"sun", "sat", "wed", "mon"})
+_DAY_CONTEXT = frozenset({"BY", "BEFORE", "UNTIL", "AFTER", "AT", "NEXT", "THIS", "ONLY", "WEEKDAY", "TUNIT"})
+
+
+class Lexicon:
+    """Phrases by their words, and the words that a slip may have been meant as."""
+
+    def __init__(self, phrases: dict[tuple[str, ...], tuple[str, object]], slips: frozenset[str]) -> None:
+        self.phrases = phrases
+        self.longest = max(map(len, phrases))
+        self.heads = frozenset(phrase[0] for phrase in phrases)
+        self._not_slips = frozenset(_data("not_typos.txt").split())
+        self._by_letter: dict[str, list[str]] = defaultdict(list)
+        for word in sorted(slips):
+            self._by_letter[word[0]].append(word)
+        self.corrected = cache(self._corrected)
+
+    def _corrected(self, word: str) -> str:
+        """The word that was meant; itself where it is an English word, a phrase's first word, or like two or none."""
+        if len(word) < _SHORTEST_MISSPELT or not word.isalpha() or word in self.heads or word in self._not_slips:
+            return word
+        slips = 1 + (len(word) > 7)
+        near = sorted(
+            (distance, known)
+            for known in self._by_letter.get(word[0], ())
+            if abs(len(known) - len(word)) <= slips
+            and (distance := OSA.distance(word, known, score_cutoff=slips)) <= slips
+        )
+        is_clear = near and (len(near) == 1 or near[0][0] < near[1][0])
+        return near[0][1] if is_clear else word
+
+
+def _data(name: str) -> str:
+    return files("agents.request").joinpath("data", name).read_text(encoding="utf-8")
+
+
+@cache
+def lexicon() -> Lexicon:
+    """The package's phrases and places."""
+    phrases: dict[tuple[str, ...], tuple[str, object]] = {}
+    slips: set[str] = set()
+    lines = [line for line in _data("lexicon.txt").splitlines() if not line.startswith("#")]
+    for entry in "\n".join(lines).replace("\n  ", " ").splitlines():
+        tag, _, words = entry.partition(": ")
+        for phrase in words.split(", "):
+            phrases.setdefault(tuple(phrase.split()), (tag, phrase))
+            if tag in _MISSPELT:
+                slips.update(filter(_may_slip, phrase.split()))
+    slips.update(
+        name for region in REGIONS for name in (*region.name.lower().split(), *region.aliases) if _may_slip(name)
+    )
+    slips.update(name for name, _ in GROUPS if _may_slip(name))
+    for place in _data("places.csv").splitlines()[1:]:
+        name, regions, capital = place.split(",")
+        key = _words(name)
+        if key not in phrases or len(key) > 1:
+            phrases[key] = ("PLACE!" if capital else "PLACE", frozenset(map(int, regions.split())))
+    return Lexicon(phrases, frozenset(slips))
+
+
+def _may_slip(word: str) -> bool:
+    return len(word) >= _SHORTEST_MISSPELT and word.isalpha()
+
+
+def _words(name: str) -> tuple[str, ...]:
+    if name.endswith(" postcode"):
+        return tuple(name.split())
+    for sign in "&-'":
+        name = name.replace(sign, f" {sign} ")
+    return tuple(name.split())
+
+
+def tagged(tokens: list[Tag], sites: Sequence[str] = ()) -> list[Tag]:
+    """The tokens with phrases of the lexicon, and names of data centres, put together."""
+    words = lexicon()
+    names = [(name, words_of(name)) for name in sites]
+    names = [(name, key) for name, key in names if key and tuple(word.lower() for word in key) not in words.phrases]
+    for token in tokens:
+        if token.type == "W":
+            token.word = words.corrected(token.word)
+    found: list[Tag] = []
+    i = 0
+    while i < len(tokens):
+        size, tag = _site(names, tokens, i) or _phrase(words, tokens, i, found)
+        if size == 1 and (judged := _judgement(words, tokens, i)):
+            size, tag = judged
+        found.append(tag)
+        i += size
+    for i, tag in enumerate(found):
+        _settle_word(words, found, i, tag)
+    return found
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    return tuple(str(token.value or token.word) if token.type == "W" else token.word for token in split(name))
+
+
+def _site(names: Sequence[tuple[str, tuple[str, ...]]], tokens: list[Tag], i: int) -> tuple[int, Tag] | None:
+    """A letter of a name must be written as in the name: "London A" is not "London a"."""
+    for name, key in sorted(names, key=lambda named: -len(named[1])):
+        part = tokens[i : i + len(key)]
+        if len(part) == len(key) and all(map(_is_word, part, key)):
+            return len(key), Tag("SITE", part[0].start, part[-1].end, name.lower(), name, tuple(part))
+    return None
+
+
+def _is_word(token: Tag, word: str) -> bool:
+    return str(token.value) == word if len(word) == 1 and word.isalpha() else token.word == word.lower()
+
+
+_IS = {("would", "be"), ("will", "be"), ("shall", "be"), ("seems",), ("looks",)}
+
+
+def _judgement(words: Lexicon, tokens: list[Tag], i: int) -> tuple[int, Tag] | None:
+    """ "Would be unacceptable" judges as "is unacceptable" does."""
+    size = next((n for n in (2, 1) if tuple(token.word for token in tokens[i : i + n]) in _IS), 0)
+    if not size:
+        return None
+    copied = [Tag("W", tokens[i].start, tokens[i + size - 1].end, "is"), *tokens[i + size : i + size + words.longest]]
+    length, tag = _phrase(words, copied, 0, [])
+    return (length + size - 1, tag) if tag.type in {"POSTOUT", "POSTOK"} and length > 1 else None
+
+
+def _phrase(words: Lexicon, tokens: list[Tag], i: int, before: list[Tag]) -> tuple[int, Tag]:
+    token = tokens[i]
+    if token.type not in {"W", "P"} or token.word not in words.heads:
+        return 1, token
+    for size in range(min(words.longest, len(tokens) - i), 0, -1):
+        part = tokens[i : i + size]
+        hit = words.phrases.get(tuple(token.word for token in part))
+        if hit is None or (hit[0] == "PLACE!" and not _is_a_name(tokens, i, size, before)):
+            continue
+        if hit[0] == "GPU" and len(token.word) == 1 and not all(token.glued for token in part[1:]):
+            continue
+        if size > 1 and token.word == "the" and _goes_on(words, tokens, i + 1, size):
+            part, hit = part[:1], words.phrases[("the",)]
+        kind, value = hit
+        phrase = " ".join(token.word for token in part)
+        tag = Tag(kind.rstrip("!"), token.start, part[-1].end, phrase, value, tuple(part), glued=token.glued)
+        return len(part), tag
+    return 1, token
+
+
+def _is_a_name(tokens: list[Tag], i: int, size: int, before: list[Tag]) -> bool:
+    """ "Reading" is a place where it is written like one, and not as a sentence's first word."""
+    if not tokens[i].is_capital:
+        return False
+    opens = not before or before[-1].word in {".", "!", "?", "\n", ":"}
+    after = tokens[i + size] if i + size < len(tokens) else None
+    return not (opens and after and after.type == "W" and after.word not in JOINING | {"only", "is", "please"})
+
+
+def _goes_on(words: Lexicon, tokens: list[Tag], i: int, size: int) -> bool:
+    """ "The south" in "the south east" is no place of its own."""
+    sizes = range(size, min(words.longest, len(tokens) - i) + 1)
+    return any(tuple(token.word for token in tokens[i : i + n]) in words.phrases for n in sizes)
+
+
+def _settle_word(words: Lexicon, tags: list[Tag], i: int, tag: Tag) -> None:
+    """What only the neighbours tell: "sat" the verb, "SW" the postcode, "ten" the number."""
+    before = tags[i - 1] if i else None
+    if tag.type == "WEEKDAY" and tag.word in _SHORT_WEEKDAYS and not tag.parts[0].is_capital:
+        dated = before and (before.type in _DAY_CONTEXT or before.word in {"-", ",", "and", "or", "to"})
+        if not dated:
+            tag.type, tag.value = "W", tag.word
+    after = tags[i + 1] if i + 1 < len(tags) else None
+    is_counted = after is not None and (after.type == "TUNIT" or after.word in UNITS)
+    if tag.type == "SITEWORD" and tag.word == "one" and is_counted:
+        tag.type, tag.value = "NUM", 1.0
+    if tag.type != "W":
+        return
+    area = words.phrases.get((tag.word.upper(), "postcode")) if str(tag.value).isupper() else None
+    if area and (any(x.word.startswith("postcode") for x in tags[max(0, i - 4) : i + 5]) or _is_number(tags, i + 1)):
+        tag.type, tag.value = "PLACE", area[1]
+    elif tag.word in ONES or tag.word in TENS:
+        tag.type, tag.value = "NUM", float(ONES.get(tag.word, TENS.get(tag.word, 0)))
+
+
+def _is_number(tags: list[Tag], i: int) -> bool:
+    return i < len(tags) and tags[i].type == "NUM" and tags[i].glued

@@ -1,0 +1,85 @@
+"""A text as words, numbers and signs, with positions. The one regular expression of the reader."""
+
+import re
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+_TOKEN = re.compile(
+    r"(?i:k?g?co2e?q?)\b"
+    r"|\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?)?"
+    r"|\d{1,2}:\d\d(?::\d\d)?"
+    r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?"
+    r"|\d*\.?\d+"
+    r"|[^\W\d_]+(?:['’`][^\W\d_]+)?"
+    r"|\n|[^\w\s]"
+)
+_OPENED = {
+    "can't": "can not", "won't": "will not", "shan't": "shall not", "cannot": "can not", "dont": "do not",
+    "cant": "can not", "wont": "will not", "mustnt": "must not", "doesnt": "does not", "isnt": "is not",
+    "arent": "are not", "shouldnt": "should not", "neednt": "need not", "it's": "it is", "i'd": "i would",
+    "we'd": "we would", "i'll": "i will", "i'm": "i am", "that's": "that is", "id": "i would",
+}  # fmt: skip
+_ENDINGS = {"n't": "not", "'d": "would", "'ll": "will", "'re": "are", "'ve": "have", "'m": "am"}
+_SIGNS = {"–": "-", "—": "-", "−": "-"}
+_AFTER_IS = frozenset({"not", "out", "off", "fine", "ok", "okay", "no"})
+
+
+def words(text: str) -> frozenset[str]:
+    """A set of words, written in one text."""
+    return frozenset(text.split())
+
+
+@dataclass(eq=False)
+class Tag:
+    """A token, later a phrase of the lexicon, later a value: `type` says which."""
+
+    type: str
+    """W, P, NUM, HHMM, ISO; a tag of the lexicon; the kind of a value."""
+    start: int
+    end: int
+    word: str = ""
+    value: Any = None
+    """What the type says: a number, a `Point`, two of them, regions, weekdays, a timedelta. Of a word: as written."""
+    parts: tuple["Tag", ...] = field(default=(), repr=False)
+    used: bool = False
+    """Read into a constraint, or known not to be one."""
+    glued: bool = False
+    """No space before it."""
+
+    @property
+    def is_capital(self) -> bool:
+        return isinstance(self.value, str) and self.value[:1].isupper()
+
+
+def tokens(text: str) -> list[Tag]:
+    """Lower-case tokens with contractions opened: "don't" is "do" and "not", both where the word stands."""
+    found: list[Tag] = []
+    text = text.replace("₂", "2")
+    for match in _TOKEN.finditer(text):
+        glued = bool(found) and found[-1].end == match.start()
+        found += _tokens(match[0], match.start(), match.end(), glued=glued)
+    for tag, after in pairwise(found):
+        if tag.word == "'s" and after.word in _AFTER_IS:
+            tag.word = "is"
+    return found
+
+
+def _tokens(raw: str, start: int, end: int, *, glued: bool) -> list[Tag]:
+    low = raw.lower().replace("’", "'").replace("`", "'")
+    if raw.isascii() and (raw[0].isdecimal() or (raw[0] == "." and len(raw) > 1)):
+        kind = "ISO" if raw[4:5] == "-" else "HHMM" if ":" in raw else "NUM"
+        value = float(low.replace(",", "")) if kind == "NUM" else low
+        return [Tag(kind, start, end, low, value, glued=glued)]
+    if raw[0].isalpha():
+        return [Tag("W", start, end, word, raw, glued=glued) for word in _opened(low).split()]
+    return [Tag("P", start, end, _SIGNS.get(raw, raw), glued=glued)]
+
+
+def _opened(low: str) -> str:
+    if low in _OPENED:
+        return _OPENED[low]
+    for ending, full in _ENDINGS.items():
+        if low.endswith(ending) and low != ending:
+            return f"{low.removesuffix(ending)} {full}"
+    return f"{low[:-2]} 's" if low.endswith("'s") and low != "o's" else low

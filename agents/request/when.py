@@ -1,0 +1,274 @@
+"""What a time, a range of hours, a day or a length of time means where it stands."""
+
+from datetime import date, datetime, time, timedelta
+
+from agents.constraints import WEEKDAYS, Finish, Hours, JobFacts, Pausing, Start
+from agents.request import times
+from agents.request.scope import Scope, follows
+from agents.request.times import ClockRange, Point
+from agents.request.tokens import Tag
+
+_ONWARDS = frozenset({"onwards", "onward", "on", "or later"})
+_PAST_IT = frozenset({"beyond", "past", "over", "go beyond", "goes beyond", "less", "within"})
+_DAY = timedelta(days=1)
+
+
+def read_instant(scope: Scope, tag: Tag, i: int) -> None:
+    """A time by its relation (by, before, until, after, at) and by what it is of (start, finish, run, wait)."""
+    said: Point = tag.value
+    following = follows(scope.tags, i)
+    if (following is not None and following.word == "'s") or any(known.word == "between" for known in scope.tags[:i]):
+        return
+    if scope.after == "ok" and scope.strong() is None and not scope.out:
+        tag.used = True
+        return
+    relation = scope.strong() or _implied(scope, tag, following)
+    kind = relation.type if relation else "AT" if scope.relations else None
+    anchor = scope.anchor
+    if scope.comparisons and scope.comparisons[-1].type == "GE" and kind == "UNTIL":
+        anchor = "WAIT"
+    if scope.is_content or _is_allowance(scope, kind, anchor):
+        tag.used = True
+        return
+    early, late = (times.resolve(said, scope.context.now, side) for side in ("early", "late"))
+    _bound(scope, tag, i, (kind, relation, anchor), early, late)
+
+
+def _bound(
+    scope: Scope, tag: Tag, i: int, how: tuple[str | None, Tag | None, str | None], early: datetime, late: datetime
+) -> None:
+    kind, relation, anchor = how
+    match kind:
+        case "BEFORE":
+            _before(scope, tag, anchor, early, late)
+        case "BY" | "LATEST":
+            _by(scope, tag, kind, anchor, early, late)
+        case "UNTIL":
+            _until(scope, tag, anchor, early, late)
+        case "AFTER":
+            _after(scope, tag, anchor, relation, early, late)
+        case "EARLIEST":
+            if anchor != "FINISH":
+                scope.add(Start, tag, bound="earliest", time=early)
+        case _:
+            _at(scope, tag, i, kind, early, late)
+
+
+def _before(scope: Scope, tag: Tag, anchor: str | None, early: datetime, late: datetime) -> None:
+    whole_day = tag.value.is_whole_day and not tag.value.part
+    if not scope.odd:
+        _finish_or_start_by(scope, tag, anchor, early if whole_day else late)
+    elif anchor != "FINISH":
+        scope.add(Start, tag, bound="earliest", time=early)
+
+
+def _implied(scope: Scope, tag: Tag, following: Tag | None) -> Tag | None:
+    """ "6pm onwards", "not beyond 6pm", "within"."""
+    if following is not None and following.word in _ONWARDS:
+        return Tag("AFTER", tag.start, tag.end)
+    if scope.comparisons and scope.comparisons[-1].word in _PAST_IT:
+        return Tag("BY" if scope.comparisons[-1].word == "within" else "AFTER", tag.start, tag.end)
+    return None
+
+
+def _is_allowance(scope: Scope, kind: str | None, anchor: str | None) -> bool:
+    """ "It can finish on Friday" demands nothing; "it can start after 6" does."""
+    bounds = kind in {"AFTER", "EARLIEST"} or (kind == "UNTIL" and anchor == "RUN")
+    return scope.may and not scope.only and not scope.odd and not bounds
+
+
+def _finish_or_start_by(scope: Scope, tag: Tag, anchor: str | None, bound: datetime) -> None:
+    if anchor == "START":
+        scope.add(Start, tag, bound="latest", time=bound)
+    else:
+        scope.add(Finish, tag, time=bound)
+
+
+def _by(scope: Scope, tag: Tag, kind: str, anchor: str | None, early: datetime, late: datetime) -> None:
+    if scope.odd and kind == "BY":
+        return
+    if anchor == "AVAIL" and scope.is_input:
+        scope.add(Start, tag, bound="earliest", time=early)
+    else:
+        _finish_or_start_by(scope, tag, anchor, late)
+
+
+def _until(scope: Scope, tag: Tag, anchor: str | None, early: datetime, late: datetime) -> None:
+    if not (scope.odd or anchor in {"WAIT", "AVAIL"}):
+        scope.add(Finish, tag, time=late)
+    elif not (scope.odd and anchor == "WAIT"):
+        scope.add(Start, tag, bound="earliest", time=early)
+
+
+def _after(scope: Scope, tag: Tag, anchor: str | None, relation: Tag | None, early: datetime, late: datetime) -> None:
+    word = relation.word if relation else ""
+    if scope.odd:
+        _finish_or_start_by(scope, tag, anchor, late)
+    elif anchor != "FINISH" or word == "from":
+        whole = tag.value.is_whole_day and word in {"after", "later than"}
+        scope.add(Start, tag, bound="earliest", time=late if whole else early)
+
+
+def _at(scope: Scope, tag: Tag, i: int, kind: str | None, early: datetime, late: datetime) -> None:
+    said, anchor = tag.value, scope.anchor
+    whole = said.is_whole_day
+    needs = any(known.type == "MUST" and known.word in {"need", "needs"} for known in scope.tags[:i])
+    if scope.odd:
+        if whole:
+            _forbid_day(scope, tag, said)
+        elif anchor in {"RUN", None}:
+            scope.add(Finish, tag, time=late)
+    elif (anchor is None and kind and not whole and needs) or (anchor == "FINISH" and (kind or scope.words < 4)):
+        scope.add(Finish, tag, time=late)
+    elif anchor in {"AVAIL", "WAIT"}:
+        scope.add(Start, tag, bound="earliest", time=early)
+    elif whole and anchor == "START":
+        scope.add(Start, tag, soft=True, bound="earliest", time=early)
+    elif whole and (anchor == "RUN" or scope.words == 0):
+        _on_day(scope, tag, said, soft=said.vague or not kind)
+    elif anchor in {"START", "RUN"} and not whole:
+        scope.add(Start, tag, bound="exact", time=early)
+    elif scope.words > 2 and not scope.asks:
+        tag.used = True
+
+
+def _forbid_day(scope: Scope, tag: Tag, said: Point) -> None:
+    """ "Not on Thursday" is every Thursday; "not tomorrow" is one day."""
+    if said.part:
+        _add_hours(scope, tag, times.part_range(said), allowed=False)
+    elif said.day and [part.type for part in tag.parts] == ["WEEKDAY"]:
+        scope.add(Hours, tag, firm=True, allowed=False, weekdays=(WEEKDAYS[said.day.weekday()],))
+    elif said.day:
+        scope.add(Hours, tag, firm=True, allowed=False, dates=(said.day,))
+
+
+def _on_day(scope: Scope, tag: Tag, said: Point, *, soft: bool) -> None:
+    if said.part:
+        _add_hours(scope, tag, times.part_range(said), allowed=True, soft=soft)
+    elif said.day:
+        scope.add(Hours, tag, soft=soft, allowed=True, dates=(said.day,))
+
+
+def read_range(scope: Scope, tag: Tag, i: int) -> None:
+    hours: ClockRange = tag.value
+    if scope.is_content:
+        tag.used = True
+        return
+    window = times.window(hours, scope.context.now)
+    if window is None:
+        return
+    if scope.odd:
+        _add_hours(scope, tag, hours, allowed=False)
+    elif scope.anchor == "START":
+        scope.add(Start, tag, bound="earliest", time=window[0])
+        scope.add(Start, tag, bound="latest", time=window[1])
+    elif scope.anchor == "FINISH" and not any(known.word == "done" for known in scope.tags[:i]):
+        scope.add(Finish, tag, time=window[1])
+    elif _is_asked(scope, i):
+        _add_hours(scope, tag, hours, allowed=True, soft=hours[0].vague or scope.may)
+
+
+def _is_asked(scope: Scope, i: int) -> bool:
+    if scope.unknown == 0 or scope.asks or scope.only or scope.must:
+        return True
+    return scope.unknown == 1 and any(tag.word == "it" for tag in scope.tags[:i])
+
+
+def _add_hours(scope: Scope, tag: Tag, hours: ClockRange, *, allowed: bool, soft: bool = False) -> None:
+    """A range of a day by its clock; a longer one as a start and a finish, or as the days that it takes."""
+    window = times.window(hours, scope.context.now)
+    if window is None:
+        return
+    start, end = window
+    dated = bool(hours[0].day or hours[0].instant)
+    if not dated:
+        recurs = allowed and scope.only
+        _add(scope, tag, soft, allowed=allowed, start=start.time(), end=end.time(), recurs=recurs)
+    elif end - start <= _DAY + timedelta(hours=1):
+        dates = (start.date(),)
+        _add(scope, tag, soft, allowed=allowed, start=start.time(), end=end.time(), dates=dates)
+    elif allowed:
+        scope.add(Start, tag, soft=soft, bound="earliest", time=start)
+        scope.add(Finish, tag, soft=soft, time=end)
+    else:
+        for day, first, last in _days(start, end):
+            _add(scope, tag, soft, allowed=False, start=first, end=last, dates=(day,))
+
+
+def _add(scope: Scope, tag: Tag, soft: bool, *, allowed: bool, start: time, end: time, **days: object) -> None:
+    clocks = {} if start == end == time() else {"start": start.replace(fold=0), "end": end.replace(fold=0)}
+    scope.add(Hours, tag, soft=soft, firm=not allowed, allowed=allowed, **clocks, **days)
+
+
+def _days(start: datetime, end: datetime) -> list[tuple[date, time, time]]:
+    count = (end.date() - start.date()).days + 1
+    days = [start.date() + timedelta(days=ahead) for ahead in range(min(count, 32))]
+    pieces = [
+        (day, start.time() if day == start.date() else time(), end.time() if day == end.date() else time())
+        for day in days
+    ]
+    return [piece for piece in pieces if not (piece[0] == end.date() and end.time() == time())]
+
+
+def read_weekdays(scope: Scope, tag: Tag, i: int) -> None:
+    if scope.is_content:
+        tag.used = True
+        return
+    relation = scope.strong()
+    if relation is not None:
+        if tag.value == {"sat", "sun"} and relation.type in {"BEFORE", "BY", "UNTIL", "AFTER"}:
+            _weekend_as_time(scope, tag, i, is_over=relation.type == "AFTER")
+    elif scope.odd:
+        scope.add(Hours, tag, firm=True, allowed=False, weekdays=_ordered(tag))
+    elif scope.asks or scope.words == 0:
+        scope.add(Hours, tag, soft=scope.may, allowed=True, weekdays=_ordered(tag))
+
+
+def _ordered(tag: Tag) -> tuple[str, ...]:
+    return tuple(day for day in WEEKDAYS if day in tag.value)
+
+
+def _weekend_as_time(scope: Scope, tag: Tag, i: int, *, is_over: bool) -> None:
+    today = scope.context.now.date()
+    saturday = today + timedelta(days=(5 - today.weekday()) % 7)
+    point = Point(clock=(0, 0), half="24", day=saturday + timedelta(days=2 * is_over))
+    read_instant(scope, Tag("INSTANT", tag.start, tag.end, "", point), i)
+    tag.used = bool(scope.found)
+
+
+def read_next_span(scope: Scope, tag: Tag, i: int) -> None:
+    until = scope.context.now + tag.value
+    if scope.is_about_data and not scope.must:
+        tag.used = True
+    elif scope.odd:
+        scope.add(Start, tag, bound="earliest", time=until)
+    else:
+        _finish_or_start_by(scope, tag, scope.anchor, until)
+
+
+def read_span(scope: Scope, tag: Tag, i: int) -> None:
+    anchor, relation = scope.anchor, scope.strong()
+    until = scope.context.now + tag.value
+    at_most = any(known.type in {"LE", "LESS"} for known in scope.comparisons)
+    within = any(known.word == "within" for known in scope.comparisons)
+    if scope.is_about_data and not scope.must:
+        tag.used = True
+    elif "STRETCH" in scope.types and not at_most:
+        scope.add(Pausing, tag, allowed=True, min_run_minutes=max(1, round(tag.value.total_seconds() / 60)))
+    elif scope.takes or (
+        anchor == "RUN" and not scope.odd and any(r.word in {"for", "about"} for r in scope.relations)
+    ):
+        scope.add(JobFacts, tag, duration_minutes=max(1, round(tag.value.total_seconds() / 60)))
+    elif anchor == "WAIT":
+        scope.add(Start, tag, bound="latest" if at_most and not scope.negated else "earliest", time=until)
+    elif at_most or within or (scope.negated and scope.comparisons and scope.comparisons[-1].type == "MORE"):
+        _finish_or_start_by(scope, tag, anchor, until)
+    elif scope.relations and scope.relations[-1].type == "IN":
+        if anchor == "FINISH":
+            scope.add(Finish, tag, time=until)
+        else:
+            scope.add(Start, tag, bound="earliest", time=until)
+    elif relation is not None and relation.type == "AFTER":
+        scope.add(Start, tag, bound="earliest", time=until)
+    elif not scope.must:
+        tag.used = True

@@ -1,0 +1,162 @@
+"""Labelled requests: what constraints are called in `tests/fixtures/requests`, and how many are read right."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from agents.constraints import (
+    WEEKDAYS,
+    CarbonIntensity,
+    CarbonTotal,
+    Constraint,
+    CostTotal,
+    Finish,
+    Hardware,
+    Hours,
+    JobFacts,
+    Pausing,
+    Preference,
+    PricePerKwh,
+    Region,
+    RenewableShare,
+    Saving,
+    Site,
+    Start,
+)
+from agents.request.reader import read
+from tools.slots import UK
+
+FOLDER = Path(__file__).parents[3] / "fixtures" / "requests"
+NOW = datetime(2026, 11, 25, 14, 20, tzinfo=UK)
+_NOT_LABELLED = ("energy=", "gpus=")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    text: str
+    now: datetime
+    required: frozenset[str]
+    accepted: frozenset[str]
+    must_tell: bool
+
+
+@dataclass
+class Tally:
+    """Of constraints; `untold` counts texts that had to say that something was not understood, and did not."""
+
+    right: int = 0
+    missed: int = 0
+    wrong: int = 0
+    untold: int = 0
+
+    @property
+    def recall(self) -> float:
+        return self.right / (self.right + self.missed)
+
+    @property
+    def precision(self) -> float:
+        return self.right / (self.right + self.wrong)
+
+
+def labelled(name: str) -> Iterator[Labelled]:
+    for line in (FOLDER / name).read_text(encoding="utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        text, _, labels = line.rpartition(" | ")
+        now = NOW
+        if text.startswith("@"):
+            stamp, _, text = text.partition(" ")
+            now = datetime.fromisoformat(stamp[1:]).replace(tzinfo=UK)
+        items = [label.strip() for label in labels.split(";")]
+        yield Labelled(
+            text.replace("\\n", "\n"),
+            now,
+            frozenset(item for item in items if item[0] not in "(!?"),
+            frozenset(item.strip("()") for item in items if item[0] == "("),
+            "?" in items,
+        )
+
+
+def tally(name: str) -> Tally:
+    found = Tally()
+    for case in labelled(name):
+        reading = read(case.text, case.now)
+        told = [*reading.not_understood, *(item.quote for item in reading.constraints if item.kind == "unsupported")]
+        given = {label(item, case.now) for item in reading.constraints if item.kind != "unsupported"}
+        met = {wanted for wanted in case.required if any(_meets(wanted, one) for one in given)}
+        known = case.required | case.accepted
+        found.right += len(met)
+        found.missed += len(case.required - met)
+        found.wrong += sum(
+            not any(_meets(w, one) for w in known) and not one.startswith(_NOT_LABELLED) for one in given
+        )
+        found.untold += case.must_tell and not told
+    return found
+
+
+def _meets(wanted: str, given: str) -> bool:
+    """A window may be labelled without its day."""
+    return wanted == given or ("win=" in wanted and "@" not in wanted and given.rpartition("@")[0] == wanted)
+
+
+def label(item: Constraint, now: datetime) -> str:
+    wish = "~" if item.strength == "should" and not isinstance(item, Preference) else ""
+    return wish + _label(item, now)
+
+
+def _label(item: Constraint, now: datetime) -> str:
+    return _LABELS[type(item)](item, now) if type(item) in _LABELS else item.kind
+
+
+def _pausing(item: Pausing) -> str:
+    if item.max_pauses is not None:
+        return f"pauses={item.max_pauses}"
+    return f"stretch={item.min_run_minutes}" if item.min_run_minutes else f"pause={'yes' if item.allowed else 'no'}"
+
+
+def _hours(item: Hours, now: datetime) -> str:
+    denied = "" if item.allowed else "not"
+    start, end = item.start or time(), item.end or time()
+    on = set(item.weekdays) | ({WEEKDAYS[day.weekday()] for day in item.dates} if item.start is None else set())
+    if on and (item.weekdays or len(item.dates) > 1 or not item.allowed):
+        return f"{denied}days={','.join(day for day in WEEKDAYS if day in on)}"
+    day = item.dates[0] if item.dates else _next_day(start, end, now)
+    return f"{denied}win={start:%H:%M}-{end:%H:%M}" + (f"@{day}" if item.allowed or item.dates else "")
+
+
+def _next_day(start: time, end: time, now: datetime) -> object:
+    for ahead in (-1, 0, 1):
+        day = now.date() + timedelta(days=ahead)
+        over = datetime.combine(day + timedelta(days=end <= start), end, UK)
+        if over > now:
+            return day
+    return None
+
+
+def _stamp(instant: datetime) -> str:
+    return instant.astimezone(UK).strftime("%Y-%m-%dT%H:%M")
+
+
+def _job(item: JobFacts, _: datetime) -> str:
+    return f"dur={item.duration_minutes}" if item.duration_minutes else f"energy={item.energy_kwh} gpus={item.gpus}"
+
+
+_LABELS: dict[type, Callable[[Any, datetime], str]] = {
+    Region: lambda it, _: f"{'allow' if it.allowed else 'excl'}={','.join(map(str, it.regions))}",
+    Start: lambda it, _: f"{ {'earliest': 'nb', 'latest': 'sb', 'exact': 'at'}[it.bound] }={_stamp(it.time)}",
+    Finish: lambda it, _: f"fb={_stamp(it.time)}",
+    Hours: lambda it, now: _hours(it, now),
+    CarbonTotal: lambda it, _: f"carbon={it.max_g:g}",
+    CarbonIntensity: lambda it, _: f"gkwh={it.max_g_per_kwh:g}",
+    RenewableShare: lambda it, _: f"ren={it.min_pct:g}",
+    CostTotal: lambda it, _: f"cost={it.max_gbp:g}",
+    PricePerKwh: lambda it, _: f"price={it.max_gbp_per_kwh:g}{'mean' if it.basis == 'mean' else ''}",
+    Saving: lambda it, _: f"saving={it.amount:g}{'%' if it.unit == 'pct' else it.unit}",
+    Preference: lambda it, _: "costonly" if it.first == "cost_only" else f"pref={it.first}",
+    Site: lambda it, _: f"{'site' if it.allowed else 'notsite'}={','.join(it.sites)}",
+    Hardware: lambda it, _: f"{'gpu' if it.allowed else 'notgpu'}={it.gpu_model}",
+    Pausing: lambda it, _: _pausing(it),
+    JobFacts: _job,
+}
