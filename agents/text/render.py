@@ -66,8 +66,13 @@ def say(claim: Claim, about: Situation) -> str | None:
 
 def placed(option: Option) -> str:
     """Where, when, how clean and at what price, as in "Eval Norwich in East England, Tue 24 Nov 14:00 to 16:00 …"."""
-    where = f"{option.asset.name} in {region_name(option.asset.region)}"
-    return f"{where}, {span(option.start, option.end)} UK time: {levels(option)}{_with_pauses(option)}"
+    return f"{site(option)}, {span(option.start, option.end)} UK time: {levels(option)}{_with_pauses(option)}"
+
+
+def site(option: Option) -> str:
+    """The site and its region; the region alone where regions are placed on."""
+    region = region_name(option.asset.region)
+    return region if option.asset.name == region else f"{option.asset.name} in {region}"
 
 
 def levels(option: Option) -> str:

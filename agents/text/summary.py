@@ -7,18 +7,17 @@ from agents.text.compare import beside, carbon_price, difference, weight
 from agents.text.figures import energy, length, mass, sentence, span
 from agents.text.limits import limits_kept
 from agents.text.reading import not_applied
-from agents.text.render import caveats, placed, price, say
+from agents.text.render import caveats, placed, price, say, site
 from agents.text.situation import PLACES, Situation
 from persistence.workload import Reason
 from tools.energy import energy_range_kwh
 from tools.placement import Option
-from tools.regions import region_name
 
 
 def summary(about: Situation, claims: Sequence[Claim]) -> str:
     """Where, what it saves, what was claimed, the alternatives, what was read, the limits, and what is not certain."""
     told = [
-        sentence(f"run at {placed(about.options[0])}"),
+        sentence(f"run {'at' if ' in ' in site(about.options[0]) else 'in'} {placed(about.options[0])}"),
         _against_now(about),
         *(say(claim, about) for claim in claims if not _is_told(claim)),
         *_alternatives(about),
@@ -100,8 +99,7 @@ def _alternatives(about: Situation) -> list[str]:
 
 
 def _in_brief(option: Option) -> str:
-    where = f"{option.asset.name} in {region_name(option.asset.region)}, {span(option.start, option.end)}"
-    return f"{where}, {mass(option.carbon_g)} of CO2 {price(option)}"
+    return f"{site(option)}, {span(option.start, option.end)}, {mass(option.carbon_g)} of CO2 {price(option)}"
 
 
 def _listing(about: Situation) -> list[str]:
