@@ -44,6 +44,12 @@ SECTIONS: Final[dict[str, dict[str, Command]]] = {
                 "gridwise wait 3f2a0000-0000-4000-8000-000000000001 -- ./run.sh",
             ),
         ),
+        "mcp": Command(
+            "graph.cli.mcp:mcp",
+            "Serve the Model Context Protocol to assistants and editors.",
+            ("gridwise mcp", "gridwise mcp --http --port 8765"),
+            extra="mcp",
+        ),
         "sbatch": Command(
             "graph.cli.sbatch:sbatch",
             "Add the start to a Slurm batch script.",

@@ -16,6 +16,7 @@ from graph.app.settings import Settings, load_settings
 from graph.cli.options import AsJson
 from graph.cli.output import Output
 from graph.cli.workload import WorkloadOptions, takes_workload
+from graph.relaxations import relaxations_of
 from graph.views.answer import (
     OPTION_COLUMNS,
     alternatives,
@@ -96,17 +97,7 @@ def answer_or_exit(
             "status": "failed",
             "agent_error": str(error),
             "binding": error.binding,
-            "relaxations": [
-                {
-                    "number": number,
-                    "limit": one.limit,
-                    "given": one.given,
-                    "needed": one.needed,
-                    "alternative": one.alternative,
-                    "extra_gbp": one.extra_gbp,
-                }
-                for number, one in enumerate(error.relaxations, start=1)
-            ],
+            "relaxations": relaxations_of(error, row),
         }
         output.records([record], lines=relaxation_lines(error, width()))
         raise typer.Exit(1) from None

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
-from uuid import UUID
 
 import typer
 from pydantic import JsonValue
@@ -66,8 +65,9 @@ class Wait:
 def wait(
     ctx: typer.Context,
     workload: WorkloadOptions,
-    workload_id: Annotated[
-        UUID | None, typer.Argument(metavar="[ID]", help="Follow this workload of the queue instead of a plan.")
+    queued: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="Follow this workload of the queue, by id or name, instead of a plan."),
     ] = None,
     region: Within = None,
     pausable: Annotated[
@@ -86,8 +86,8 @@ def wait(
         raise typer.BadParameter(message)
     waiting = Wait(command, pausable, duration(max_wait, "--max-wait"), Output(as_json=as_json), WallClock())
     settings = load_settings()
-    if workload_id is not None:
-        code = asyncio.run(_follow(settings, workload_id, waiting, dry_run=dry_run))
+    if queued is not None:
+        code = asyncio.run(_follow(settings, queued, waiting, dry_run=dry_run))
     else:
         code = _plan_and_wait(settings, workload, region, waiting, dry_run=dry_run)
     raise typer.Exit(code)
@@ -132,11 +132,13 @@ def _row(workload: WorkloadOptions, waiting: Wait, now: datetime) -> dict[str, J
     return row
 
 
-async def _follow(settings: Settings, workload_id: UUID, waiting: Wait, *, dry_run: bool) -> int:
+async def _follow(settings: Settings, reference: str, waiting: Wait, *, dry_run: bool) -> int:
     from graph.app.database import open_store
     from graph.app.planners import RowPlan
+    from graph.cli.reference import resolve
 
     async with open_store(settings) as store:
+        workload_id = await resolve(store, reference)
 
         async def read() -> Row | None:
             return await store.operations.read(workload_id)

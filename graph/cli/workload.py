@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar, get_type_hints
-from uuid import uuid4
 
 import typer
 from pydantic import JsonValue
 
+from graph.app.request import OptionError, Request
 from persistence.errors import InvalidWorkload
 from persistence.workload import Urgency, parse_workload
 from tools.slots import UK
@@ -48,28 +48,11 @@ class WorkloadOptions:
 
     def row(self, name: str | None, now: datetime) -> dict[str, JsonValue]:
         """The columns as a frontend would insert them, with an id. Raises `typer.BadParameter`."""
-        columns: dict[str, JsonValue] = {
-            "id": str(uuid4()),
-            "workload_name": name,
-            "workload_type": self.workload_type,
-            "urgency": self.urgency.value,
-            "host_dc": self.host_dc,
-            "required_gpu_mins": self._gpu_minutes(),
-            "required_cpu_cores": self.cpu_cores,
-            "required_memory_gb": self.memory_gb,
-            "estimated_energy_kwh": self.energy_kwh,
-            "estimated_duration_hours": self.hours,
-            "is_deferrable": None if self.deferral_mins is None else self.deferral_mins > 0,
-            "deferral_window_mins": self.deferral_mins,
-            "deadline": instant(self.deadline, now, "--deadline"),
-            "earliest_start": instant(self.earliest_start, now, "--earliest-start"),
-            "carbon_cap_gco2": self.carbon_cap_g,
-            "max_carbon_intensity_gco2_kwh": self.max_intensity,
-            "min_renewable_pct": self.min_renewable,
-            "max_price_gbp": self.max_price,
-            "metadata": None if self.request is None else {"user_request": self.request},
-        }
-        row: dict[str, JsonValue] = {key: value for key, value in columns.items() if value is not None}
+        try:
+            row = Request.model_construct(**asdict(self)).row(name, now)
+        except OptionError as error:
+            message = f"--{error.option.replace('_', '-')}: {error.reason}"
+            raise typer.BadParameter(message) from None
         self._check(row, now)
         return row
 
@@ -96,14 +79,6 @@ class WorkloadOptions:
         except InvalidWorkload as error:
             problems = [_by_option(problem) for problem in error.problems]
             raise typer.BadParameter(" ".join(problems)) from None
-
-    def _gpu_minutes(self) -> int | None:
-        if self.gpus is None:
-            return self.gpu_mins
-        if self.gpu_mins is not None or self.hours is None:
-            message = "give --gpus together with --hours, or --gpu-mins alone"
-            raise typer.BadParameter(message)
-        return round(self.gpus * self.hours * 60)
 
 
 OPTIONS: Final = {
@@ -138,27 +113,6 @@ def _has_offset(text: str) -> bool:
         return datetime.fromisoformat(text.strip()).tzinfo is not None
     except ValueError:
         return False
-
-
-def instant(text: str | None, now: datetime, option: str) -> str | None:
-    """A point in time in ISO 8601 or in English, UK time where it has no offset. Raises `typer.BadParameter`."""
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text.strip())
-    except ValueError:
-        time = _in_words(text, now, option)
-    return (time if time.tzinfo else time.replace(tzinfo=UK)).astimezone(UTC).isoformat()
-
-
-def _in_words(text: str, now: datetime, option: str) -> datetime:
-    from agents.request.reader import instant_in
-
-    instant = instant_in(text, now)
-    if instant is not None:
-        return instant
-    message = f'{option}: "{text}" is not a time; write "tomorrow 09:00", "in 6 hours" or 2026-12-01T09:00'
-    raise typer.BadParameter(message)
 
 
 def takes_workload(command: Callable[..., T]) -> Callable[..., T]:
