@@ -21,6 +21,8 @@ from graph.state import STORED_TYPES, graph_input
 from graph.worker.executor import ExecutorConfig
 from graph.worker.metrics import Metrics
 from graph.worker.producer import ProducerOptions
+from graph.worker.tasks import background
+from graph.worker.webhook import Deliveries, Sender, Target
 from graph.worker.worker import Worker, new_owner
 from persistence.connections.pool import Pool, open_pool
 from persistence.store.open import Store
@@ -137,6 +139,35 @@ def make_worker(
         history_seconds=settings.history_days * 86400,
         metrics=metrics,
     )
+
+
+@asynccontextmanager
+async def telling_webhook(runtime: Runtime, *, until_empty: bool = False) -> AsyncIterator[None]:
+    """Sends events while the worker runs, where a webhook is configured; at the end of an emptied queue the rest."""
+    settings = runtime.settings
+    if settings.webhook_url is None or settings.webhook_secret is None:
+        yield
+        return
+    target = Target(
+        url=str(settings.webhook_url),
+        secret=settings.webhook_secret.get_secret_value(),
+        allow_private=settings.webhook_allow_private,
+    )
+    sender = Sender(target)
+    deliveries = Deliveries(
+        outbox=runtime.store.outbox,
+        sender=sender,
+        random=random.Random(),  # noqa: S311 (jitter)
+        log=structlog.get_logger(),
+    )
+    try:
+        await deliveries.once()  # from now on there are events
+        async with background(deliveries.run()):
+            yield
+        while until_empty and await deliveries.once():
+            pass
+    finally:
+        await sender.aclose()
 
 
 def banner(runtime: Runtime) -> list[str]:

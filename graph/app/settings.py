@@ -17,7 +17,7 @@ from tools.errors import GridwiseError
 ModelChoice: TypeAlias = Literal["auto", "gemini", "offline"]
 SourceChoice: TypeAlias = Literal["live", "recorded"]
 
-_SECRET = {"SUPABASE_KEY", "GEMINI_API_KEY", "DATABASE_URL"}
+_SECRET = {"GRIDWISE_WEBHOOK_SECRET", "SUPABASE_KEY", "GEMINI_API_KEY", "DATABASE_URL"}
 _FIXES = {
     "SUPABASE_URL": "give the project's address, such as https://abcdefgh.supabase.co, or remove it",
     "SUPABASE_KEY": "give the secret key (sb_secret_…) or the legacy service_role key (Project settings, API keys)",
@@ -90,6 +90,11 @@ class Settings(BaseSettings):
     """How long checkpoints of finished runs are kept."""
     history_days: float = Field(default=90, ge=1, le=36500, validation_alias="GRIDWISE_HISTORY_DAYS")
     """How long `gridwise history` remembers an attempt; at least as long as its checkpoints are kept."""
+    webhook_url: HttpUrl | None = Field(default=None, validation_alias="GRIDWISE_WEBHOOK_URL")
+    """Told when a workload is placed, fails or is cancelled; needs the secret."""
+    webhook_secret: SecretStr | None = Field(default=None, validation_alias="GRIDWISE_WEBHOOK_SECRET")
+    webhook_allow_private: bool = Field(default=False, validation_alias="GRIDWISE_WEBHOOK_ALLOW_PRIVATE")
+    """Addresses inside a network, and http."""
     log_format: Literal["auto", "text", "json"] = Field(default="auto", validation_alias="GRIDWISE_LOG_FORMAT")
     metrics_host: str = Field(default="127.0.0.1", validation_alias="GRIDWISE_METRICS_HOST")
     """Address that /metrics and /healthz are served on; 0.0.0.0 in a container that others scrape."""
@@ -109,6 +114,9 @@ class Settings(BaseSettings):
         if (self.supabase_url is None) != (self.supabase_key is None):
             missing = "SUPABASE_KEY" if self.supabase_key is None else "SUPABASE_URL"
             msg = f"{missing} is missing: SUPABASE_URL and SUPABASE_KEY go together. Fix: {_FIXES[missing]}."
+            raise ValueError(msg)
+        if self.webhook_url is not None and self.webhook_secret is None:
+            msg = "GRIDWISE_WEBHOOK_SECRET is missing: events of GRIDWISE_WEBHOOK_URL are signed with it"
             raise ValueError(msg)
         if self.model == "gemini" and self.gemini_api_key is None:
             msg = "GRIDWISE_MODEL=gemini needs GEMINI_API_KEY"

@@ -10,7 +10,7 @@ import structlog
 import typer
 
 from graph.app.logs import configure_logs
-from graph.app.runtime import Runtime, banner, make_worker, open_runtime
+from graph.app.runtime import Runtime, banner, make_worker, open_runtime, telling_webhook
 from graph.app.settings import Settings, load_settings, unknown_settings
 from graph.cli.options import AsJson
 from graph.cli.output import Output
@@ -59,7 +59,8 @@ async def _run(settings: Settings, output: Output, *, until_empty: bool, metrics
         lines = _Lines(output)
         worker = make_worker(lines.reported_by(runtime) if until_empty else runtime, until_empty=until_empty)
         with serving(worker.metrics, worker.health, port=metrics_port, log=log, host=settings.metrics_host):
-            await worker.run()
+            async with telling_webhook(runtime, until_empty=until_empty):
+                await worker.run()
         if until_empty:
             lines.end()
         return worker.is_interrupted

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from persistence.store.catalogue import AssetCatalogue
 from persistence.store.directory import Directory
 from persistence.store.operations import Operations
+from persistence.store.outbox import Outbox
 from persistence.store.pollers import Pollers
 from persistence.store.queue import Queue
 from persistence.store.retention import Retention
@@ -27,6 +28,7 @@ class Store:
     catalogue: AssetCatalogue
     retention: Retention
     source_cache: SourceCache
+    outbox: Outbox
 
     @classmethod
     def over(cls, transport: Transport) -> "Store":
@@ -41,6 +43,7 @@ class Store:
             catalogue=AssetCatalogue(rpc),
             retention=Retention(rpc),
             source_cache=SourceCache(rpc),
+            outbox=Outbox(rpc),
         )
 
 
