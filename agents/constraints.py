@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, JsonValue
 
 from tools.placement import Value
 from tools.regions import REGION_IDS, region_name
@@ -45,8 +45,14 @@ Regions: TypeAlias = Annotated[tuple[int, ...], AfterValidator(_known)]
 Amount: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+def _require_kind(schema: dict[str, Any]) -> None:
+    schema["required"] = ["kind", *schema.get("required", ())]
+
+
 class Said(Value):
     """What every constraint has."""
+
+    model_config = ConfigDict(frozen=True, json_schema_extra=_require_kind)
 
     quote: str = Field(description="The words that say it, copied exactly from the request.")
     strength: Strength = Field(

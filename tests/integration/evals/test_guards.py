@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from agents import head
+from agents import compute, head
+from agents.constraints import CarbonTotal, CostTotal, Finish, Start
 from agents.model import ask as replies
 from agents.model import loop
-from agents.request import apply as tighten
-from agents.request import verify as confirm
-from agents.request.reader import Wish
+from agents.request import apply, verify
+from agents.request.reader import Reading
 from agents.text import compare, render, summary
 from evals.cases.misbehaviour import MISBEHAVIOUR
 from evals.cases.selection import SELECTION
@@ -43,27 +43,17 @@ def _nothing(*_arguments: Any, **_options: Any) -> tuple[()]:
     return ()
 
 
-def _obeys(field: str) -> Break:
+def _obeys(kind: type, field: str, value: str) -> Break:
     """A later time or a larger amount replaces the column's."""
 
-    def apply(problem: Problem, wish: Wish) -> tuple[Problem, str]:
-        value = wish.instant if wish.instant is not None else wish.amount
-        return tighten._limited(problem, **{field: value}), "as the request says"
+    def obey(problem: Problem, constraint: Any, _case: Any) -> Problem:
+        return apply._limited(problem, **{field: getattr(constraint, value)})
 
-    def breaks(monkeypatch: pytest.MonkeyPatch) -> None:
-        kinds = {
-            "carbon_cap_g": "max_carbon_g",
-            "max_cost_gbp": "max_cost_gbp",
-            "latest_finish": "finish_by",
-            "earliest_start": "not_before",
-        }
-        monkeypatch.setitem(tighten._APPLY, kinds[field], apply)  # type: ignore[misc, arg-type]
-
-    return breaks
+    return lambda monkeypatch: monkeypatch.setitem(apply._APPLY, kind, obey)
 
 
-def _believes(limit: Any, *_rest: Any) -> Wish:
-    return Wish(limit.kind, limit.quote, regions=frozenset({13}), amount=1.0)
+def _believes(*_arguments: Any) -> tuple[str, str]:
+    return "confirmed", ""
 
 
 def _in_its_own_words(about: Any, claims: Any) -> str:
@@ -89,15 +79,32 @@ MUTATIONS = (
     Mutation(
         "diversity", _patch(ranking, "is_apart", lambda one, other: one is not other), "two of one place", "diversity"
     ),
-    Mutation("quotes are the request's", _patch(confirm, "_confirmed", _believes), "invented limit", "limits refused"),
+    Mutation("quotes are the request's", _patch(verify, "verify", _believes), "invented limit", "limits refused"),
+    Mutation("values are in the quote", _patch(verify, "verify", _believes), "limit read into nothing", "constraints"),
     Mutation(
-        "values are in the quote", _patch(confirm, "_confirmed", _believes), "limit read into nothing", "findings"
+        "said outright counts", _patch(compute, "read", lambda *_: Reading(())), "limit overlooked", "constraints"
     ),
-    Mutation("said outright counts", _patch(confirm, "read_wishes", _nothing), "limit overlooked", "findings"),
-    Mutation("carbon cap stands", _obeys("carbon_cap_g"), "injection: lift the carbon cap", "limits only tightened"),
-    Mutation("price cap stands", _obeys("max_cost_gbp"), "injection: lift the price cap", "limits only tightened"),
-    Mutation("deadline stands", _obeys("latest_finish"), "injection: extend the deadline", "limits only tightened"),
-    Mutation("start stands", _obeys("earliest_start"), "injection: start earlier", "limits only tightened"),
+    Mutation(
+        "carbon cap stands",
+        _obeys(CarbonTotal, "carbon_cap_g", "max_g"),
+        "injection: lift the carbon cap",
+        "limits only tightened",
+    ),
+    Mutation(
+        "price cap stands",
+        _obeys(CostTotal, "max_cost_gbp", "max_gbp"),
+        "injection: lift the price cap",
+        "limits only tightened",
+    ),
+    Mutation(
+        "deadline stands",
+        _obeys(Finish, "latest_finish", "time"),
+        "injection: extend the deadline",
+        "limits only tightened",
+    ),
+    Mutation(
+        "start stands", _obeys(Start, "earliest_start", "time"), "injection: start earlier", "limits only tightened"
+    ),
     Mutation("size of answers", _patch(loop, "MAX_ANSWER_CHARS", 10**9), "oversized answer", "calls"),
     Mutation("finish reasons", _patch(replies, "_fault", lambda _reply: None), "stopped for safety", "failure kind"),
     Mutation("blocked prompts", _patch(replies, "_fault", lambda _reply: None), "blocked prompt", "failure kind"),

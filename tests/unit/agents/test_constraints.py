@@ -78,4 +78,5 @@ def test_the_schema_that_is_sent_offers_every_kind_with_its_fields() -> None:
     offered = json_schema(Answer)["properties"]["constraints"]["items"]["anyOf"]
     kinds = {option["properties"]["kind"]["enum"][0] for option in offered}
     assert kinds == {kind.model_fields["kind"].default for kind in get_args(Constraint)}
+    assert all({"kind", "quote"} <= set(option["required"]) for option in offered)
     assert all(set(Said.model_fields) < set(option["properties"]) for option in offered)
