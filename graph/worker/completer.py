@@ -72,7 +72,7 @@ class BatchCompleter:
         if not is_written:
             log.warning("Result dropped: the lease was lost, or the workload is no longer in processing")
             return "dropped"
-        log.info(f"Workload {lease.workload_id} updated with agent recommendations")
+        log.info(f"Workload {lease.workload_id} updated with agent recommendations", **_decision(outcome))
         return "queued"
 
     async def _fail(self, lease: Lease, outcome: Failed, log: Log) -> Ending:
@@ -171,3 +171,20 @@ def _resolve(future: asyncio.Future[Answer], result: Answer | Exception) -> None
         future.set_exception(result)
     else:
         future.set_result(result)
+
+
+def _decision(outcome: Recommended) -> dict[str, object]:
+    """Where, when and at what, for the log."""
+    first = outcome.recommendation.options[0]
+    provenance = outcome.recommendation.metadata.get("provenance")
+    saved = provenance.get("savings") if isinstance(provenance, dict) else None
+    saved = saved if isinstance(saved, dict) else {}
+    fields: dict[str, object] = {
+        "region": first.region,
+        "start": f"{first.start:%Y-%m-%dT%H:%MZ}",
+        "g_per_kwh": None if first.carbon_intensity is None else float(first.carbon_intensity),
+        "cost_gbp": None if first.cost_gbp is None else float(first.cost_gbp),
+        "saves_g": saved.get("carbon_g"),
+        "saves_gbp": saved.get("cost_gbp"),
+    }
+    return {name: value for name, value in fields.items() if value is not None}

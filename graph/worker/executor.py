@@ -88,7 +88,7 @@ class Executor:
             async with asyncio.timeout(seconds):
                 outcome = await self._to_outcome()
         except TimeoutError:
-            outcome = Retry(error=f"The run took longer than {seconds:.0f} s and was stopped.")
+            outcome = Retry(error=f"The run took longer than {seconds:.0f} s and was stopped.", kind="too_long")
         finally:
             if self._outage is not None:  # whatever it met, it waits no longer
                 self._outage.end(self._part)
@@ -198,6 +198,7 @@ def classify(error: Exception, row: Row) -> Outcome:
     `retry_after_seconds`); without the attribute they are about the workload, and final. What nobody foresaw is
     retried: attempts are bounded, and the step that failed is the only one repeated.
     """
+    kind = str(getattr(error, "kind", None) or type(error).__name__)
     match error:
         case LeaseLost():
             return Lost()
@@ -205,10 +206,10 @@ def classify(error: Exception, row: Row) -> Outcome:
             return Drained()
         case StoreError() | GridwiseError() | InvalidWorkload():
             if is_retryable(error):
-                return Retry(error=str(error), after_seconds=getattr(error, "retry_after_seconds", None))
-            return Failed(error=str(error), details=_details(error, row))
+                return Retry(error=str(error), after_seconds=getattr(error, "retry_after_seconds", None), kind=kind)
+            return Failed(error=str(error), details=_details(error, row), kind=kind)
         case _:
-            return Retry(error=f"Unexpected {type(error).__name__}: {error}", cause=error)
+            return Retry(error=f"Unexpected {type(error).__name__}: {error}", cause=error, kind=kind)
 
 
 def _details(error: Exception, row: Row) -> Row | None:

@@ -1,11 +1,15 @@
 """What a poller counts, for Prometheus, and the small server that hands it out together with `/healthz`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from time import monotonic
+from typing import Any
+from uuid import UUID
 
 from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import LLMResult
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from pydantic import JsonValue
 
@@ -64,8 +68,61 @@ class Metrics:
             "gridwise_model_tokens", "Tokens spent, by model and kind.", ["model", "kind"], registry=self.registry
         )
 
+        self.failures = Counter(
+            "gridwise_failures", "Runs that ended without a result, by what failed.", ["kind"], registry=self.registry
+        )
+        self.model_seconds = Histogram(
+            "gridwise_model_seconds", "Duration of a model call.", buckets=_RUN_SECONDS, registry=self.registry
+        )
+        self.model_errors = Counter(
+            "gridwise_model_errors", "Model calls that failed, by what was raised.", ["error"], registry=self.registry
+        )
+        self.source_age = Gauge(
+            "gridwise_source_age_seconds", "Age of the figures last decided on.", ["source"], registry=self.registry
+        )
+        self.source_mode = Gauge(
+            "gridwise_source_mode", "1 for how the figures last decided on came.", ["source", "mode"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.carbon_saved = Gauge(
+            "gridwise_carbon_saved_grams", "Against running now, since the start.", registry=self.registry
+        )
+        self.cost_saved = Gauge(
+            "gridwise_cost_saved_pounds", "Against running now, since the start.", registry=self.registry
+        )
+        self.breaker_open = Gauge(
+            "gridwise_breaker_open", "1 while claims stop for this cause.", ["cause"], registry=self.registry
+        )
+        self.poller = Gauge("gridwise_poller_info", "1 per poller alive.", ["owner"], registry=self.registry)
+        self.before_render: list[Callable[[], None]] = []
+        """What is read when it is asked for."""
+
     def render(self) -> bytes:
+        for update in self.before_render:
+            update()
         return generate_latest(self.registry)
+
+    def observe_breakers(self, causes: Iterable[str]) -> None:
+        self.breaker_open.clear()
+        for cause in causes:
+            self.breaker_open.labels(cause).set(1)
+
+    def observe_decision(self, provenance: object) -> None:
+        """`metadata.provenance` of a recommendation that was written."""
+        if not isinstance(provenance, Mapping):
+            return
+        for source in ("carbon", "price"):
+            note = provenance.get(source)
+            if isinstance(note, Mapping):
+                self.source_mode.remove_by_labels({"source": source})
+                self.source_mode.labels(source, str(note.get("mode"))).set(1)
+                if isinstance(age := note.get("age_seconds"), int | float):
+                    self.source_age.labels(source).set(age)
+        saved = provenance.get("savings")
+        if isinstance(saved, Mapping):
+            for gauge, figure in ((self.carbon_saved, saved.get("carbon_g")), (self.cost_saved, saved.get("cost_gbp"))):
+                if isinstance(figure, int | float):
+                    gauge.inc(figure)
 
     def observe_run(self, outcome: str, seconds: float, begun: str | None, usage: Mapping[str, UsageMetadata]) -> None:
         """`usage` per model name, as LangChain's usage callback collects it."""
@@ -107,5 +164,24 @@ class TokenUsage(UsageMetadataCallbackHandler):
     ignore_retriever = True
     ignore_custom_event = True
 
-    def on_chat_model_start(self, *args: object, **kwargs: object) -> None:
-        """Nothing to count yet; without this method LangChain renders every prompt as text to ask again."""
+    def __init__(self, metrics: Metrics) -> None:
+        super().__init__()
+        self._metrics = metrics
+        self._started: dict[UUID, float] = {}
+
+    def on_chat_model_start(self, *args: object, run_id: UUID, **kwargs: object) -> None:
+        """Without this method LangChain renders every prompt as text to ask again."""
+        self._started[run_id] = monotonic()
+
+    def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:  # noqa: ANN401  the base class's
+        self._observe(kwargs["run_id"])
+        super().on_llm_end(response, **kwargs)
+
+    def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: object) -> None:
+        self._observe(run_id)
+        self._metrics.model_errors.labels(type(error).__name__).inc()
+
+    def _observe(self, run_id: UUID) -> None:
+        started = self._started.pop(run_id, None)
+        if started is not None:
+            self._metrics.model_seconds.observe(monotonic() - started)

@@ -1,6 +1,6 @@
 """What can come of one run of a workload."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from persistence.retry import Fault
@@ -21,6 +21,8 @@ class Failed:
 
     error: str
     details: Row | None = None
+    kind: str = field(default="failed", compare=False)
+    """What failed, in one word, for counting."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +34,8 @@ class Retry:
     """What the service asked for, if it did."""
     cause: Exception | None = None
     """An exception that nobody foresaw; the log gets its traceback."""
+    kind: str = field(default="retry", compare=False)
+    """What failed, in one word, for counting."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from random import Random
 from time import monotonic
 from typing import Any
@@ -14,7 +15,7 @@ from graph.worker.completer import BatchCompleter, Ending
 from graph.worker.executor import Executor, ExecutorConfig
 from graph.worker.heartbeat import Heartbeat
 from graph.worker.metrics import Metrics, TokenUsage
-from graph.worker.outcome import Recommended, Report, Suspended
+from graph.worker.outcome import Failed, Recommended, Report, Retry, Suspended
 from graph.worker.tasks import end
 from persistence.errors import StoreError
 from persistence.retry import CALL_SECONDS, Backoff, Log, Outage, Retrier
@@ -25,6 +26,8 @@ from tools.errors import SystemFault
 
 _LAST_CALL_SECONDS = 1.0
 """What a call that is under way gets when we are told to stop."""
+SHORT_ID = 8
+"""Characters of an id that tell workloads apart, as git shortens."""
 _DUE_SPREAD_SECONDS = 0.3
 """Idle pollers come at most this much after a lease is due, and not all at once."""
 
@@ -263,10 +266,17 @@ class Producer:
     async def _work(self, claim: Claim, control: RunControl) -> None:
         lease = claim.lease
         log = self._log.bind(
-            workload=str(lease.workload_id), thread=str(lease.thread_id), attempt=lease.attempt, token=lease.token
+            workload=str(lease.workload_id),
+            name=str(claim.row.get("workload_name") or ""),
+            id=str(lease.workload_id)[:SHORT_ID],
+            thread=str(lease.thread_id),
+            attempt=lease.attempt,
+            token=lease.token,
         )
+        if lease.attempt > 1:
+            await self._announce_takeover(lease, log)
         log.info(f"Processing workload {lease.workload_id}...")
-        usage = TokenUsage()
+        usage = TokenUsage(self._metrics)
         started = monotonic()
         report: Report | None = None
         ending: Ending = "unwritten"
@@ -277,6 +287,7 @@ class Producer:
             if self._must_look:
                 self._wake_up.set()
             ending = await self._completer.complete(report, log)
+            self._count(report, ending)
         except asyncio.CancelledError:
             ending = "lost" if self._runs[lease.token].is_lost else "drained"
             log.warning("Run stopped: the lease was lost" if ending == "lost" else "Run stopped by shutdown")
@@ -287,6 +298,34 @@ class Producer:
             self._metrics.observe_run(
                 ending, monotonic() - started, report.begun if report else None, usage.usage_metadata
             )
+
+    async def _announce_takeover(self, lease: Lease, log: Log) -> None:
+        """Whose run is continued, and why it did not end it. For the log alone: nothing waits for a slow answer."""
+        try:
+            async with asyncio.timeout(_LAST_CALL_SECONDS):
+                attempts = await self._store.operations.history(lease.workload_id)
+        except (StoreError, TimeoutError):
+            attempts = []
+        before = next((one for one in reversed(attempts) if one["token"] < lease.token and one["ended_at"]), None)
+        if before is None or before["outcome"] not in ("lost", "retry"):
+            return
+        ago = (self._config.clock() - datetime.fromisoformat(str(before["ended_at"]))).total_seconds()
+        why = "ran out" if before["outcome"] == "lost" else "ended to try again"
+        log.info(
+            f"Resuming {lease.workload_id}, lease of {before['owner']} {why}",
+            ended_seconds_ago=round(max(ago, 0.0), 1),
+            held_seconds=round(before["seconds"], 1),
+            error=before["error"],
+        )
+
+    def _count(self, report: Report, ending: Ending) -> None:
+        outcome = report.outcome
+        if isinstance(outcome, Recommended) and ending == "queued":
+            self._metrics.observe_decision(outcome.recommendation.metadata.get("provenance"))
+        elif isinstance(outcome, Failed | Retry):
+            self._metrics.failures.labels(outcome.kind).inc()
+        elif isinstance(outcome, Suspended):
+            self._metrics.failures.labels(outcome.cause).inc()
 
     def _judged(self, report: Report) -> Report:
         """The report, its outcome replaced where the system is at fault."""

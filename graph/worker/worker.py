@@ -78,6 +78,10 @@ class Worker:
             random=config.random,
             log=log,
         )
+        self.metrics.poller.labels(options.owner).set(1)
+        self.metrics.before_render.append(
+            lambda: self.metrics.observe_breakers(circuit.cause for circuit in self._breaker.open)
+        )
         self._maintenance = Maintenance(
             store=store,
             checkpoints=config.checkpoints,

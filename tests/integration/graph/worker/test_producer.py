@@ -34,6 +34,19 @@ async def test_log_lines_of_a_run_carry_whose_run_it_is(rig: Rig, store: Store) 
     assert values["workload"] == str(one)
     assert values["attempt"] == 1
     assert {"thread", "token"} <= values.keys()
+    assert (values["name"], values["id"]) == ("workload 0", str(one)[:8])
+    result = await rig.log.seen("updated with agent recommendations")
+    assert (result["region"], result["cost_gbp"], result["g_per_kwh"]) == ("North Scotland", 1.2345, 12.34)
+    assert str(result["start"]).endswith("Z")
+
+
+async def test_a_takeover_says_whose_lease_ran_out(rig: Rig, store: Store, open_connection: Any) -> None:
+    (one,) = await submit(store)
+    await store.queue.claim(owner="gone:1:abc", limit=1, lease_seconds=1, max_attempts=5)
+    await rig.drain_queue(chain())
+    values = await rig.log.seen(f"Resuming {one}, lease of gone:1:abc ran out")
+    assert values["attempt"] == 2
+    assert 0 <= float(str(values["ended_seconds_ago"])) < 10
 
 
 async def test_all_places_are_used_and_no_more(rig: Rig, store: Store) -> None:
