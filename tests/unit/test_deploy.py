@@ -1,5 +1,6 @@
 """The files in docs/deploy, read by the linters and schemas of those who will read them."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -62,3 +63,20 @@ def test_the_unit_is_what_systemd_reads(tmp_path: Path) -> None:
     )
     assert "gridwise.service" not in done.stderr, done.stderr
     assert done.returncode == 0, done.stderr
+
+
+def test_the_workflow_gates_on_outputs_that_its_own_step_writes(tmp_path: Path) -> None:
+    workflow = yaml.safe_load((FOLDER / "github-workflow.yaml").read_text())
+    gate, train = workflow["jobs"]["gate"], workflow["jobs"]["train"]
+    step = next(step for step in gate["steps"] if step.get("id") == "plan")
+    output = tmp_path / "output"
+    command = step["run"].replace("gridwise ", f"{sys.executable} -m graph.cli ", 1)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GRIDWISE_")}
+    environment = {**inherited, "GITHUB_OUTPUT": str(output), "GRIDWISE_SOURCES": "recorded", "HOME": str(tmp_path)}
+    subprocess.run(["bash", "-ec", command], check=True, env=environment, timeout=60)
+    written = dict(line.split("=", 1) for line in output.read_text().splitlines())
+    passed_on = set(re.findall(r"steps\.plan\.outputs\.(\w+)", str(gate["outputs"])))
+    assert passed_on <= written.keys()
+    assert set(re.findall(r"needs\.gate\.outputs\.(\w+)", train["if"])) <= gate["outputs"].keys()
+    assert written["clean_now"] in ("true", "false")
+    assert written["region"] == "London"
