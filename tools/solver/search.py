@@ -8,7 +8,7 @@ from tools.solver.contiguous import best_starts, contiguous_starts
 from tools.solver.infeasible import explain
 from tools.solver.instance import Grid, Minutes, Order
 from tools.solver.options import sort_key, to_options
-from tools.solver.pausing.closed_form import with_pauses
+from tools.solver.pausing.plans import with_pauses
 
 
 def search(problem: Problem, market: Market, order: Order = Order.BEST) -> tuple[Option, ...]:

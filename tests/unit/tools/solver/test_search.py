@@ -61,14 +61,12 @@ def test_runs_without_pauses_are_the_best_of_every_start_minute(instance):
     assert option.asset.region == expected.region
 
 
-@pytest.mark.skip(reason="with the exact pausing search, next landing")
 @RANDOM
 @given(problems(pausable=just(True), caps=just(False)))
 def test_runs_with_pauses_are_the_shortest_path_over_the_minutes(instance):
     agrees(*instance)
 
 
-@pytest.mark.skip(reason="with the exact pausing search, next landing")
 @RANDOM
 @given(problems(pausable=just(True), caps=just(True), grain=10))
 def test_runs_with_pauses_under_caps_are_no_worse_than_any_subset_that_keeps_them(instance):
