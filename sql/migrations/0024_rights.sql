@@ -34,7 +34,7 @@ begin
     loop
         -- an id of one's own choice, the state in which a row starts, and the state in which it starts again
         continue when c = 'id' and is_insert;
-        continue when c = 'agent_status' and new.agent_status = 'pending' and new.status = 'pending';
+        continue when c = 'agent_status' and new.agent_status = 'pending' and (is_insert or new.status = 'pending');
         raise exception 'compute_workloads.% is written by the service alone', c using errcode = '42501';
     end loop;
     if is_insert and coalesce(new.status, 'pending') not in ('pending', 'draft') then
@@ -48,7 +48,7 @@ begin
         when 'processing' then false
         when 'queued' then false
         when 'failed' then false
-        else was not in ('pending', 'draft', 'processing', 'failed', 'cancelled')
+        else new.status is not null and was not in ('pending', 'draft', 'processing', 'failed', 'cancelled')
             and not (was = 'queued' and old.agent_status is distinct from 'completed')
     end, false) then
         raise exception 'a workload that is % cannot be made %', coalesce(left(was, 40), 'without status'),
@@ -125,7 +125,7 @@ begin
     if not found or (
         current_setting('role', true) in ('anon', 'authenticated') and w.user_id is distinct from v_user
     ) then
-        raise exception 'there is no workload %', v_id using errcode = 'P0002';
+        raise exception 'there is no workload %', v_id using errcode = 'P0001';
     end if;
     if w.status is distinct from 'failed' then
         raise exception 'workload % has not failed: it is %', v_id, left(w.status, 40) using errcode = '55000';
@@ -139,7 +139,7 @@ begin
         select string_agg(e.value ->> 'n', ', ') into known
         from agent.relaxations as r cross join lateral jsonb_array_elements(r.items) as e where r.workload_id = v_id;
         raise exception 'workload % has no relaxation %; it has %', v_id, relax.n, coalesce(known, 'none')
-            using errcode = 'P0002';
+            using errcode = 'P0001';
     end if;
     if entry ->> 'by' is distinct from 'owner' then
         raise exception 'relaxation % is not the owner''s to give: %', relax.n, entry ->> 'says' using errcode = '42501';
