@@ -830,7 +830,7 @@ returns jsonb
 language sql
 set search_path = ''
 as $$
-    select agent.reconcile(p_grace_seconds, 20000) -> 'entered'
+    select agent.reconcile(p_grace_seconds, 5000) -> 'entered'
 $$;
 
 -- `gridwise retry`. A failed workload resumes on its last thread, or (fresh) is submitted again; one that waits for its

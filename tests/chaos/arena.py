@@ -132,7 +132,8 @@ class Arena:
             with contextlib.suppress(psycopg.Error):
                 async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as connection:
                     found = await connection.execute(
-                        "select count(*) from compute_workloads where status in ('pending', 'processing')"
+                        "select count(*) from compute_workloads"
+                        " where status in ('pending', 'processing') and workload_name = 'w'"
                     )
                     if (await found.fetchone() or (1,))[0] == 0:
                         return True

@@ -18,22 +18,24 @@ for each row execute function chaos.note_status();
 
 create table chaos.lease_changes (
     seq bigserial primary key, at timestamptz not null default clock_timestamp(), operation text, workload_id uuid,
-    old_token bigint, old_owner text, old_until timestamptz,
-    new_token bigint, new_owner text, new_until timestamptz, new_attempt integer
+    old_state text, old_submission bigint, old_token bigint, old_owner text, old_until timestamptz,
+    new_state text, new_submission bigint, new_token bigint, new_owner text, new_until timestamptz, new_attempt integer
 );
 create function chaos.note_lease() returns trigger language plpgsql as $$
 begin
-    if tg_op = 'UPDATE' and old.token = new.token then
-        return null;  -- a heartbeat
+    if tg_op = 'UPDATE' and old.token is not distinct from new.token and old.state = new.state then
+        return null;  -- a heartbeat, or a showing
     end if;
     insert into chaos.lease_changes
-        (operation, workload_id, old_token, old_owner, old_until, new_token, new_owner, new_until, new_attempt)
+        (operation, workload_id, old_state, old_submission, old_token, old_owner, old_until,
+        new_state, new_submission, new_token, new_owner, new_until, new_attempt)
     select tg_op, coalesce(new.workload_id, old.workload_id),
-        old.token, old.owner, old.until, new.token, new.owner, new.until, new.attempt;
+        old.state, old.submission, old.token, old.owner, old.until,
+        new.state, new.submission, new.token, new.owner, new.until, new.attempt;
     return null;
 end
 $$;
-create trigger chaos_lease after insert or update or delete on agent.leases
+create trigger chaos_lease after insert or update or delete on agent.queue
 for each row execute function chaos.note_lease();
 
 create table chaos.checkpoints (
@@ -70,3 +72,17 @@ begin
     select p_thread, p_task, p_token, f.token from agent.thread_fence as f where f.thread_id = p_thread;
 end
 $$;
+
+-- A deployment with a trigger of its own: some rows refuse every update, some wait for a lock that somebody may hold.
+create function chaos.refuse() returns trigger language plpgsql as $$
+begin
+    if new.workload_name = 'poison' then
+        raise exception 'this row refuses';
+    elsif new.workload_name = 'slow' then
+        perform pg_advisory_xact_lock(42);
+    end if;
+    return new;
+end
+$$;
+create trigger chaos_refuse before update on public.compute_workloads
+for each row execute function chaos.refuse();

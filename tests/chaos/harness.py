@@ -42,7 +42,12 @@ def plan_for(mutation: Mutation, *, seed: int) -> Plan:
     """Small, and with the faults that the missing guard guards against."""
     if mutation in ("heartbeat on the event loop", "expiry by the client's clock"):
         return Plan(seed=seed, mutation=mutation, workloads=80, faults=0, restarts=0, patience_seconds=10)
-    weights = {"late completion": 1} if mutation == "completion unfenced" else {"long pause": 1}
+    weights = {
+        "completion unfenced": {"late completion": 1},
+        "checkpoint unfenced": {"long pause": 1},
+        "edits unseen": {"edit": 1},
+        "groups stand or fall together": {"poison": 1},
+    }[mutation]
     return Plan(
         seed=seed,
         mutation=mutation,
@@ -51,6 +56,7 @@ def plan_for(mutation: Mutation, *, seed: int) -> Plan:
         restarts=0,
         mean_pause_seconds=2,
         weights=weights,
+        patience_seconds=20 if mutation == "groups stand or fall together" else 120,
     )
 
 

@@ -37,7 +37,7 @@ async def check(
         def query(text: str, *arguments: object) -> Rows:
             return connection.execute(text.encode(), arguments).fetchall()
 
-        workloads = query("select * from compute_workloads")
+        workloads = query("select * from compute_workloads where workload_name = 'w'")
         leases = query("select * from chaos.lease_changes order by seq")
         checkpoints = query("select * from chaos.checkpoints order by seq")
         return [
@@ -51,6 +51,8 @@ async def check(
             _no_stale_checkpoint(checkpoints, query("select * from chaos.task_writes order by seq")),
             _attempts(leases, max_attempts),
             _no_repeated_call(query, calls_file),
+            _nobody_harmed(query),
+            _answers_the_latest(workloads),
             _no_lease_lost_in_peace(leases, storm_began_at),
         ]
 
@@ -67,14 +69,21 @@ def _terminal(workloads: Rows) -> Finding:
 
 
 def _nothing_left(query: Query, workloads: Rows) -> Finding:
-    left = query("select workload_id, token, owner from agent.leases")
+    left = query(
+        "select q.workload_id, q.state, q.project, q.parked from agent.queue as q"
+        " inner join compute_workloads as w on w.id = q.workload_id and w.workload_name = 'w'"
+        " where q.state in ('waiting', 'running', 'retry') or q.project is not null"
+    )
     processing = [row for row in workloads if row["status"] == "processing"]
     wrong = [f"lease {row}" for row in left] + [f"processing {row['id']}" for row in processing]
     return Finding(name="I3 no lease left, nothing in processing", looked_at=len(workloads), wrong=tuple(wrong))
 
 
 def _one_completion(query: Query) -> Finding:
-    changes = query("select * from chaos.status_changes where old_status is not null order by seq")
+    changes = query(
+        "select c.* from chaos.status_changes as c inner join compute_workloads as w on w.id = c.workload_id"
+        " where c.old_status is not null and w.workload_name = 'w' order by c.seq"
+    )
     wrong = [
         f"{row['workload_id']} written after {row['old_status']}"
         for row in changes
@@ -86,7 +95,8 @@ def _one_completion(query: Query) -> Finding:
 async def _undisturbed(url: str, query: Query, workloads: Rows) -> Finding:
     """The answer is one that an undisturbed run could have given, and the one that its thread holds."""
     threads = {
-        row["workload_id"]: row["thread_id"] for row in query("select * from agent.runs where outcome = 'queued'")
+        row["workload_id"]: row["thread_id"]
+        for row in query("select * from agent.runs where outcome = 'queued' order by token")
     }
     wrong = []
     async with open_pool(url, name="check", max_size=1) as pool:
@@ -105,7 +115,7 @@ def _tokens_increase(leases: Rows) -> Finding:
     wrong = []
     for row in leases:
         token = row["new_token"]
-        if token is None:
+        if token is None or token == row["old_token"]:
             continue
         if token <= newest.get(row["workload_id"], 0):
             wrong.append(f"{row['workload_id']}: {token} after {newest[row['workload_id']]}")
@@ -114,13 +124,23 @@ def _tokens_increase(leases: Rows) -> Finding:
 
 
 def _one_holder(leases: Rows) -> Finding:
-    taken = [row for row in leases if row["old_owner"] and row["new_owner"]]
+    taken = [row for row in leases if _is_lost(row)]
     wrong = [
-        f"{row['workload_id']}: {row['new_owner']} took it {row['old_until'] - row['at']} early from {row['old_owner']}"
+        f"{row['workload_id']}: taken {row['old_until'] - row['at']} early from {row['old_owner']}"
         for row in taken
         if row["old_until"] > row["at"]
     ]
     return Finding(name="I7 never two valid holders", looked_at=len(taken), wrong=tuple(wrong))
+
+
+def _is_lost(row: dict[str, Any]) -> bool:
+    """Taken from its holder, who did not give it back, and nobody changed the row."""
+    return (
+        row["old_state"] == "running"
+        and row["new_state"] in ("waiting", "running", "failed")
+        and row["new_token"] != row["old_token"]
+        and row["new_submission"] == row["old_submission"]
+    )
 
 
 def _no_stale_checkpoint(checkpoints: Rows, writes: Rows) -> Finding:
@@ -168,9 +188,27 @@ def _no_repeated_call(query: Query, calls_file: Path) -> Finding:
 def _no_lease_lost_in_peace(leases: Rows, storm_began_at: datetime) -> Finding:
     """Before the first fault, nobody may lose a lease, even where a node blocks the event loop for longer than one."""
     calm = [row for row in leases if row["at"] < storm_began_at]
-    wrong = tuple(
-        f"{row['workload_id']}: from {row['old_owner']} to {row['new_owner']}"
-        for row in calm
-        if row["old_owner"] and row["new_owner"]
+    wrong = tuple(f"{row['workload_id']}: from {row['old_owner']}" for row in calm if _is_lost(row))
+    return Finding(name="I13 no lease is lost without a fault", looked_at=len(calm), wrong=wrong)
+
+
+def _nobody_harmed(query: Query) -> Finding:
+    """Rows that refuse, wait or lie: they are charged to nobody, and each that refuses is named with its reason."""
+    hostile = query("select id, workload_name from compute_workloads where workload_name <> 'w'")
+    wrong = [f"power promised: {row}" for row in query("select * from agent.power")]
+    silent = query(
+        "select w.id from compute_workloads as w left join agent.queue as q on q.workload_id = w.id"
+        " where w.workload_name = 'poison' and q.parked is null"
     )
-    return Finding(name="I11 no lease is lost without a fault", looked_at=len(calm), wrong=wrong)
+    wrong += [f"{row['id']} refuses, and nobody is told" for row in silent]
+    return Finding(name="I11 nobody's row changes another's outcome", looked_at=len(hostile), wrong=tuple(wrong))
+
+
+def _answers_the_latest(workloads: Rows) -> Finding:
+    wrong = [
+        f"{row['id']} says {row['priority']}, answered for {(row['metadata'] or {}).get('answered_priority')}"
+        for row in workloads
+        if row["status"] == "queued" and row["priority"] != (row["metadata"] or {}).get("answered_priority")
+    ]
+    edited = sum(row["priority"] is not None for row in workloads)
+    return Finding(name="I12 the answer belongs to what the row says", looked_at=edited, wrong=tuple(wrong))

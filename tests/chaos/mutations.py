@@ -7,14 +7,21 @@ import psycopg
 import sql
 
 Mutation: TypeAlias = Literal[
-    "completion unfenced", "checkpoint unfenced", "heartbeat on the event loop", "expiry by the client's clock"
+    "completion unfenced",
+    "checkpoint unfenced",
+    "heartbeat on the event loop",
+    "expiry by the client's clock",
+    "edits unseen",
+    "groups stand or fall together",
 ]
 MUTATIONS: Final[tuple[Mutation, ...]] = get_args(Mutation)
 BREAKS: Final[dict[Mutation, str]] = {
     "completion unfenced": "I4",
     "checkpoint unfenced": "I8",
-    "heartbeat on the event loop": "I11",
+    "heartbeat on the event loop": "I13",
     "expiry by the client's clock": "I7",
+    "edits unseen": "I12",
+    "groups stand or fall together": "I2",
 }
 """The invariant that each guard keeps: a mutant that breaks only others has not been recognised."""
 
@@ -22,12 +29,13 @@ _COMPLETION_UNFENCED = b"""
 create or replace function public.complete_workloads(p_items jsonb) returns jsonb language plpgsql as $$
 declare i record; done bigint[] := '{}';
 begin
+    perform set_config('gridwise.writing', 'on', true);
     for i in select * from jsonb_to_recordset(p_items) as i (workload_id uuid, token bigint, result jsonb) loop
-        with ended as (delete from agent.leases where workload_id = i.workload_id returning *)
-        insert into agent.runs (workload_id, token, thread_id, attempt, owner, outcome, claimed_at)
-        select workload_id, token, thread_id, attempt, owner, 'queued', claimed_at from ended;
+        perform agent.note(array[i.workload_id], 'queued', null);
+        update agent.queue set state = 'done', until = null, project = null where workload_id = i.workload_id;
         update public.compute_workloads set status = 'queued', agent_status = 'completed',
-            decision_summary = i.result ->> 'decision_summary', agent_completed_at = clock_timestamp()
+            decision_summary = i.result ->> 'decision_summary', agent_completed_at = clock_timestamp(),
+            metadata = agent.merged(metadata, i.result -> 'metadata')
         where id = i.workload_id;
         done := done || i.token;
     end loop;
@@ -41,17 +49,27 @@ $$ select $$;
 """
 
 
+_NOW: Final = "    t := clock_timestamp()"
+_SKEW: Final = " + coalesce(current_setting('gridwise.skew', true), '0')::interval"
+_AND: Final = ";\n    perform set_config('lock_timeout'"
+_FALL_BACK: Final = "            if {} then\n                raise;"
+_REPLACED: Final[dict[Mutation, tuple[str, str]]] = {
+    "expiry by the client's clock": (_NOW + _AND, _NOW + _SKEW + _AND),
+    "edits unseen": ("(q.inputs is null or r.hash = q.inputs)", "true"),
+    "groups stand or fall together": (_FALL_BACK.format("go = 2"), _FALL_BACK.format("true")),
+}
+
+
 async def apply(mutation: Mutation | None, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
     """The part of a mutation that is in the database; `tests.chaos.worker` does the rest."""
     if mutation == "completion unfenced":
         await connection.execute(_COMPLETION_UNFENCED)
     elif mutation == "checkpoint unfenced":
         await connection.execute(_CHECKPOINT_UNFENCED)
-    elif mutation == "expiry by the client's clock":
-        claim = next(script.text for script in sql.migrations() if script.name == "0008_claim")
-        by_client = claim.replace(
-            "v_now := clock_timestamp();",
-            "v_now := clock_timestamp() + coalesce(current_setting('gridwise.skew', true), '0')::interval;",
-        )
-        assert by_client != claim, "the claim function no longer reads the clock where this mutation changes it"
-        await connection.execute(by_client.encode())
+    elif mutation is not None and mutation in _REPLACED:
+        functions = next(one.text for one in sql.migrations() if one.name == "0023_queue_functions")
+        old, new = _REPLACED[mutation]
+        assert old in functions, f"the functions no longer say {old!r}, which this mutation changes"
+        if mutation == "edits unseen":
+            await connection.execute("alter table compute_workloads disable trigger gridwise_queue_update")
+        await connection.execute(functions.replace(old, new).encode())

@@ -23,8 +23,25 @@ WEIGHTS: Final = {
     "drain": 2,
     "duplicate start": 2,
     "full pool": 1,
+    "edit": 5,
+    "poison": 2,
+    "slow row": 2,
+    "forgery": 2,
 }
 """How often each fault is drawn; restarts of the database are counted separately."""
+
+ROWS: Final = {
+    "edit": "update compute_workloads set priority = (random() * 100)::integer"
+    " where status in ('pending', 'processing') and id in (select id from"
+    " compute_workloads where workload_name = 'w' and status in ('pending', 'processing') order by random() limit 4)",
+    "poison": "insert into compute_workloads (workload_name) select 'poison' from generate_series(1, 3)",
+    "slow row": "",
+    "forgery": "insert into compute_workloads (workload_name, status, agent_status, decision_summary,"
+    " recommended_time_window_start, recommended_time_window_end, metadata) values ('forged', 'queued', 'completed',"
+    ' gen_random_uuid(), \'-infinity\', \'infinity\', \'{"provenance": {"power_kw": 1e9, "segments": ["junk"]}}\'),'
+    " ('forged', 'processing', 'processing', null, null, null, '{\"provenance\": 7}')",
+}
+"""What users do to the table; the trigger in audit.sql makes some of their rows refuse or wait."""
 
 
 class Nemesis:
@@ -48,7 +65,9 @@ class Nemesis:
             if kind in ("restart", "full pool"):
                 await self._everywhere(kind)
             else:
-                task = asyncio.create_task(self._at(seat, kind, self._random.random()))
+                how_much = self._random.random()
+                work = self._by_a_user(kind, how_much) if kind in ROWS else self._at(seat, kind, how_much)
+                task = asyncio.create_task(work)
                 self._under_way.add(task)
                 task.add_done_callback(self._under_way.discard)
         await asyncio.gather(*self._under_way)
@@ -66,6 +85,17 @@ class Nemesis:
                     connection = await psycopg.AsyncConnection.connect(self._arena.url, autocommit=True)
                     stack.push_async_callback(connection.close)
             await asyncio.sleep(self._arena.lease_seconds / 3)
+
+    async def _by_a_user(self, kind: str, how_much: float) -> None:
+        """Through no proxy; while the database is down a user has no say."""
+        with contextlib.suppress(psycopg.OperationalError):
+            async with await psycopg.AsyncConnection.connect(self._arena.url, autocommit=True) as connection:
+                if kind == "slow row":
+                    await connection.execute("insert into compute_workloads (workload_name) values ('slow')")
+                    await connection.execute("select pg_advisory_lock(42)")
+                    await asyncio.sleep((0.3 + how_much) * self._arena.lease_seconds)
+                else:
+                    await connection.execute(ROWS[kind].encode())
 
     async def _at(self, seat: Seat, kind: str, how_much: float) -> None:
         arena, lease = self._arena, self._arena.lease_seconds

@@ -103,7 +103,9 @@ def build(calls: Calls, lease_seconds: float) -> StateGraph[Any, Any, Any, Any]:
 
     async def conclude(state: State, runtime: Runtime[None], config: RunnableConfig) -> Mapping[str, Any]:
         calls.note("conclude", runtime, config)
-        return {"recommendation": recommendation(state["clock"], summary="; ".join(state["steps"]))}
+        found = recommendation(state["clock"], summary="; ".join(state["steps"]))
+        answered = {**found.metadata, "answered_priority": state["row"].get("priority")}
+        return {"recommendation": found.model_copy(update={"metadata": answered})}
 
     builder = StateGraph(State)
     for name, node in {"draw": draw, "left": side("left"), "right": side("right"), "join": join}.items():
