@@ -19,6 +19,7 @@ from graph.cli.workload_file import FileRow, read_rows
 from graph.views.text import one_line
 from persistence.errors import InvalidWorkload
 from persistence.store.open import Store
+from persistence.transports.rpc import unstorable
 from persistence.workload import Row, Workload, parse_workload
 
 
@@ -87,6 +88,8 @@ def _judged(rows: Sequence[FileRow], now: datetime) -> list[FileRow]:
         if found.problem:
             return found
         row: dict[str, JsonValue] = {"id": str(uuid4()), **found.row}
+        if bad := unstorable(row):
+            return FileRow(found.where, row, f"{bad}, which cannot be stored; remove it.")
         try:
             _parsed(row, now)
         except InvalidWorkload as error:

@@ -6,8 +6,10 @@ from uuid import UUID, uuid4
 
 from pydantic import JsonValue
 
+from persistence import columns
+from persistence.errors import InvalidWorkload
 from persistence.store.answers import texts, uuids
-from persistence.transports.rpc import Rpc
+from persistence.transports.rpc import Rpc, unstorable
 from persistence.workload import Row
 
 AttemptOutcome: TypeAlias = Literal["queued", "failed", "retry", "lost", "released", "cancelled", "running", "waiting"]
@@ -128,9 +130,18 @@ class Operations:
         self._rpc = rpc
 
     async def submit(self, rows: Sequence[Row]) -> list[UUID]:
-        """Inserts rows as `pending`, keys as the columns are called; the ids in their order."""
+        """Inserts rows as `pending`, keys as the columns are called; the ids in their order. Raises `InvalidWorkload`,
+        and inserts none, where a text has a character that PostgreSQL cannot keep (NUL, half of a surrogate pair)."""
         if not rows:
             return []
+        found = [(row, unstorable(dict(row))) for row in rows]
+        problems = tuple(
+            f"{columns.shown(row.get('workload_name'))}: {bad}, which cannot be stored; remove it."
+            for row, bad in found
+            if bad is not None
+        )
+        if problems:
+            raise InvalidWorkload(problems)
         # ids from here, so that a re-send inserts nothing twice
         items: list[JsonValue] = [{**row, "id": row.get("id") or str(uuid4())} for row in rows]
         return uuids(await self._rpc("submit_workloads", {"p_rows": items}))

@@ -58,6 +58,20 @@ def storable(value: JsonValue) -> JsonValue:
     return _mended(value) if _SUSPECT.search(json.dumps(value)) else value
 
 
+def unstorable(value: JsonValue, path: str = "") -> str | None:
+    """Where in the value PostgreSQL cannot keep it, in words: `metadata.note contains U+0000`; None: nowhere."""
+    if isinstance(value, str):
+        found = _UNSTORABLE.search(value)
+        return None if found is None else f"{path or 'the text'} contains U+{ord(found[0]):04X}"
+    if isinstance(value, dict):
+        named = [(key, f"the name of a field in {path or 'the row'}") for key in value]
+        items = [(one, f"{path}.{key}" if path else key) for key, one in value.items()]
+        return next((bad for one, where in [*named, *items] if (bad := unstorable(one, where))), None)
+    if isinstance(value, list):
+        return next((bad for n, one in enumerate(value) if (bad := unstorable(one, f"{path}[{n}]"))), None)
+    return None
+
+
 def _mended(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
         return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from graph.views.queue import status_lines
+from persistence.errors import InvalidWorkload
 from persistence.store.open import Store
 from persistence.store.queue import Claim
 from persistence.workload import Recommendation
@@ -349,3 +350,20 @@ async def test_many_users_edit_cancel_and_delete_beside_many_pollers_without_a_d
     is_over.set()
     await asyncio.gather(*users, return_exceptions=True)  # users may deadlock among themselves, as ever
     assert await db.one("select count(*) from agent.runs where outcome = 'queued'") > 0
+
+
+@pytest.mark.parametrize("bad", ["\0", "\ud800", "a\udfffb"])
+@pytest.mark.parametrize(
+    ("place", "named"),
+    [
+        (lambda bad: {"host_dc": bad}, "host_dc contains"),
+        (lambda bad: {"metadata": {"user_request": {"note": ["x", bad]}}}, r"metadata.user_request.note\[1\] contains"),
+        (lambda bad: {"metadata": {bad: 1}}, "the name of a field in metadata contains"),
+    ],
+)
+async def test_text_that_cannot_be_stored_is_refused_with_its_place(
+    store: Store, bad: str, place: Callable[[str], Any], named: str
+) -> None:
+    with pytest.raises(InvalidWorkload, match=named):
+        await store.operations.submit([{"workload_name": "w", **place(bad)}])
+    assert (await store.operations.depth())["pending"] == 0
