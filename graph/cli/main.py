@@ -70,6 +70,10 @@ def exit_code(arguments: Sequence[str] | None = None) -> int:
         return _explain(str(error), USAGE)
     except BrokenPipeError:
         return _leave_pipe()
+    except SystemExit as left:
+        if isinstance(left.__context__, BrokenPipeError):  # typer ends so, with 1
+            return _leave_pipe()
+        raise
     except Exception as error:
         code = _code_of(error)
         if code is None:

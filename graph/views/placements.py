@@ -18,7 +18,7 @@ TERMS: Final = (
     "CO2, £   of the whole run. Times are UK time.",
     "saves    CO2 avoided compared with running it now.",
     "Greener  an alternative with less CO2; not first, since avoiding a tonne there",
-    "         costs more than this workload's urgency pays for one.",
+    "         costs more (>) than this workload's urgency pays for one.",
 )
 """What the words of the lines mean."""
 
@@ -66,7 +66,7 @@ def why_not_greener(row: Row) -> str:
     if price is None or tonne <= price:
         return f"{place}; ranked lower ({one_line(other.get('reason'))})"
     more = f"£{extra:.2f}" if extra >= 0.01 else f"{extra * 100:.1f}p"
-    return f"{place}, +{more} = £{tonne:,.0f}/t, over £{price:,.0f}/t"
+    return f"{place}, +{more} = £{tonne:,.0f}/t > £{price:,.0f}/t"
 
 
 def carbon(grams: object) -> str:

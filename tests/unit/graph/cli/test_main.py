@@ -47,9 +47,10 @@ def test_a_file_that_is_not_a_trace_ends_with_1_and_names_it(tmp_path, capsys):
 
 
 def test_output_into_a_pipe_that_is_closed_ends_quietly():
-    command = f"{sys.executable} -W error -m graph.cli migrate --print | head -1"
+    command = f"set -o pipefail; {sys.executable} -W error -m graph.cli migrate --print | head -1"
     found = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
     assert found.stderr == ""
+    assert found.returncode == 0
     assert len(found.stdout.splitlines()) == 1
 
 

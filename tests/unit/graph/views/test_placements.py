@@ -39,7 +39,7 @@ def test_a_line_fits_its_width_with_the_end_of_the_window_in_it(width: int) -> N
 
 def test_the_greener_alternative_is_not_first_because_its_tonne_costs_too_much() -> None:
     lines = placement_lines(row(option("London", 216, 4.50), option("North Scotland", 0, 5.80)), 80)
-    assert lines[1:] == ["  Greener: North Scotland Sat 18:30, 0 g, +£1.30 = £6,019/t, over £1,000/t"]
+    assert lines[1:] == ["  Greener: North Scotland Sat 18:30, 0 g, +£1.30 = £6,019/t > £1,000/t"]
 
 
 def test_a_greener_alternative_that_is_not_too_dear_has_its_reason_named() -> None:
