@@ -8,7 +8,7 @@ from agents.state import AgentName
 from evals.standin.script import Script, Step, edited, honest
 from evals.standin.wire import GenerateRequest, Json
 
-_MARKS: dict[AgentName, str] = {"compute": "limits", "energy": "option_ids", "head": "choices"}
+_MARKS: dict[AgentName, str] = {"compute": "constraints", "energy": "option_ids", "head": "choices"}
 """A field that only this agent's answer has; the energy agent's has no other but the ids."""
 _TOOLS: dict[AgentName, str] = {"compute": "find_assets", "energy": "find_windows", "head": "compare_options"}
 

@@ -52,6 +52,10 @@ def _obeys(kind: type, field: str, value: str) -> Break:
     return lambda monkeypatch: monkeypatch.setitem(apply._APPLY, kind, obey)
 
 
+def _reads_nothing(*_arguments: Any) -> Reading:
+    return Reading(())
+
+
 def _believes(*_arguments: Any) -> tuple[str, str]:
     return "confirmed", ""
 
