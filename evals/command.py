@@ -30,7 +30,7 @@ def evaluate(
         list[str] | None, typer.Argument(metavar="[CASE]...", help="Only cases with this in their name.")
     ] = None,
     record: Annotated[
-        bool, typer.Option("--record", help="Record anew: Gemini with a key, else the stand-in.")
+        bool, typer.Option("--record", help="Record again: Gemini with a key, else the stand-in.")
     ] = False,
     case: Annotated[list[str] | None, typer.Option("--case", help="The same as CASE; may be repeated.")] = None,
     suite: Annotated[list[str] | None, typer.Option("--suite", help="decisions, misbehaviour, …")] = None,

@@ -215,7 +215,10 @@ def _regions(text: str | None) -> tuple[int, ...] | None:
         return None
     found = {region for part in text.split(",") for region in find_regions(part)}
     if not found:
-        option, reason = "region", f'"{text}" is no place in Great Britain that is known here; try a city or postcode'
+        option, reason = (
+            "region",
+            f'"{text}" is not a place in Great Britain that is known here; try a city or postcode',
+        )
         raise OptionError(option, reason)
     return tuple(sorted(found))
 

@@ -60,7 +60,7 @@ async def _translated() -> AsyncIterator[None]:
     try:
         yield
     except psycopg.errors.ObjectInUse as error:
-        msg = f"Somebody else goes on with this run: {error.diag.message_primary}."
+        msg = f"Another poller has taken over this run: {error.diag.message_primary}."
         raise LeaseLost(msg) from error
     except PoolTimeout as error:
         msg = f"The checkpoint database does not answer: {error}."
@@ -194,7 +194,9 @@ class FencedSaver(PooledSaver):
         """
         state = await self._call("select agent_checkpoints.open_thread(%s, %s) as answer")
         if state == "fenced":
-            msg = f"Somebody else goes on with this run: token {self.token} came too late for thread {self.thread_id}."
+            msg = (
+                f"Another poller has taken over this run: token {self.token} came too late for thread {self.thread_id}."
+            )
             raise LeaseLost(msg)
         self._is_new = state == "new"
         return cast("ThreadState", state)

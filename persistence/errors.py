@@ -54,7 +54,7 @@ class LeaseLost(StoreError):  # noqa: N818  says what happened
 
 
 class DamagedCheckpoint(StoreError):  # noqa: N818  says what happened
-    """What is stored of a thread is incomplete or was changed: it cannot be continued, the run starts anew."""
+    """What is stored of a thread is incomplete or was changed: it cannot be continued, the run starts again."""
 
 
 class MigrationFailed(StoreError):  # noqa: N818  says what happened

@@ -103,7 +103,7 @@ class SystemFault(GridwiseError):  # noqa: N818  what it is
 
 
 class PowerTaken(GridwiseError):  # noqa: N818  what happened, not a fault
-    """Others were promised the power of the chosen site and time while this run decided. It has to be planned anew."""
+    """Others were promised the power of the chosen site and time while this run decided. It has to be planned again."""
 
     retryable = True
 

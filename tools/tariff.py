@@ -44,7 +44,7 @@ def _days(value: object) -> object:
         return value
     short = tuple(str(day).strip().lower()[:3] for day in value)
     if unknown := [day for day, name in zip(value, short, strict=True) if name not in DAYS]:
-        msg = f"{unknown[0]!r} is no day; it is all, weekdays, weekend, or a list of mon … sun"
+        msg = f"{unknown[0]!r} is not a day; it is all, weekdays, weekend, or a list of mon … sun"
         raise ValueError(msg)
     return tuple(dict.fromkeys(short))
 
@@ -55,7 +55,7 @@ def _clock(value: object) -> object:
         return value
     hours, _, minutes = str(value).partition(":")
     if not (hours.isdigit() and minutes in ("00", "30") and int(hours) * 60 + int(minutes) <= 1440):
-        msg = f"{value!r} is no half-hour of the day; it is HH:00 or HH:30, from 00:00 to 24:00"
+        msg = f"{value!r} is not a half-hour of the day; it is HH:00 or HH:30, from 00:00 to 24:00"
         raise ValueError(msg)
     return int(hours) * 2 + int(minutes) // 30
 
@@ -66,7 +66,7 @@ def _region(value: object) -> object:
         if text.casefold() in (region.agile_letter.casefold(), str(region.region_id), region.name.casefold()):
             return region.region_id
     letters = ", ".join(sorted(region.agile_letter for region in REGIONS))
-    msg = f"{value!r} is no region; it is an Agile letter ({letters}), a NESO id from 1 to 14, or its name"
+    msg = f"{value!r} is not a region; it is an Agile letter ({letters}), a NESO id from 1 to 14, or its name"
     raise ValueError(msg)
 
 

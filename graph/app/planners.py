@@ -20,7 +20,7 @@ ENDED = frozenset({"failed", "cancelled"})
 
 
 class OwnPlan:
-    """Asked anew in each half-hour with the newest figures; the plan moves only when that is worth it."""
+    """Asked again in each half-hour with the newest figures; the plan moves only when that is worth it."""
 
     def __init__(self, answer: Callable[[datetime], Awaitable[Answered]], first: Answered, now: datetime) -> None:
         self._answer = answer

@@ -78,7 +78,7 @@ def backtest(
         bool, typer.Option("--paper", help="The figures of Let's Wait Awhile, beside those printed for Great Britain.")
     ] = False,
     confidence: Annotated[
-        bool, typer.Option("--confidence", help="Show how often what the confidence says comes true.")
+        bool, typer.Option("--confidence", help="Show how well calibrated the confidence is.")
     ] = False,
     vintages: Annotated[
         Path | None,
@@ -109,7 +109,7 @@ def backtest(
     by: Annotated[
         list[Group] | None, typer.Option(help="Also savings by month or by weekday; may be given twice.")
     ] = None,
-    min_saving: Annotated[float, typer.Option(help="Least share that a shift must save.", min=0)] = 0.05,
+    min_saving: Annotated[float, typer.Option(help="Minimum share that a shift must save.", min=0)] = 0.05,
     min_saving_gbp: Annotated[float, typer.Option(help="Least GBP of it that a shift must save.", min=0)] = 0.01,
     html: Annotated[Path | None, typer.Option(help="Also write a page with charts to this file.")] = None,
     as_json: AsJson = False,

@@ -20,7 +20,7 @@ def migrate(
     ] = False,
     print_sql: Annotated[bool, typer.Option("--print", help="Print the SQL, to paste into an editor.")] = False,
     sample_assets: Annotated[bool, typer.Option(help="Also add the made-up sample sites.")] = False,
-    owner_policies: Annotated[bool, typer.Option(help="Also let users see only rows of their own.")] = False,
+    owner_policies: Annotated[bool, typer.Option(help="Also let users see only their own rows.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring the database up to date; safe to repeat, and while others use it."""

@@ -112,7 +112,7 @@ def within(region: str | None) -> tuple[int, ...] | None:
         ids = find_regions(part)
         if not ids:
             message = (
-                f'--region: "{part.strip()}" is no place in Great Britain that is known here; try a city or postcode'
+                f'--region: "{part.strip()}" is not a place in Great Britain that is known here; try a city or postcode'
             )
             raise typer.BadParameter(message)
         found.update(ids)

@@ -34,7 +34,7 @@ def sbatch(
     asks = BatchScript.parse(text)
     where = region or (asks.partition if asks.partition and find_regions(asks.partition) else None)
     if where is None:
-        output.say("Without --region every region counts; say where the cluster stands.")
+        output.say("Without --region every region counts; say where the cluster is.")
     row = _merged(workload, asks).row(asks.name or script.stem, now)
     answered = answer_or_exit(load_settings(), row, now, within(where), output)
     found = answered_row(answered.row, answered.recommendation)

@@ -102,7 +102,7 @@ def _plan_and_wait(
     regions, now = within(region), waiting.clock.now()
     row: Row = {"submitted_at": now.isoformat(), **_row(workload, waiting, now)}
     if regions is None:
-        waiting.output.say("Without --region every region counts; this machine stands in one of them.")
+        waiting.output.say("Without --region every region counts; this machine is in one of them.")
     first = answer_or_exit(settings, row, now, regions, waiting.output)
     found = answered_row(row, first.recommendation)
     if dry_run:
@@ -248,7 +248,7 @@ def duration(text: str | None, option: str) -> timedelta | None:
         return None
     match = _DURATION.fullmatch(text.strip().lower())
     if match is None:
-        message = f"{option}: {text!r} is no duration; write 90m, 6h or 2d"
+        message = f"{option}: {text!r} is not a duration; write 90m, 6h or 2d"
         raise typer.BadParameter(message)
     return timedelta(seconds=float(match["number"]) * _UNITS[match["unit"]])
 

@@ -66,7 +66,7 @@ class Executor:
         outage: Outage | None = None,
     ) -> None:
         self._lease = claim.lease
-        """Its thread changes when the run is planned anew."""
+        """Its thread changes when the run is planned again."""
         self._begun: Begun | None = None
         self._fault: Fault | None = None
         self._row = claim.row

@@ -61,7 +61,7 @@ Begun: TypeAlias = Literal["started", "resumed", "read back"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """The outcome, under which lease (its thread changes when a run is planned anew), and how the run began."""
+    """The outcome, under which lease (its thread changes when a run is planned again), and how the run began."""
 
     lease: Lease
     outcome: Outcome

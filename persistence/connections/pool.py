@@ -247,7 +247,7 @@ def unreadable(error: Exception, text: str | bytes = "") -> StoreError:
     beginning = (
         bytes(text[:_SHOWN_BYTES]).decode(errors="replace") if not isinstance(text, str) else text[:_SHOWN_BYTES]
     )
-    why = "is nested too deeply to be read" if isinstance(error, RecursionError) else f"is no valid JSON ({error})"
+    why = "is nested too deeply to be read" if isinstance(error, RecursionError) else f"is not valid JSON ({error})"
     shown = f" The answer begins: {beginning}" if beginning else ""
     return StoreError(
         f"An answer of the database {why}. Look in SQL for a JSON value (a row's or a site's metadata) that is nested"

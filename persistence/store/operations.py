@@ -130,7 +130,7 @@ class Operations:
         self._rpc = rpc
 
     async def submit(self, rows: Sequence[Row]) -> list[UUID]:
-        """Inserts rows as `pending`, keys as the columns are called; the ids in their order. Raises `InvalidWorkload`,
+        """Inserts rows as `pending`, keys are column names; the ids in their order. Raises `InvalidWorkload`,
         and inserts none, where a text has a character that PostgreSQL cannot keep (NUL, half of a surrogate pair)."""
         if not rows:
             return []

@@ -159,7 +159,7 @@ class Queue:
         return Projected(**found)
 
     async def new_thread(self, lease: Lease) -> Lease:
-        """A fresh thread id under the same lease: the run is planned anew. Raises `LeaseLost`."""
+        """A fresh thread id under the same lease: the run is planned again. Raises `LeaseLost`."""
         thread = await self._rpc("start_new_thread", {"p_id": str(lease.workload_id), "p_token": lease.token})
         if thread is None:
             raise lost(lease.workload_id, lease.token)

@@ -107,7 +107,7 @@ async def _raise_for_error(response: httpx.Response) -> None:
     if not response.is_success:
         raise translate_response(response)
     if response.content and "json" not in response.headers.get("content-type", ""):  # a captive portal, another site
-        msg = f"{response.url.host} answered something that is no JSON. Check SUPABASE_URL."
+        msg = f"{response.url.host} answered something that is not JSON. Check SUPABASE_URL."
         raise StoreError(msg)
     try:  # the client would pass the text on as the answer
         response.json() if response.content else None

@@ -104,7 +104,7 @@ def read_jobs(path: Path, *, slack_hours: float) -> list[ReplayJob]:
             begin, minutes = int(float(row["arrival_time"]) // 60), max(1, math.ceil(float(row["length"]) / 60))
             power = float(row["power_kw"]) if row.get("power_kw") else float(row["cpus"]) * CPU_POWER_KW
         except (KeyError, TypeError, ValueError) as error:
-            msg = f"line {line} of {path} is no job: it needs numbers in arrival_time, length and cpus or power_kw"
+            msg = f"line {line} of {path} is not a job: it needs numbers in arrival_time, length and cpus or power_kw"
             raise JobListError(msg) from error
         jobs.append(ReplayJob(begin, begin, begin + minutes + int(slack_hours * 60), minutes, power))
     if not jobs:

@@ -182,7 +182,7 @@ def _numbers(
             continue
         figures = tuple(_number(row[column]) for column in present)
         if time in table and not np.array_equal(table[time], figures, equal_nan=True):
-            faults.append(f"line {line}: {row[known.time]} stands there twice, with other figures")
+            faults.append(f"line {line}: {row[known.time]} appears twice, with other figures")
         table[time] = figures
     return table, faults
 
@@ -192,11 +192,11 @@ def _faults(known: _Format, row: Row, present: Sequence[str]) -> Iterator[str]:
         yield "it has more or fewer fields than the header"
         return
     if _time(row[known.time]) is None:
-        yield f"{row[known.time]!r} in {known.time!r} is no time (ISO 8601)"
+        yield f"{row[known.time]!r} in {known.time!r} is not a time (ISO 8601)"
     for column in present:
         value = _number(row[column])
         if math.isinf(value) or (math.isnan(value) and row[column].strip().lower() not in HOLES):
-            yield f"{row[column]!r} in {column!r} is no number; leave a hole empty"
+            yield f"{row[column]!r} in {column!r} is not a number; leave a hole empty"
         elif column != known.price and not known.zero_is_hole and value < 0:
             yield f"{row[column]} in {column!r} is below 0 g/kWh"
 

@@ -1,4 +1,4 @@
-"""Power that others are promised while a run decides: the run is planned anew, and never promises it twice."""
+"""Power that others are promised while a run decides: the run is planned again, and never promises it twice."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

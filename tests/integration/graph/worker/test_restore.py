@@ -1,4 +1,4 @@
-"""After a restore, a prune that ended half way, or somebody's hand in the checkpoints: a run starts anew or goes on
+"""After a restore, a prune that ended half way, or somebody's hand in the checkpoints: a run starts again or goes on
 from what is whole; it never gives an answer that is not its own."""
 
 import asyncio
