@@ -36,7 +36,7 @@ from tools.energy import EnergyError, estimate
 from tools.market import Market
 from tools.placement import Job, Problem, Segment
 from tools.slots import UK, slot_start
-from tools.solver.baseline import counterfactual
+from tools.solver.baseline import basis, counterfactual
 from tools.solver.policy import put_first
 from tools.solver.relax import keep_relaxed
 from tools.solver.search import search
@@ -246,7 +246,7 @@ def _saving(problem: Problem, it: Saving, case: _Case) -> Problem:
     if spent >= it.amount and search(saved, case.market):
         return saved
     at_once = _limited(problem, latest_start=_least(problem.limits.latest_start, now.start))
-    return _sites(at_once, (now.asset.name,), allowed=True)
+    return at_once if basis(problem) == "mean" else _sites(at_once, (now.asset.name,), allowed=True)
 
 
 def _preference(problem: Problem, it: Preference, _: _Case) -> Problem:

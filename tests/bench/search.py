@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 
 from tools.market import Market, SourceNote
-from tools.placement import Asset, Job, Limits, Problem
+from tools.placement import Asset, Commitment, Job, Limits, Problem
 from tools.solver.candidates import energy_candidates
 from tools.solver.instance import Grid, Order
 from tools.solver.search import best_plans, search
@@ -97,6 +98,23 @@ def main(shared_data: Path) -> None:
     plain, pausing = problem(14, pausable=False), problem(14, pausable=True)
     capped = problem(14, pausable=True, max_intensity_g_per_kwh=120.0)
     lossy = pausing.model_copy(update={"job": pausing.job.model_copy(update={"resume_overhead_minutes": 5})})
+    promised = lossy.model_copy(
+        update={
+            "assets": tuple(
+                asset.model_copy(update={"asset_id": UUID(int=i), "rated_power_kw": 6.0})
+                for i, asset in enumerate(lossy.assets, start=1)
+            ),
+            "commitments": tuple(
+                Commitment(
+                    asset_id=UUID(int=i),
+                    start=START + timedelta(minutes=97 * i),
+                    end=START + timedelta(minutes=97 * i + 55),
+                    power_kw=4.0,
+                )
+                for i in range(1, 15)
+            ),
+        }
+    )
     single = problem(1, pausable=False)
     arrays = np.stack([country.intensity, country.renewable, country.price_gbp_per_kwh])
 
@@ -113,6 +131,7 @@ def main(shared_data: Path) -> None:
             "14 regions, with pauses: options": lambda: search(pausing, country),
             "14 regions, with pauses, capped: options": lambda: search(capped, country),
             "14 regions, with pauses that cost 5 min: options": lambda: search(lossy, country),
+            "the same, each site promised to others off the half-hour: options": lambda: search(promised, country),
             "one region, contiguous: plans": lambda: plans(single, one),
             "canonical energy list (four orders)": lambda: energy_candidates.__wrapped__(plain, country),
         }
