@@ -57,6 +57,7 @@ def _pollers(pollers: Sequence[PollerSeen], leases: Sequence[Leased]) -> list[st
             f"{runs} of {poller['concurrency']} runs, lease {poller['lease_seconds']:g} s, "
             f"heartbeat {silent:.0f} s ago{late}"
         )
+        lines += [f"    takes no work: {one_line(problem)}" for problem in poller["problems"]]
     return [*lines, *_more(pollers)]
 
 

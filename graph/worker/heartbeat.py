@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TypeAlias
 
@@ -27,7 +27,8 @@ class Heartbeat:
     `on_lost` is called in the loop that called `start`, once per lease that the server says is no longer ours. While
     the database does not answer, nothing is declared lost: only the server's clock decides that.
 
-    `poller`: reported with every beat, so that `gridwise status` shows who is alive.
+    `poller`: reported with every beat, so that `gridwise status` shows who is alive, with the `problems` that keep it
+    from working, which are called for in the heartbeat's thread.
     """
 
     def __init__(
@@ -38,8 +39,12 @@ class Heartbeat:
         outage: Outage,
         log: Log,
         poller: PollerIdentity | None = None,
+        problems: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._poller = poller
+        self._problems = problems
+        self._reported: Sequence[str] = ()
+        """What was last stored of them."""
         self._open_store = open_store
         self._lease_seconds = lease_seconds
         self._interval_seconds = lease_seconds / BEATS_PER_LEASE
@@ -116,11 +121,18 @@ class Heartbeat:
         held = await store.queue.extend(leases, lease_seconds=self._lease_seconds)  # of none: no call
         if self._poller is not None:
             await store.pollers.report(self._poller)
+            await self._report_problems(store, self._poller)
         elif not leases and self._outage.is_met_by("heartbeat"):  # nobody else would find out that it is over
             await store.operations.depth()
         for lease in leases:
             if lease.token not in held:
                 self._report(lease)
+
+    async def _report_problems(self, store: Store, poller: PollerIdentity) -> None:
+        problems = self._problems()
+        if problems != self._reported:
+            await store.pollers.report_problems(poller, problems)
+            self._reported = problems
 
     def _report(self, lease: Lease) -> None:
         with self._lock:

@@ -62,10 +62,15 @@ class Worker:
             lease_seconds=options.lease_seconds,
             concurrency=options.concurrency,
         )
-        self._heartbeat = Heartbeat(
-            open_store, lease_seconds=options.lease_seconds, outage=self._outage, log=log, poller=self._identity
-        )
         self._breaker = Breaker(log, config.random)
+        self._heartbeat = Heartbeat(
+            open_store,
+            lease_seconds=options.lease_seconds,
+            outage=self._outage,
+            log=log,
+            poller=self._identity,
+            problems=lambda: [circuit.error for circuit in self._breaker.open],
+        )
         self._producer = Producer(
             store=store,
             config=config,

@@ -1,5 +1,6 @@
 """Which pollers there are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict, cast
 
@@ -28,6 +29,8 @@ class PollerSeen(TypedDict):
     started_at: str
     seconds_since_seen: float
     """Age of its last heartbeat; more than `lease_seconds`: it is dead or cut off."""
+    problems: list[str]
+    """What keeps it from working, and how to mend it; empty for one that works."""
 
 
 class Pollers:
@@ -47,6 +50,10 @@ class Pollers:
                 "p_concurrency": poller.concurrency,
             },
         )
+
+    async def report_problems(self, poller: PollerIdentity, problems: Sequence[str]) -> None:
+        """What keeps it from working, each in words for an operator; empty once all is well."""
+        await self._rpc("report_poller_problems", {"p_owner": poller.owner, "p_items": list(problems)})
 
     async def leave(self, poller: PollerIdentity) -> None:
         """It has stopped."""

@@ -15,10 +15,12 @@ from evals.standin.server import StandIn
 from evals.standin.wire import GenerateRequest
 from graph.app.runtime import make_worker, open_runtime
 from graph.app.settings import Settings
+from graph.views.queue import status_lines
 from graph.web.server import serving
 from graph.worker import breaker
 from graph.worker.tasks import end
 from persistence.retry import Backoff
+from persistence.store.open import Store
 
 pytestmark = pytest.mark.anyio
 
@@ -47,8 +49,9 @@ def gemini(monkeypatch: pytest.MonkeyPatch) -> Any:
 class Polling:
     """A worker at work: its health over HTTP, its rows in the database."""
 
-    def __init__(self, client: httpx.AsyncClient, open_connection: Callable[[], Any]) -> None:
+    def __init__(self, client: httpx.AsyncClient, store: Store, open_connection: Callable[[], Any]) -> None:
         self._client = client
+        self._store = store
         self._open = open_connection
 
     async def health(self, status: int) -> dict[str, Any]:
@@ -61,6 +64,16 @@ class Polling:
         async with self._open() as connection:
             for name in names:
                 await connection.execute(INSERT, (name,))
+
+    async def status(self) -> str:
+        """What `gridwise status` says of its pollers, once it says of one that it takes no work."""
+        async with asyncio.timeout(20):
+            while True:
+                pollers = await self._store.pollers.seen()
+                lines = status_lines(await self._store.operations.status(), pollers)
+                if found := [line for line in lines if "takes no work" in line]:
+                    return " ".join(found)
+                await asyncio.sleep(0.1)
 
     async def states(self, *wanted: str) -> list[str]:
         """Once these are the rows' states, sorted."""
@@ -89,7 +102,8 @@ def polling(machine: dict[str, Any], gemini: Gemini, open_connection: Callable[[
     async def work(**variables: str) -> AsyncIterator[Polling]:
         given = {
             "DATABASE_URL": machine["DATABASE_URL"], "GRIDWISE_SOURCES": "recorded", "GEMINI_API_KEY": "k",
-            "GEMINI_BASE_URL": gemini.base_url, "WORKLOAD_POLL_INTERVAL": "0.2", **variables,
+            "GEMINI_BASE_URL": gemini.base_url, "WORKLOAD_POLL_INTERVAL": "0.2",
+            "GRIDWISE_LEASE_SECONDS": "6", **variables,
         }  # fmt: skip
         async with open_runtime(Settings(**given)) as runtime:
             worker = make_worker(runtime)
@@ -99,7 +113,7 @@ def polling(machine: dict[str, Any], gemini: Gemini, open_connection: Callable[[
                 port = int(str(lines[-1]["event"]).split()[3].rstrip(":"))
                 async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
                     try:
-                        yield Polling(client, open_connection)
+                        yield Polling(client, runtime.store, open_connection)
                     finally:
                         worker.stop()
                         await asyncio.wait({task}, timeout=20)
@@ -132,6 +146,7 @@ async def test_what_is_wrong_with_the_model_is_no_workloads_fault(
         await asyncio.sleep(1)  # some probes
         assert asked < len(gemini.requests) < asked + 15, "probes, one at a time"
         assert await worker.attempts() == [0]
+        assert says in await worker.status()
         gemini.step = honest
         await worker.states(*["queued"] * 4)
         assert (await worker.health(200))["breakers"] == []
