@@ -28,6 +28,9 @@ begin
     foreach t in array array['outbox', 'webhook'] loop
         execute format('revoke all on agent.%I from public', t);
         execute format('alter table agent.%I enable row level security', t);
+        if exists (select from pg_catalog.pg_roles where rolname = 'service_role') then
+            execute format('grant select, insert, update, delete on agent.%I to service_role', t);
+        end if;
     end loop;
 end
 $$;

@@ -280,7 +280,7 @@ async def test_a_refused_connection_is_retryable() -> None:
 
 
 async def test_a_gateway_that_stays_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("persistence.supabase.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr("persistence.transports.supabase.ANSWER_SECONDS", 0.1)
     done = asyncio.Event()
 
     async def say_nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -332,7 +332,7 @@ async def test_a_claim_whose_answer_was_cut_off_is_not_made_twice(project: Proje
         assert len(claims) == 1
         assert (
             claims[0].lease.attempt,
-            len(await rows(project, "select from agent.queue where state = 'running'")),
+            len(await rows(project, "select 1 from agent.queue where state = 'running'")),
         ) == (1, 1)
 
 

@@ -2,6 +2,7 @@
 but its own row, and is shown to whoever can mend it."""
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Awaitable, Callable
@@ -11,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from graph.views.queue import status_lines
-from persistence.errors import InvalidWorkload
+from persistence.errors import InvalidWorkload, StoreError
 from persistence.store.open import Store
 from persistence.store.queue import Claim
 from persistence.workload import Recommendation
@@ -367,3 +368,23 @@ async def test_text_that_cannot_be_stored_is_refused_with_its_place(
     with pytest.raises(InvalidWorkload, match=named):
         await store.operations.submit([{"workload_name": "w", **place(bad)}])
     assert (await store.operations.depth())["pending"] == 0
+
+
+async def test_a_trigger_that_sleeps_delays_others_once_and_then_only_its_own_row(
+    db: Any, store: Store, claim: Claimer, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("persistence.transports.postgres.CALL_SECONDS", 1.0)
+    slow = await db.insert(workload_name="poison")
+    good = [await db.insert(user_id=UUID(int=n)) for n in range(2, 7)]
+    claims = await claim()
+    await db.run(ON_UPDATE.format("perform pg_sleep(30);"))
+    async with asyncio.timeout(15):
+        done = await store.queue.complete_all([(one.lease, answer()) for one in claims])
+        assert len(done.written) == 6
+        while await statuses(db, good) != {"queued"}:
+            with contextlib.suppress(StoreError):  # the sleeper's own try; given up, and later next time
+                await store.queue.project()
+        await db.insert(user_id=UUID(int=9))
+        (more,) = await claim()
+        assert await store.queue.complete(more.lease, answer())
+    assert (await db.row(slow))["status"] == "processing"
