@@ -85,12 +85,12 @@ def exit_code(arguments: Sequence[str] | None = None) -> int:
 def _code_of(error: Exception) -> int | None:
     """Of an error with a message for people; None for one that is a fault of the program."""
     from graph.app.settings import ConfigurationError
-    from persistence.errors import AccessDenied, MigrationNeeded, SessionNeeded, StoreError
+    from persistence.errors import AccessDenied, InvalidWorkload, MigrationNeeded, SessionNeeded, StoreError
     from tools.errors import GridwiseError
 
     if isinstance(error, (ConfigurationError, MigrationNeeded, AccessDenied, SessionNeeded)):
         return USAGE
-    return FAILED if isinstance(error, (GridwiseError, StoreError)) else None
+    return FAILED if isinstance(error, (GridwiseError, StoreError, InvalidWorkload)) else None
 
 
 def _wrong_usage(error: Exception) -> int:

@@ -76,7 +76,7 @@ async def _assumptions(store: Store, rows: Sequence[Row], now: datetime) -> list
             return [f"As things are, this will fail: {error}"]
         job = problem.job
         energy = [] if job.energy_is_stated else [f"Energy is estimated: {job.energy_kwh:.3g} kWh for the whole run."]
-        return [*job.assumptions, *energy]
+        return [*job.assumptions, *problem.notes, *energy]
 
     return [of(row) for row in rows]
 
