@@ -206,7 +206,9 @@ async def test_a_file_that_fails_is_named_and_leaves_nothing(empty_database_url:
     assert (await rows(empty_database_url, "select to_regproc('agent.reference_regions') is null as gone"))[0]["gone"]
 
 
-FOR_USERS = {"agent.on_insert()", "agent.on_update()", "agent.on_delete()", "relax(uuid,integer)"}
+FOR_USERS = {
+    "agent.on_insert()", "agent.on_update()", "agent.on_delete()", "agent.tell_webhook()", "relax(uuid,integer)",
+}  # fmt: skip
 """Run with our rights, since users have none in the schema `agent`: triggers on their table, and what they may call."""
 INLINED = {
     "agent.queue_rank(text,timestamp with time zone,timestamp with time zone)",
