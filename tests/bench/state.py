@@ -25,7 +25,7 @@ INSERT = """
 insert into compute_workloads (workload_name, workload_type, urgency, required_gpu_mins, required_cpu_cores,
     required_memory_gb, estimated_duration_hours, is_deferrable, deferral_window_mins, metadata)
 select 'job ' || n, 'TRAINING_RUN', 'MEDIUM', 60, 8, 32, 2, true, 720,
-    jsonb_build_object('user_request', 'Keep it out of London. It must not start before 13:00. Run ' || n || '.')
+    jsonb_build_object('user_request', 'Keep it out of London. It is job ' || n || '.')
 from generate_series(1, {count}) as n
 """
 STATE = """
