@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from importlib import import_module
 from importlib.util import find_spec
 from json import JSONDecodeError
+from typing import Any
 
 from google.genai.errors import APIError, UnknownApiResponseError
 from langchain_core.exceptions import ContextOverflowError
@@ -16,6 +19,9 @@ from pydantic import JsonValue, ValidationError
 
 from agents.model.errors import FailureKind, ModelError
 
+_CREDITS = re.compile(r"(?i)\b(credits?|prepa(?:id|y\w*)|billing|balance)\b")
+_CREDITS_WAIT_SECONDS = 3_600.0
+"""Until somebody has paid: looked at again every hour."""
 _QUOTA_WAIT_SECONDS = 86_400.0
 """A per-day quota frees itself at midnight Pacific time: a day later it certainly has."""
 
@@ -30,6 +36,13 @@ _FINISH: dict[str, tuple[FailureKind, bool, str]] = {
     "MALFORMED_FUNCTION_CALL": ("malformed_call", True, "it wrote a tool call that cannot be read"),
     "UNEXPECTED_TOOL_CALL": ("malformed_call", True, "it called a tool where none was offered"),
     "TOO_MANY_TOOL_CALLS": ("malformed_call", True, "it called too many tools in a row"),
+    "MALFORMED_RESPONSE": ("malformed_call", True, "it wrote an answer that cannot be read"),
+    "MISSING_THOUGHT_SIGNATURE": ("malformed_call", True, "a signature of an earlier turn was lost"),
+    "MODEL_ARMOR": (
+        "blocked",
+        False,
+        "the Model Armor policy of the key's project blocked it; reword the request text, or ask who keeps the policy",
+    ),
 }
 _HTTP = [import_module(name) for name in ("httpx", "httpx2") if find_spec(name)]
 """The client's HTTP library, which is the one or the other by its version."""
@@ -46,6 +59,8 @@ _CLIENT_ERRORS: tuple[type[Exception], ...] = (
     UnknownApiResponseError,
 )
 _NO_KEY = re.compile(r"(?i)api.?key (not valid|expired|not found|must be)|pass a valid API key")
+_PASSING = frozenset({408, 409, 425, 499})
+"""Timed out, aborted, too early, cancelled: nothing that the request could mend."""
 _KEPT_METADATA = frozenset({"finish_reason", "model_name", "model_provider", "output_version"})
 _USABLE = {"", "STOP", "FINISH_REASON_UNSPECIFIED"}
 
@@ -76,6 +91,21 @@ async def ask(model: Runnable[LanguageModelInput, AIMessage], messages: Sequence
     return reply.model_copy(update={"response_metadata": kept})
 
 
+async def raise_error_body(response: Any) -> None:  # noqa: ANN401  httpx's or httpx2's
+    """A hook of the HTTP client: gateways send errors with status 200, which the client takes for an empty answer."""
+    if response.status_code != 200 or "json" not in response.headers.get("content-type", ""):
+        return
+    await response.aread()
+    try:
+        body = response.json()
+    except ValueError:
+        return
+    body = body[0] if isinstance(body, list) and len(body) == 1 else body
+    if isinstance(body, dict) and isinstance(body.get("error"), dict):
+        code = body["error"].get("code")
+        raise APIError(code if isinstance(code, int) else 500, body, response)
+
+
 def check(reply: AIMessage) -> None:
     """Let a usable reply pass.
 
@@ -90,14 +120,15 @@ def check(reply: AIMessage) -> None:
 def _fault(reply: AIMessage) -> ModelError | None:
     blocked = (reply.response_metadata.get("prompt_feedback") or {}).get("block_reason")
     if blocked:
-        return _failure("blocked", f"the request was blocked ({_name(blocked)}); reword the request text")
+        _, _, why = _FINISH.get(_name(blocked), ("", False, "the request was blocked; reword the request text"))
+        return _failure("blocked", f"{why} ({_name(blocked)})")
     finish = _name(reply.response_metadata.get("finish_reason") or "")
     if finish in _FINISH:
         kind, retryable, text = _FINISH[finish]
         return _failure(kind, f"{text} ({finish})", retryable=retryable)
     if finish not in _USABLE:
-        return _failure("empty", f"it stopped without an answer ({finish})", retryable=True)
-    if reply.invalid_tool_calls:
+        return _failure("empty", f"it stopped for a reason that is not known here ({finish})", retryable=True)
+    if reply.invalid_tool_calls or not all(call["name"] for call in reply.tool_calls):
         return _failure("malformed_call", "it wrote a tool call that cannot be read", retryable=True)
     if not reply.tool_calls and not reply.text.strip():
         return _failure("empty", "it answered nothing", retryable=True)
@@ -127,8 +158,13 @@ def _from_status(error: APIError) -> ModelError:
     status = error.code or 0
     if status == 429:
         return _from_quota(error)
-    if status >= 500 or status == 408:
-        return _failure("server_error", f"it failed with HTTP {status}", retryable=True)
+    if status >= 500 or status in _PASSING:
+        return _failure(
+            "server_error",
+            f"it failed with HTTP {status}",
+            retryable=True,
+            retry_after_seconds=_retry_after(error),
+        )
     kind, fix = _STATUS.get(_meant(error), ("bad_request", f"it refused the request with HTTP {status}"))
     return _failure(kind, f"{fix} (HTTP {status}: {_excerpt(error.message)})")
 
@@ -152,9 +188,33 @@ def _from_quota(error: APIError) -> ModelError:
             retryable=True,
             retry_after_seconds=_QUOTA_WAIT_SECONDS,
         )
-    delays = [_seconds(detail.get("retryDelay")) for detail in details]
+    if _CREDITS.search(error.message or "") and not quotas:
+        return _failure(
+            "quota_exhausted",
+            f"its project has no credits left; pay or add credits (HTTP 429: {_excerpt(error.message)})",
+            retryable=True,
+            retry_after_seconds=_CREDITS_WAIT_SECONDS,
+        )
+    delays = [*(_seconds(detail.get("retryDelay")) for detail in details), _retry_after(error)]
     wait = max((delay for delay in delays if delay is not None), default=None)
-    return _failure("rate_limited", "too many requests (HTTP 429)", retryable=True, retry_after_seconds=wait)
+    what = f", {', '.join(quotas)}" if any(quotas) else ""
+    return _failure(
+        "rate_limited", f"too many requests for now (HTTP 429{what})", retryable=True, retry_after_seconds=wait
+    )
+
+
+def _retry_after(error: APIError) -> float | None:
+    """What the header says: seconds, or a date, which counts from the answer's own."""
+    headers = getattr(error.response, "headers", None) or {}
+    text = str(headers.get("retry-after") or "").strip()
+    if text.isdigit():
+        return float(text)
+    try:
+        since = headers.get("date")
+        begin = parsedate_to_datetime(since) if since else datetime.now(UTC)
+        return max(0.0, (parsedate_to_datetime(text) - begin).total_seconds())
+    except (ValueError, TypeError):
+        return None
 
 
 def _details(body: JsonValue) -> list[dict[str, JsonValue]]:

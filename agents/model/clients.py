@@ -1,5 +1,6 @@
 """Which model each agent asks: Gemini, or the offline planner. Chosen by name; one never stands in for the other."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -12,6 +13,7 @@ from langchain_core.tools import BaseTool
 from langchain_google_genai import ChatGoogleGenerativeAI
 from pydantic import BaseModel, SecretStr
 
+from agents.model.ask import raise_error_body
 from agents.model.schema import json_schema
 from agents.offline.planner import OfflinePlanner
 from agents.offline.rules import OFFLINE_NAME
@@ -22,8 +24,8 @@ TIMEOUT_SECONDS = 60.0
 FIRST_RETRY_SECONDS = 0.5
 _MAX_OUTPUT_TOKENS = 16_384
 """Answers take some 600; what a model thinks before it answers counts too."""
-_FIXED_TEMPERATURE = ("gemini-3.5-flash-lite", "gemini-3.6-flash")
-"""They ignore sampling parameters, and the client warns when one is given."""
+_TAKES_TEMPERATURE = re.compile(r"gemini-(?:1|2)[.-]|gemma")
+"""Models before Gemini 3; later ones ignore or refuse sampling parameters, and the client warns when one is given."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class Models:
 def _gemini(
     name: str, api_key: str, base_url: str | None, timeout_seconds: float, limiter: BaseRateLimiter | None
 ) -> ChatGoogleGenerativeAI:
-    sampling = {} if name.removeprefix("models/") in _FIXED_TEMPERATURE else {"temperature": 0.0}
+    sampling = {"temperature": 0.0} if _TAKES_TEMPERATURE.match(name.removeprefix("models/")) else {}
     return ChatGoogleGenerativeAI(
         model=name,
         google_api_key=SecretStr(api_key),
@@ -109,5 +111,6 @@ def _gemini(
         max_retries=1,
         max_output_tokens=_MAX_OUTPUT_TOKENS,
         rate_limiter=limiter,
+        client_args={"event_hooks": {"response": [raise_error_body]}},
         **sampling,
     )

@@ -8,6 +8,7 @@ one is sent back once with the exact errors. Every model call is a task of its o
 for is never repeated by a resumed run. Node names are append-only: threads in flight know them.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Generic, TypeAlias
 
@@ -28,6 +29,7 @@ from tools.toolkit.tools import TOOLS
 
 MAX_CALLS_PER_ROUND = 8
 MAX_ANSWER_CHARS = 20_000
+_FENCED = re.compile(r"^\s*```(?:json)?\s*\n(?P<json>.*?)\n?\s*```\s*$", re.DOTALL)
 MAX_ATTEMPTS = 3
 """Of one call. Brief hiccups are tried again in place; what lasts longer ends the run, and the lease brings it back."""
 
@@ -147,7 +149,7 @@ class _Loop(Generic[AnswerT]):
         if len(text) > MAX_ANSWER_CHARS:
             raise InvalidAnswerError([f"the answer has {len(text)} characters; at most {MAX_ANSWER_CHARS} are read"])
         try:
-            answer = self._agent.answer.model_validate_json(text)
+            answer = self._agent.answer.model_validate_json(_unfenced(text))
         except ValidationError as error:
             raise InvalidAnswerError(_schema_faults(error)) from None
         return self._agent.conclude(answer, state, self._name, is_last)
@@ -170,6 +172,12 @@ def _answered(messages: Sequence[AnyMessage]) -> set[str]:
         for message in messages
         if isinstance(message, ToolMessage) and message.status == "success" and not message.text.startswith('{"error"')
     }
+
+
+def _unfenced(text: str) -> str:
+    """Some models put JSON between fences, as in a chat."""
+    match = _FENCED.search(text)
+    return match["json"] if match else text
 
 
 def _last_reply(messages: Sequence[AnyMessage]) -> AIMessage:

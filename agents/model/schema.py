@@ -37,6 +37,8 @@ def _resolved(
     for key, value in schema.items():
         if key == "properties" and isinstance(value, dict):
             kept[key] = {name: _child(child, definitions, told) for name, child in value.items()}
+        elif key == "oneOf":
+            kept["anyOf"] = _child(value, definitions, told)
         elif key == "const":
             kept["enum"] = [value]
         elif key == "description" and isinstance(value, str):

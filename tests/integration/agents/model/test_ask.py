@@ -4,6 +4,8 @@ import json
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from agents.model.clients import AgentModel, Models
 from agents.model.errors import ModelError, is_retryable
 from evals.standin.script import Reply, Step, blocks, calls, fails, finishes, rate_limited, raw, says
 from evals.standin.server import StandIn
-from evals.standin.wire import GenerateRequest
+from evals.standin.wire import GenerateRequest, Json, answer_body, error_body
 from tools.toolkit.tools import TOOLS
 
 pytestmark = pytest.mark.anyio
@@ -40,6 +42,21 @@ async def ask_tools(base_url: str, messages: Sequence[BaseMessage] = ASK, **opti
 async def outcome(step: Step) -> AIMessage:
     with StandIn(lambda _request, _number: step) as server:
         return await ask_tools(server.base_url)
+
+
+def nameless(call: Json) -> Step:
+    """A function call that says not of which function."""
+    return lambda request: Reply(answer_body([{"functionCall": {"args": {}, **call}}], request, finish_reason="STOP"))
+
+
+def waits(code: int, retry_after: str) -> Step:
+    headers = {"retry-after": retry_after}
+    return lambda _request: Reply(error_body(code, "UNAVAILABLE", "later"), status=code, headers=headers)
+
+
+def disguised(code: int, status: str) -> Step:
+    """An error's body with status 200, as some gateways send it."""
+    return lambda _request: Reply(error_body(code, status, "no"))
 
 
 @pytest.mark.parametrize(
@@ -75,8 +92,33 @@ async def outcome(step: Step) -> AIMessage:
         (fails(500, "INTERNAL"), "server_error", True, None),
         (fails(503, "UNAVAILABLE", "The model is overloaded."), "server_error", True, None),
         (raw("<html>502 Bad Gateway</html>", status=502), "server_error", True, None),
+        (blocks("MODEL_ARMOR"), "blocked", False, None),
+        (finishes("MODEL_ARMOR"), "blocked", False, None),
+        (says("half a sen", finish_reason="MODEL_ARMOR"), "blocked", False, None),
+        (finishes("MALFORMED_RESPONSE"), "malformed_call", True, None),
+        (finishes("MISSING_THOUGHT_SIGNATURE"), "malformed_call", True, None),
+        (finishes("A_REASON_OF_NEXT_YEAR"), "empty", True, None),
+        (blocks("A_REASON_OF_NEXT_YEAR"), "blocked", False, None),
+        (nameless({}), "malformed_call", True, None),
+        (nameless({"name": ""}), "malformed_call", True, None),
+        (fails(409, "ABORTED"), "server_error", True, None),
+        (fails(499, "CANCELLED"), "server_error", True, None),
+        (waits(503, "7"), "server_error", True, 7.0),
+        (waits(429, "12"), "rate_limited", True, 12.0),
+        (fails(429, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted."), "quota_exhausted", True, 3_600.0),
+        (disguised(503, "UNAVAILABLE"), "server_error", True, None),
+        (disguised(429, "RESOURCE_EXHAUSTED"), "rate_limited", True, None),
+        (disguised(404, "NOT_FOUND"), "unknown_model", False, None),
+        (
+            raw('[{"error": {"code": 500, "message": "no"}}]', content_type="application/json"),
+            "server_error",
+            True,
+            None,
+        ),
+        (raw('{"error": {"message": "no code"}}', content_type="application/json"), "server_error", True, None),
     ],
 )
+@pytest.mark.filterwarnings("ignore:A_REASON_OF_NEXT_YEAR is not a valid")
 async def test_what_is_not_usable_is_a_typed_failure(
     step: Step, kind: str, retryable: bool, retry_after: float | None, recwarn: pytest.WarningsRecorder
 ) -> None:
@@ -87,6 +129,46 @@ async def test_what_is_not_usable_is_a_typed_failure(
     assert is_retryable(error) == (retryable and retry_after is None)
     assert str(error).startswith("The language model could not be used: ")
     assert "k-not-a-key" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (fails(429, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted."), "no credits left"),
+        (fails(429, "RESOURCE_EXHAUSTED", "Billing account has no balance."), "no credits left"),
+        (rate_limited("3s"), "too many requests for now (HTTP 429, GenerateRequestsPerMinutePerProject"),
+        (rate_limited("30s", "GenerateRequestsPerDayPerProjectPerModel-FreeTier"), "its daily quota is used up"),
+    ],
+)
+async def test_a_429_says_whether_credits_or_the_rate_ran_out(step: Step, words: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        await outcome(step)
+    assert words in str(caught.value)
+
+
+async def test_a_date_to_try_again_counts_from_the_answers_own_clock() -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    with pytest.raises(ModelError) as caught:
+        await outcome(waits(503, later))
+    assert caught.value.retry_after_seconds is not None
+    assert 80 <= caught.value.retry_after_seconds <= 91
+
+
+@pytest.mark.parametrize(
+    ("model", "sent"),
+    [
+        ("gemini-2.5-flash", True),
+        ("models/gemini-2.0-flash-lite", True),
+        ("gemini-3-flash-preview", False),
+        ("gemini-3.5-flash-lite", False),
+        ("gemini-4.1-pro", False),
+        ("gemini-flash-latest", False),
+    ],
+)
+async def test_no_temperature_goes_to_models_that_refuse_it(model: str, sent: bool) -> None:
+    with StandIn(lambda _request, _number: says("{}")) as server:
+        await ask_tools(server.base_url, agent_model=model)
+    assert ("temperature" in server.bodies[0]["generationConfig"]) == sent
 
 
 async def test_a_gateway_page_with_status_200_is_a_failure() -> None:
