@@ -102,7 +102,7 @@ class Models:
 def _gemini(
     name: str, api_key: str, base_url: str | None, timeout_seconds: float, limiter: BaseRateLimiter | None
 ) -> ChatGoogleGenerativeAI:
-    sampling = {"temperature": 0.0} if _TAKES_TEMPERATURE.match(name.removeprefix("models/")) else {}
+    takes_temperature = _TAKES_TEMPERATURE.match(name.removeprefix("models/"))
     return ChatGoogleGenerativeAI(
         model=name,
         google_api_key=SecretStr(api_key),
@@ -112,5 +112,5 @@ def _gemini(
         max_output_tokens=_MAX_OUTPUT_TOKENS,
         rate_limiter=limiter,
         client_args={"event_hooks": {"response": [raise_error_body]}},
-        **sampling,
+        temperature=0.0 if takes_temperature else None,
     )
