@@ -65,3 +65,5 @@ class Agent(Generic[AnswerT]):
     """The first user message, with the request as delimited data."""
     conclude: Callable[[AnswerT, LoopState, str, bool], LoopOutput]
     """Answer, state, model name, whether this is the last try → what is stored. Raises `InvalidAnswerError`."""
+    asks: Callable[[LoopState], tuple[type[AnswerT], str]] | None = None
+    """What is asked for of this state: `answer` or a narrower type, and instructions that only the answer needs."""

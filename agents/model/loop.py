@@ -75,7 +75,7 @@ class _Loop(Generic[AnswerT]):
         self._name = model.name
         self._tools = frozenset(agent.tools)
         self._with_tools = model.with_tools([TOOLS[name] for name in agent.tools])
-        self._with_schema = model.with_schema(agent.answer)
+        self._model = model
 
     async def call_model(self, state: LoopState) -> LoopUpdate:
         messages = state.get("messages") or []
@@ -104,7 +104,8 @@ class _Loop(Generic[AnswerT]):
     async def answer(self, state: LoopState) -> LoopUpdate:
         if self._needs_tools(state):
             return {"faults": ()}
-        request, reply, usage = await self._ask_for_answer(state, _ANSWER_REQUEST)
+        wanted = "\n".join(text for text in (self._asked(state)[1], _ANSWER_REQUEST) if text)
+        request, reply, usage = await self._ask_for_answer(state, wanted)
         update: LoopUpdate = {"messages": [request, reply], "usage": usage, "faults": ()}
         try:
             return {**update, **self._conclude(reply, state, is_last=False)}
@@ -134,11 +135,14 @@ class _Loop(Generic[AnswerT]):
         update: LoopUpdate = {"messages": [request, reply], "usage": usage, "faults": ()}
         return {**update, **concluded}
 
+    def _asked(self, state: LoopState) -> tuple[type[AnswerT], str]:
+        return self._agent.asks(state) if self._agent.asks is not None else (self._agent.answer, "")
+
     async def _ask_for_answer(
         self, state: LoopState, text: str
     ) -> tuple[HumanMessage, AIMessage, dict[AgentName, Usage]]:
         request = HumanMessage(text)
-        reply = await ask(self._with_schema, [*state["messages"], request])
+        reply = await ask(self._model.with_schema(self._asked(state)[0]), [*state["messages"], request])
         if reply.tool_calls:
             msg = "The language model could not be used: it called a tool where none was offered."
             raise ModelError(msg, kind="malformed_call", retryable=True)
@@ -149,7 +153,7 @@ class _Loop(Generic[AnswerT]):
         if len(text) > MAX_ANSWER_CHARS:
             raise InvalidAnswerError([f"the answer has {len(text)} characters; at most {MAX_ANSWER_CHARS} are read"])
         try:
-            answer = self._agent.answer.model_validate_json(_unfenced(text))
+            answer = self._asked(state)[0].model_validate_json(_unfenced(text))
         except ValidationError as error:
             raise InvalidAnswerError(_schema_faults(error)) from None
         return self._agent.conclude(answer, state, self._name, is_last)

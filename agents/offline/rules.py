@@ -30,8 +30,8 @@ def arguments_for(tool: str, messages: Sequence[BaseMessage]) -> dict[str, Any]:
 def answer_for(schema: dict[str, Any], messages: Sequence[BaseMessage]) -> str:
     """JSON by the schema, which is told by its properties: titles do not survive every client."""
     wanted = schema.get("properties", {})
-    answer = _head if "choices" in wanted else _compute if "constraints" in wanted else _energy
-    return json.dumps(answer(messages), ensure_ascii=False)
+    answer = _head if "choices" in wanted else _compute if _result(messages, "find_assets") else _energy
+    return json.dumps({key: value for key, value in answer(messages).items() if key in wanted}, ensure_ascii=False)
 
 
 def _compute(messages: Sequence[BaseMessage]) -> dict[str, JsonValue]:

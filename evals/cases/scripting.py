@@ -2,14 +2,12 @@
 
 from typing import Any
 
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from agents.state import AgentName
 from evals.standin.script import Script, Step, edited, honest
 from evals.standin.wire import GenerateRequest, Json
 
-_MARKS: dict[AgentName, str] = {"compute": "constraints", "energy": "option_ids", "head": "choices"}
-"""A field that only this agent's answer has; the energy agent's has no other but the ids."""
 _TOOLS: dict[AgentName, str] = {"compute": "find_assets", "energy": "find_windows", "head": "compare_options"}
 
 
@@ -68,9 +66,8 @@ def reverses(answer: Json) -> None:
 
 
 def _answers(request: GenerateRequest, agent: AgentName) -> bool:
-    fields = set((request.schema or {}).get("properties", {}))
-    others = {mark for name, mark in _MARKS.items() if name not in (agent, "energy")}
-    return _MARKS[agent] in fields and not fields & others
+    called = {message.name for message in request.messages if isinstance(message, ToolMessage)}
+    return request.schema is not None and _TOOLS[agent] in called
 
 
 def _is_repair(request: GenerateRequest) -> bool:
