@@ -263,10 +263,7 @@ async def test_the_schema_call_has_no_tools_and_the_tool_call_no_schema() -> Non
     ]
 )
 def real(request: pytest.FixtureRequest) -> Iterator[tuple[str, Reply]]:
-    path = RECORDED / request.param
-    if not path.exists():
-        pytest.skip(f"shared data absent: {path.name}")
-    body = json.loads(path.read_text())
+    body = json.loads((RECORDED / request.param).read_text())
     if "response" in body:
         yield request.param, Reply(body["response"]["body"], status=body["response"]["status"])
     else:
