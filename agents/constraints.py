@@ -99,16 +99,15 @@ class Between(Value):
 
 
 class Hours(Said):
-    """Clock range on days: all of the run lies within (allowed), or none of it (forbidden). UK time.
+    """All of the run lies within these hours and days, or none of it."""
 
-    A missing clock is the day's start or end; a range whose end is not after its start ends on the next day. Without
-    days, an allowed range means its next occurrence, or every one where it `recurs`; a forbidden range means every day.
-    """
+    # A missing clock is the day's start or end; a range whose end is not after its start ends on the next day. Without
+    # days, an allowed range is its next occurrence, or every one where it `recurs`; a forbidden range holds every day.
 
     kind: Literal["hours"] = "hours"
     allowed: bool = Field(description="true: only then; false: not then.")
-    start: Clock | None = Field(None, description="HH:MM, UK time; null: the day's start.")
-    end: Clock | None = Field(None, description="HH:MM, UK time; null: the day's end.")
+    start: Clock | None = Field(None, description="HH:MM, UK time.")
+    end: Clock | None = Field(None, description="HH:MM, UK time.")
     also: tuple[Between, ...] = Field((), description="Further ranges: any of them will do.")
     weekdays: tuple[Weekday, ...] = ()
     dates: tuple[date, ...] = Field((), description="Days on which the range begins.")

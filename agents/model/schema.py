@@ -34,7 +34,7 @@ def _resolved(
     if isinstance(reference, str):
         schema = {**definitions[reference.rsplit("/", 1)[-1]], **schema}
     kept: dict[str, JsonValue] = {}
-    for key, value in schema.items():
+    for key, value in _without_null(schema).items():
         if key == "properties" and isinstance(value, dict):
             kept[key] = {name: _child(child, definitions, told) for name, child in value.items()}
         elif key == "oneOf":
@@ -48,6 +48,17 @@ def _resolved(
         elif key in _KEPT:
             kept[key] = _child(value, definitions, told)
     return kept
+
+
+def _without_null(schema: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """What may be null may be left out as well: that is said by `required`, once."""
+    options = schema.get("anyOf")
+    if not isinstance(options, list) or {"type": "null"} not in options:
+        return schema
+    rest = [option for option in options if option != {"type": "null"}]
+    if len(rest) != 1 or not isinstance(rest[0], dict):
+        return schema
+    return {**rest[0], **{key: value for key, value in schema.items() if key != "anyOf"}}
 
 
 def _child(value: JsonValue, definitions: dict[str, dict[str, JsonValue]], told: set[str]) -> JsonValue:
