@@ -81,7 +81,10 @@ MUTATIONS = (
     Mutation("claims only", _patch(head, "summary", _in_its_own_words), "invented price", "never said"),
     Mutation("ranking", _patch(ranking.Pool, "is_worse", lambda *_: False), "worst first, stubborn", "regret"),
     Mutation(
-        "diversity", _patch(ranking, "is_apart", lambda one, other: one is not other), "two of one place", "diversity"
+        "diversity",
+        _patch(ranking, "all_apart", lambda one, others: all(one is not other for other in others)),
+        "two of one place",
+        "diversity",
     ),
     Mutation("quotes are the request's", _patch(verify, "verify", _believes), "invented limit", "limits refused"),
     Mutation("values are in the quote", _patch(verify, "verify", _believes), "limit read into nothing", "constraints"),
