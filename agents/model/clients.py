@@ -3,20 +3,21 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.rate_limiters import BaseRateLimiter, InMemoryRateLimiter
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
-from langchain_google_genai import ChatGoogleGenerativeAI
 from pydantic import BaseModel, SecretStr
 
-from agents.model.ask import raise_error_body
 from agents.model.schema import json_schema
 from agents.offline.planner import OfflinePlanner
 from agents.offline.rules import OFFLINE_NAME
+
+if TYPE_CHECKING:
+    from langchain_google_genai import ChatGoogleGenerativeAI
 
 AGENT_MODEL = "gemini-3.5-flash-lite"
 HEAD_MODEL = "gemini-3.6-flash"
@@ -47,8 +48,9 @@ class AgentModel:
 
     async def aclose(self) -> None:
         """Close the client's connections."""
-        if isinstance(self.chat, ChatGoogleGenerativeAI):
-            await self.chat.aclose()
+        close = getattr(self.chat, "aclose", None)  # Gemini's has it; its class is not imported offline
+        if close is not None:
+            await close()
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,11 @@ class Models:
 
 def _gemini(
     name: str, api_key: str, base_url: str | None, timeout_seconds: float, limiter: BaseRateLimiter | None
-) -> ChatGoogleGenerativeAI:
+) -> "ChatGoogleGenerativeAI":
+    from langchain_google_genai import ChatGoogleGenerativeAI
+
+    from agents.model.client_errors import raise_error_body
+
     takes_temperature = _TAKES_TEMPERATURE.match(name.removeprefix("models/"))
     return ChatGoogleGenerativeAI(
         model=name,

@@ -66,3 +66,15 @@ def is_retryable(error: Exception) -> bool:
     A failure with a time to wait is not: the run ends, and the workload is leased again when that time has passed.
     """
     return isinstance(error, ModelError) and error.retryable and error.retry_after_seconds is None
+
+
+def failure(
+    kind: FailureKind, text: str, *, retryable: bool = False, retry_after_seconds: float | None = None
+) -> ModelError:
+    """With the opening words that every failure of a model has in common."""
+    return ModelError(
+        f"The language model could not be used: {text}.",
+        kind=kind,
+        retryable=retryable,
+        retry_after_seconds=retry_after_seconds,
+    )

@@ -1,8 +1,8 @@
 """A group of commands that are listed from a table and imported when they are used."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -11,6 +11,10 @@ from graph.cli.commands import COMMANDS, PLUGINS, SECTIONS, Command
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+
+UsageError: Final[type[Any]] = next(k for k in typer.BadParameter.__mro__ if k.__name__ == "UsageError")
+"""Typer carries its own click; the installed click's class is another one and catches nothing."""
 
 
 class CommandUnavailable(Exception):  # noqa: N818  says what happened
@@ -36,7 +40,9 @@ class LazyGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401
         if args and not args[0].startswith("-"):
-            super().resolve_command(ctx, args)  # a wrong name is refused before typer loads what converts values
+            name, found, rest = super().resolve_command(ctx, args)  # before typer loads what converts values
+            if name in COMMANDS and found is not None:
+                _refuse_unknown_option(COMMANDS[name].options, rest, typer.Context(found, info_name=name, parent=ctx))
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:  # noqa: ANN401
@@ -49,6 +55,31 @@ class LazyGroup(TyperGroup):
             if commands:
                 with formatter.section(title):
                     formatter.write_dl([(name, command.help) for name, command in commands.items()])
+
+
+def _refuse_unknown_option(options: str | None, args: Sequence[str], context: typer.Context) -> None:
+    """Raises typer's error of wrong usage. What else may be wrong is the command's own to say."""
+    if options is None:
+        return
+    known = {option.rstrip("="): option.endswith("=") for option in (*options.split(), "--help")}
+    remaining = iter(args)
+    for arg in remaining:
+        name, equals, _ = arg.partition("=")
+        if arg == "--":
+            return
+        if name in known:
+            if known[name] and not equals:
+                next(remaining, None)  # its value, whatever that looks like
+        elif name.startswith("--"):
+            raise UsageError(_no_such_option(name, known), context)
+
+
+def _no_such_option(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=3)
+    meant = f" Did you mean {' or '.join(near)}?" if near else ""
+    return f"No such option: {name}.{meant}"
 
 
 def load(name: str) -> Any:  # noqa: ANN401  typer's command class is private

@@ -8,15 +8,12 @@ from typing import Annotated, Final
 
 import typer
 
-from graph.cli.lazy import CommandUnavailable, LazyGroup
+from graph.cli.lazy import CommandUnavailable, LazyGroup, UsageError
 
 DONE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 130
-
-UsageError: Final[type[Exception]] = next(k for k in typer.BadParameter.__mro__ if k.__name__ == "UsageError")
-"""Typer carries its own click; the installed click's class is another one and catches nothing."""
 
 
 def _print_version(wanted: bool) -> None:

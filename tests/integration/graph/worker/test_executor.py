@@ -234,7 +234,8 @@ async def test_a_drain_stops_between_two_steps_and_the_next_holder_goes_on(
             Failed(
                 error="No window.",
                 details={
-                    "provenance": {"binding": "deadline", "alternatives": ["deadline 12:00 → 13:00: South Wales"]}
+                    "provenance": {"binding": "deadline", "alternatives": ["deadline 12:00 → 13:00: South Wales"]},
+                    "relaxations": [],
                 },
             ),
         ),

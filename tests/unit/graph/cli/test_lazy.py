@@ -31,7 +31,7 @@ def imported(call):
     return json.loads(found.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["statsu"], ["--nonsense"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["statsu"], ["--nonsense"], ["submit", "--nope"]])
 def test_help_version_and_wrong_usage_import_next_to_nothing(arguments):
     modules = imported(f"exit_code({arguments})")
     assert not HEAVY & {name.partition(".")[0] for name in modules}
@@ -48,6 +48,30 @@ def test_a_command_of_the_queue_loads_neither_langgraph_nor_a_model_nor_the_eval
 
 def test_every_command_can_be_loaded():
     assert {load(name).name for name in COMMANDS} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if command.options is not None])
+def test_the_listed_options_are_those_of_the_command(name):
+    own = [option for option in load(name).params if option.param_type_name == "option"]
+    spelled = {text + "=" * (not option.is_flag) for option in own for text in (*option.opts, *option.secondary_opts)}
+    assert set(COMMANDS[name].options.split()) == spelled
+    assert all(option.nargs == 1 for option in own)
+
+
+def test_a_wrong_option_is_refused_with_the_near_ones_and_a_value_is_not_taken_for_one(capsys):
+    assert exit_code(["submit", "x", "--request", "--nope", "--hour=3"]) == 2
+    assert capsys.readouterr().err.startswith("Error: No such option: --hour. Did you mean --hours")
+
+
+def test_what_follows_the_dashes_is_not_judged(capsys):
+    assert exit_code(["wait", "--hours", "-1", "--", "true", "--nope"]) == 2
+    assert "--hours: -1 is not a duration" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", ["graph.app.runtime", "graph.app.oneshot", "graph.worker.worker"])
+def test_a_run_without_a_key_does_not_import_the_client_of_gemini(module):
+    modules = imported(f"import {module}; from agents.model.clients import Models; Models.offline()")
+    assert not {name for name in modules if name.startswith(("langchain_google_genai", "google.genai"))}
 
 
 def test_a_command_whose_extra_is_missing_says_so_and_leaves_the_others_alone(monkeypatch, capsys):
