@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from agents.constraints import Unsupported
+from agents.request.allowances import permits
 from agents.request.clauses import Clause
+from agents.request.dependencies import dependency
 from agents.request.lexicon import JOINING
 from agents.request.meanings import read_value
 from agents.request.moods import read_moods
-from agents.request.scope import COMPARISONS, RELATIONS, STRONG, Context, Scope, follows, opened
+from agents.request.scope import COMPARISONS, RELATIONS, STRONG, Context, Found, Scope, follows, opened
 from agents.request.tokens import Tag
 from agents.request.values import AMOUNT_TYPES, LIMITS
 from agents.request.when import read_instant
@@ -32,7 +34,9 @@ def read_clause(clause: Clause, context: Context, *, denied: bool = False) -> Sc
 
     `denied`: it is a condition that what follows forbids ("if it costs more than £5, don't run it").
     """
+    work = _waits_for_work(clause, context)
     scope = opened(clause, context)
+    scope.found += work
     scope.conditional = scope.conditional and not denied
     if scope.past or _is_aside(scope):
         return scope
@@ -46,6 +50,19 @@ def read_clause(clause: Clause, context: Context, *, denied: bool = False) -> Sc
     return scope
 
 
+def _waits_for_work(clause: Clause, context: Context) -> list[Found]:
+    """What it waits for, told; its words then bear on nothing else."""
+    at = dependency(clause.tags)
+    if at is None:
+        return []
+    waited = clause.tags[at[0] : at[1] + 1]
+    start, end = waited[0].start, waited[-1].end
+    quote = context.text[start:end]
+    for tag in waited:
+        tag.type, tag.word = "GLUE", "_"
+    return [Found(Unsupported(quote=quote, what=quote), start, end)]
+
+
 def _is_aside(scope: Scope) -> bool:
     """A "while …" or an "if …" sets no limit by itself; what bears one there is told."""
     before = scope.context.before
@@ -55,6 +72,12 @@ def _is_aside(scope: Scope) -> bool:
         return True
     if not (scope.conditional or scope.unsupported):
         return False
+    if scope.conditional and "PAUSE" not in scope.types and permits(scope):
+        for tag in scope.values:
+            tag.used = True
+        return True
+    if scope.conditional and "PAUSE" in scope.types and before is None and not scope.values:
+        return True  # "if you have to split it up, …": what follows says how
     earlier = before is not None and (bool(before.values) or before.negated)
     if scope.unsupported:
         scope.end = scope.tags[-1].end

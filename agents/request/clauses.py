@@ -145,6 +145,8 @@ class _Cut:
         if len(self._open) > 1 and last is not None and last.type == "NEG" and tag.word == ",":
             return True
         following = next((known for known in tags[i + 1 : i + 8] if _counts(known)), None)
+        if tag.word == "," and self._open and self._open[0].type == "COND" and following is not None:
+            return following.type not in LIMITS
         return following is not None and (
             following.type in _OPENERS or tag.word in {"but", "because", "though", "although"}
         )

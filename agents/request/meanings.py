@@ -134,6 +134,15 @@ def _vague(scope: Scope, tag: Tag, i: int) -> None:
         tag.used = True
 
 
+def _unclear(scope: Scope, tag: Tag, i: int) -> None:
+    """A limit that nobody can resolve ("north of Leeds"): told; "not near London" surely leaves out London."""
+    if scope.odd and isinstance(tag.value, frozenset):
+        tag.type = "PLACE"
+        _add_place(scope, tag, allowed=False)
+        return
+    tag.used = scope.is_content
+
+
 def _amount(scope: Scope, tag: Tag, i: int) -> None:
     side = _side(scope, tag, i)
     if scope.is_content:
@@ -214,6 +223,7 @@ _MEANINGS: dict[str, Meaning] = {
     "SPAN": read_span,
     "NEXTSPAN": read_next_span,
     "VAGUE": _vague,
+    "UNCLEAR": _unclear,
     "COUNT": _count,
     "ENERGY": _energy,
     "GPUS": _gpus,

@@ -11,6 +11,8 @@ from typing import Any
 
 from agents.constraints import Constraint, Preference, Unsupported
 from agents.request import times
+from agents.request.allowances import lift_exclusions
+from agents.request.appointments import settle_appointments
 from agents.request.clause import read_clause
 from agents.request.clauses import Clause, clauses
 from agents.request.language import is_english
@@ -52,6 +54,7 @@ def read(text: str, now: datetime, sites: Sequence[str] = ()) -> Reading:
     for tag in tags:
         if tag.type == "AHEAD":
             tag.type, tag.value = "INSTANT", times.Point(instant=now + tag.value)
+    lift_exclusions(tags)
     scopes, found = _read_clauses(text, now, tags)
     told = [part for scope in scopes for part in scope.told]
     told += [scope.whole for scope in scopes if _bounds_a_bare_number(scope)]
@@ -76,7 +79,9 @@ def _read_clauses(text: str, now: datetime, tags: list[Tag]) -> tuple[list[Scope
     scopes: list[Scope] = []
     found: list[list[Found]] = []
     context = Context(text, now)
-    for clause in clauses(tags):
+    parts = clauses(tags)
+    settle_appointments(parts)
+    for clause in parts:
         last = scopes[-1] if scopes else None
         before = last if last is not None and last.clause.sentence == clause.sentence else None
         context = replace(context, before=before, last=last)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from agents.constraints import Constraint, Said
+from agents.request.allowances import is_lifted
 from agents.request.clauses import Clause
 from agents.request.lexicon import JOINING
 from agents.request.times import ClockRange, Point
@@ -16,6 +17,7 @@ STRONG = ("EARLIEST", "LATEST", "BEFORE", "AFTER", "UNTIL", "BY")
 """Relations that bound a time, the first of them decides; AT and IN only place it."""
 RELATIONS = frozenset({*STRONG, "AT", "IN"})
 COMPARISONS = frozenset({"LE", "LESS", "GE", "MORE"})
+_KEEPING = words("keep kept keeps stay stays take hold")
 MAX_UNKNOWN_WORDS = 2
 """More unknown words in a clause, and what was read there is told as not understood instead of kept."""
 _FUNCTION_WORDS = JOINING | words(
@@ -170,9 +172,13 @@ def opened(clause: Clause, context: Context) -> Scope:
     for tag in tags:
         if tag.type == "HALF_OF" and any(known.type == "RENEW" for known in tags):
             tag.type = "PCT"
+    for i, tag in enumerate(tags):
+        if tag.word == "off" and any(known.word in _KEEPING for known in tags[max(0, i - 3) : i]):
+            tag.type = "OUT"
     types = frozenset(tag.type for tag in tags)
     values = tuple(tag for tag in tags if tag.type in LIMITS)
     scope = Scope(clause, context, types, values, end=tags[0].start)
+    scope.free = is_lifted(tags)
     scope.must, scope.only = "MUST" in types, "ONLY" in types
     scope.hoped = _is_hoped(scope, before)
     scope.past = ("PAST" in types or any(tag.word == "ran" for tag in tags)) and not types & {"MUST", "HEDGE"}

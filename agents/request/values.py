@@ -11,7 +11,9 @@ from agents.request.lexicon import JOINING
 from agents.request.times import ClockRange, Point
 from agents.request.tokens import Tag, words
 
-LIMITS = words("INSTANT RANGE DAYS PLACE SITE GPU MONEY RATE MASS GKWH PCT SPAN NEXTSPAN COUNT VAGUE ENERGY GPUS FLOW")
+LIMITS = words(
+    "INSTANT RANGE DAYS PLACE SITE GPU MONEY RATE MASS GKWH PCT SPAN NEXTSPAN COUNT VAGUE UNCLEAR ENERGY GPUS FLOW"
+)
 """Values that a constraint may be made of. One that is left over is told."""
 AMOUNT_TYPES = frozenset({"MONEY", "RATE", "MASS", "GKWH"})
 _BARE_HOUR_AFTER = frozenset({"BY", "BEFORE", "UNTIL", "AFTER"})
@@ -114,7 +116,57 @@ def _fixed(hours: tuple[int, int], *, vague: bool = False) -> Make:
     return lambda _g, _day: (Point(clock=(start, 0), half="24", vague=vague), Point(clock=(end, 0), half="24"))
 
 
+def _idiom_or_range(*, idiom: bool) -> Make:
+    """ "By 10 to 8pm" is a clock; "5 to 8pm" in digits is a range."""
+
+    def make(g: Sequence[Tag], _: date) -> Point | ClockRange | None:
+        first, last = (tag for tag in g if tag.type == "NUM")
+        half = next((_half_day(tag) for tag in g if tag.type == "MER"), None)
+        part = g[-1].word if g[-1].type == "PART" else None
+        if not (first.word[:1].isdigit() and last.word[:1].isdigit() and 0 < last.value < 13):
+            return None
+        end = times.clock(last.value, 0, half)
+        if end is not None and part:
+            end = times.in_part(end, part)
+        if idiom:
+            return times.shifted(end, first.value, -1) if g[0].word not in {"from", "since"} else None
+        said = Tag("INSTANT", last.start, last.end, "", end)
+        return times.clock_range(first, said) if 0 < first.value < 13 else None
+
+    return make
+
+
+def _digits_from(g: Sequence[Tag], _: date) -> bool | None:
+    """ "From 5 to 8" may be either half of the day."""
+    numbers = [tag for tag in g if tag.type == "NUM"]
+    hours = all(tag.word[:1].isdigit() and 0 < tag.value < 13 for tag in numbers)
+    return True if hours and times.clock_range(numbers[0], numbers[1]) is None else None
+
+
+_COMPASS = "north|south|east|west|northeast|northwest|southeast|southwest|northwards|southwards"
+
+
+def _is_relative(g: Sequence[Tag], _: date) -> bool | None:
+    """ "North of Leeds", "south of the M4"."""
+    return True if g[-1].type == "PLACE" or g[-1].is_capital else None
+
+
+def _is_beside(g: Sequence[Tag], _: date) -> object:
+    return g[-1].value if g[0].word in {"near", "anywhere near", "close to"} else None
+
+
+def _is_outside(g: Sequence[Tag], _: date) -> bool | None:
+    """ "North west of London"; "the north of England" is a part of it."""
+    compass = g[0].word.startswith(("north", "south", "east", "west", "the north", "the south", "the east", "the west"))
+    return True if compass and not g[0].value <= g[2].value else None
+
+
 _CLOCKS: tuple[Rule, ...] = (
+    ("BY|BEFORE|UNTIL|AFTER|at NUM to NUM MER", "+INSTANT", _idiom_or_range(idiom=True)),
+    ("BY|BEFORE|UNTIL|AFTER|at NUM to NUM IN|in the PART", "+INSTANT", _idiom_or_range(idiom=True)),
+    ("from|between|starting? NUM to|UNTIL NUM MER", "RANGE", _idiom_or_range(idiom=False)),
+    ("from|between|starting? NUM to|UNTIL NUM IN|in the PART", "RANGE", _idiom_or_range(idiom=False)),
+    ("from|between NUM to NUM", "UNCLEAR", _digits_from),
     ("HHMM MER", "INSTANT", lambda g, _: times.digital(g[0], _half_day(g[1]))),
     ("DEC MER", "INSTANT", lambda g, _: times.clock(g[0].value[0], g[0].value[1], _half_day(g[1]))),
     ("NUM MER", "INSTANT", lambda g, _: times.clock(g[0].value, 0, _half_day(g[1])) if 0 < g[0].value < 13 else None),
@@ -187,10 +239,20 @@ _RANGES: tuple[Rule, ...] = (
     ("DAYS and|or|, DAYS", "DAYS", lambda g, _: _weekdays(g[0]) | _weekdays(g[2])),
     ("NIGHTWIN", "RANGE?", _fixed((22, 6), vague=True)),
     ("in|during the? PART", "RANGE?", lambda g, _: times.part_range(Point(part=g[-1].word))),
-    ("PART|VAGUE|RANGE? (|,|: RANGE )?", "RANGE", lambda g, _: g[2].value if g[1].word != "(" or len(g) > 3 else None),
+    (
+        "PART|VAGUE|RANGE? (|,|:|- GLUE|say|namely|meaning|roughly|OTHER? RANGE )?",
+        "RANGE",
+        lambda g, _: _range_of(g[1:]) if g[1].word != "(" or g[-1].word == ")" else None,
+    ),
     ("RANGE VAGUE|SITEWORD", "RANGE", lambda g, _: g[0].value if g[1].type == "VAGUE" else None),
     ("DAYSET|DAYS PART", "VAGUE", lambda _g, _: True),
     ("( NUM|a|b|c|d )", "BULLET", lambda _g, _: True),
+    ("PLACE of PLACE", "UNCLEAR", _is_outside),
+    (f"{_COMPASS} of|than the? PLACE|W", "UNCLEAR", _is_relative),
+    ("NUM -? miles|mile|km|kilometres|kilometers|mi AT|AFTER|OUT|IN the? PLACE|W", "UNCLEAR", _is_relative),
+    ("radius|vicinity|reach|distance of the? PLACE", "UNCLEAR", _is_relative),
+    ("IN PLACE", "UNCLEAR", _is_beside),
+    ("between PLACE and PLACE", "UNCLEAR", _is_relative),
     ("PLACE of PLACE", "PLACE", lambda g, _: g[0].value & g[2].value or None),
     ("RANGE ( RANGE )", "RANGE", lambda g, _: g[2].value),
     ("DAY ,|AT|(? RANGE )?", "RANGE", _dated),

@@ -31,6 +31,7 @@ from tools.slots import UK
 
 Verdict: TypeAlias = Literal["confirmed", "contradicted", "undecided"]
 
+AS_READ_BY_THE_MODEL = "as read by the model, the request is not in English"
 _TIMES = frozenset({"INSTANT", "RANGE", "DAYS", "SPAN", "NEXTSPAN"})
 _UPWARDS, _DOWNWARDS = frozenset({"GE", "MORE"}), frozenset({"LE", "LESS"})
 
@@ -61,8 +62,7 @@ def verified(
             faults.append(f"constraints: {constraint.kind} {constraint.quote!r}: {why}")
             read.append(ReadConstraint(constraint=constraint, read_by=read_by, outcome="refused", reason=why))
         else:
-            as_said = _with_strength(constraint, reading)
-            read.append(ReadConstraint(constraint=as_said, read_by=read_by))
+            read.append(_accepted(constraint, reading, read_by))
     accepted = [item.constraint for item in read if item.outcome != "refused"]
     read += [
         ReadConstraint(constraint=constraint, read_by="rules")
@@ -74,6 +74,14 @@ def verified(
     if not reading.is_english and accepted:
         left = []
     return Verified(tuple(read), tuple(faults), tuple(left))
+
+
+def _accepted(constraint: Constraint, reading: Reading, read_by: ReadBy) -> ReadConstraint:
+    """Where nobody can judge the polarity, "only there" shuts out all else: it is a wish at most, and that is told."""
+    if reading.is_english or not getattr(constraint, "allowed", False) or isinstance(constraint, Pausing):
+        return ReadConstraint(constraint=_with_strength(constraint, reading), read_by=read_by)
+    wish = constraint.model_copy(update={"strength": "should"})
+    return ReadConstraint(constraint=wish, read_by=read_by, reason=AS_READ_BY_THE_MODEL)
 
 
 def verify(constraint: Constraint, reading: Reading, text: str, now: datetime) -> tuple[Verdict, str]:

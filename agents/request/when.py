@@ -246,6 +246,17 @@ def read_next_span(scope: Scope, tag: Tag, i: int) -> None:
         _finish_or_start_by(scope, tag, scope.anchor, until)
 
 
+def _is_needed(scope: Scope, tag: Tag, i: int) -> bool:
+    """ "4 GPUs for six hours", "a 5 hour job": a length beside a count is the job's."""
+    if scope.odd or scope.anchor in {"WAIT", "FINISH", "START"} or scope.strong() is not None:
+        return False
+    following = follows(scope.tags, i)
+    is_a_job = following is not None and following.word in {"job", "run", "workload"} and bool(scope.types & {"GPUS"})
+    over = all(known.word == "over" and "ENERGY" in scope.types for known in scope.comparisons)
+    inside = any(known.type == "IN" for known in scope.relations)
+    return is_a_job or (bool(scope.types & {"GPUS", "ENERGY"}) and over and not inside)
+
+
 def read_span(scope: Scope, tag: Tag, i: int) -> None:
     anchor, relation = scope.anchor, scope.strong()
     until = scope.context.now + tag.value
@@ -255,8 +266,10 @@ def read_span(scope: Scope, tag: Tag, i: int) -> None:
         tag.used = True
     elif "STRETCH" in scope.types and not at_most:
         scope.add(Pausing, tag, allowed=True, min_run_minutes=max(1, round(tag.value.total_seconds() / 60)))
-    elif scope.takes or (
-        anchor == "RUN" and not scope.odd and any(r.word in {"for", "about"} for r in scope.relations)
+    elif (
+        scope.takes
+        or (anchor == "RUN" and not scope.odd and any(r.word in {"for", "about"} for r in scope.relations))
+        or _is_needed(scope, tag, i)
     ):
         scope.add(JobFacts, tag, duration_minutes=max(1, round(tag.value.total_seconds() / 60)))
     elif anchor == "WAIT":

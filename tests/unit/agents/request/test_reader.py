@@ -24,12 +24,27 @@ def labels(text: str, now: datetime = NOW) -> set[str]:
         ("fresh_plain.txt", 0.98, 0.99),
         ("fresh_tricky.txt", 0.95, 0.97),
         ("fresh_second.txt", 0.98, 0.98),
+        ("kinds.txt", 1, 1),
     ],
 )
 def test_labelled_requests_are_read_right(name: str, recall: float, precision: float) -> None:
     found = tally(name)
     assert found.recall >= recall, found
     assert found.precision >= precision, found
+
+
+def test_what_is_waited_for_or_cannot_be_resolved_is_told() -> None:
+    assert tally("kinds.txt").untold == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["It's fine if it doesn't run today.", "Don't exclude Scotland.", "It's OK if it runs overnight."],
+)
+def test_a_permission_that_restricts_nothing_is_neither_read_nor_told(text: str) -> None:
+    reading = read(text, NOW)
+    assert reading.constraints == ()
+    assert reading.not_understood == ()
 
 
 PARAPHRASES = (

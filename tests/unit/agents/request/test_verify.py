@@ -173,3 +173,13 @@ def test_a_wish_stays_a_wish_whatever_the_model_calls_it() -> None:
     text = "Ideally finish by 6pm."
     answer = CONSTRAINT.validate_python({"kind": "finish", "quote": "finish by 6pm", "time": at("2026-11-25T18:00")})
     assert verified([answer], read(text, NOW), text, NOW).read[0].constraint.strength == "should"
+
+
+def test_where_no_polarity_can_be_judged_only_there_is_a_wish_and_told() -> None:
+    text = "Bitte nicht in Schottland laufen lassen, und das bis morgen."
+    answer = {"kind": "region", "regions": [1, 2], "allowed": True, "quote": "in Schottland"}
+    accepted = verified([CONSTRAINT.validate_python(answer)], read(text, NOW), text, NOW).read[0]
+    assert accepted.constraint.strength == "should"
+    assert "as read by the model" in accepted.reason
+    denied = CONSTRAINT.validate_python({**answer, "allowed": False})
+    assert verified([denied], read(text, NOW), text, NOW).read[0].constraint.strength == "must"
