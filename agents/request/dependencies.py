@@ -15,6 +15,7 @@ _ENDED = words("succeed succeeds succeeded exits passes passed clears cleared st
 _WAITS = frozenset({"AFTER", "UNTIL", "WHEN", "COND"})
 _TELLING = words("tell ping email notify let text message")
 _SINCE = frozenset({"as soon as", "depends", "dependent", "depend"})
+_NO_WAITS = frozenset({"from", "since", "longer than", "depending", "unless"})
 _REACH = 10
 
 
@@ -31,13 +32,7 @@ def dependency(tags: Sequence[Tag]) -> tuple[int, int] | None:
             if after is None or after.word not in {"for", "on"}:
                 continue
             begin = i + 2
-        elif not (tag.type in _WAITS or _says_once(tag) or tag.word in _SINCE) or tag.word in {
-            "from",
-            "since",
-            "longer than",
-            "depending",
-            "unless",
-        }:
+        elif not (tag.type in _WAITS or _says_once(tag) or tag.word in _SINCE) or tag.word in _NO_WAITS:
             continue
         end = _waited_for(tags, begin, ends=tag.type in {"WHEN", "COND"})
         if end is not None:
