@@ -7,6 +7,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable
 
 from agents.model.errors import FailureKind, ModelError, failure
+from agents.model.turns import meanwhile
 
 _FINISH: dict[str, tuple[FailureKind, bool, str]] = {
     "MAX_TOKENS": ("truncated", False, "its answer was cut off at the output limit; shorten the request text"),
@@ -42,7 +43,7 @@ async def ask(model: Runnable[LanguageModelInput, AIMessage], messages: Sequence
         ModelError: for every failure, raised by the client or not.
     """
     try:
-        reply = await model.ainvoke(list(messages))
+        reply = await meanwhile(model.ainvoke(list(messages)))
     except ModelError:
         raise
     except Exception as error:

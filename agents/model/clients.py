@@ -104,10 +104,13 @@ class Models:
 def _gemini(
     name: str, api_key: str, base_url: str | None, timeout_seconds: float, limiter: BaseRateLimiter | None
 ) -> "ChatGoogleGenerativeAI":
+    import httpx
     from langchain_google_genai import ChatGoogleGenerativeAI
 
     from agents.model.client_errors import raise_error_body
 
+    # the client's own, 100 connections, would hold up runs; MAX_WORKLOADS_PER_CYCLE bounds the calls under way
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     takes_temperature = _TAKES_TEMPERATURE.match(name.removeprefix("models/"))
     return ChatGoogleGenerativeAI(
         model=name,
@@ -117,6 +120,6 @@ def _gemini(
         max_retries=1,
         max_output_tokens=_MAX_OUTPUT_TOKENS,
         rate_limiter=limiter,
-        client_args={"event_hooks": {"response": [raise_error_body]}},
+        client_args={"event_hooks": {"response": [raise_error_body]}, "limits": limits},
         temperature=0.0 if takes_temperature else None,
     )

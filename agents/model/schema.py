@@ -1,5 +1,8 @@
 """Answer types as the JSON schema that is sent: references resolved, nothing but what Gemini reads."""
 
+import json
+from functools import cache
+
 from pydantic import BaseModel, JsonValue
 
 _KEPT = frozenset(
@@ -21,9 +24,15 @@ _KEPT = frozenset(
 
 def json_schema(answer: type[BaseModel]) -> dict[str, JsonValue]:
     """The schema of an answer type; its title, the type's name, tells the answers apart."""
+    schema: dict[str, JsonValue] = json.loads(_text(answer))  # a copy: clients edit what they are given
+    return schema
+
+
+@cache
+def _text(answer: type[BaseModel]) -> str:
     schema = answer.model_json_schema()
     definitions = schema.pop("$defs", {})
-    return {"title": answer.__name__, **_resolved(schema, definitions, set())}
+    return json.dumps({"title": answer.__name__, **_resolved(schema, definitions, set())})
 
 
 def _resolved(

@@ -14,6 +14,11 @@ from evals.standin.wire import GenerateRequest, Json, error_body, read_request
 _PATH = re.compile(r"^/v\w+/models/(?P<model>[^/:]+):generateContent(?:\?.*)?$")
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 1024  # as many clients may connect at once
+
+
 class StandIn:
     """`with StandIn(script) as server: server.base_url`. Every request is kept for looking at."""
 
@@ -25,8 +30,7 @@ class StandIn:
         self.bodies: list[Json] = []
         self.keys: list[str | None] = []
         self._stop = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     @property

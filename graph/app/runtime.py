@@ -12,6 +12,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 
 from agents.model.clients import Models
+from agents.model.turns import Turns
 from graph.app.database import open_database, store_at
 from graph.app.policy import policy_of
 from graph.app.settings import Settings
@@ -30,8 +31,10 @@ from tools.market import MarketSource
 from tools.sources.live import live_source
 from tools.sources.recorded import RecordedSource
 
+_TURNS: Final = 8
+"""Runs that do anything but wait for a model; they share one thread, so that more would only be later each."""
 _SPARE_CONNECTIONS: Final = 2
-"""Beside one per run: for claims, a group of results, housekeeping, none of which takes long."""
+"""Beside one per run that has its turn: for claims, a group of results, housekeeping, none of which takes long."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +60,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
     """Everything for running workloads."""
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(open_database(settings))
-        connections = settings.concurrency + _SPARE_CONNECTIONS
+        connections = min(settings.concurrency, _TURNS) + _SPARE_CONNECTIONS
         store = await stack.enter_async_context(store_at(settings, url, max_connections=connections))
         checkpoints = await stack.enter_async_context(open_pool(url, name="checkpoints", max_size=connections))
         models = open_models(settings)
@@ -125,6 +128,7 @@ def make_worker(
             clock=clock,
             random=random.Random(),  # noqa: S311 (jitter)
             stored_types=STORED_TYPES,
+            turn=Turns(_TURNS).one,
         ),
         options=ProducerOptions(
             owner=new_owner(),

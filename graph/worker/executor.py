@@ -6,6 +6,7 @@ and from nothing else, so that no step is repeated that has finished, and nothin
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -52,6 +53,8 @@ class ExecutorConfig:
     patience_seconds: float = 120
     """How long a run waits, in place, for the database to come back."""
     recursion_limit: int = 200
+    turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    """Entered by each run when it may begin; bounds how many compute at a time."""
 
 
 class Executor:
@@ -85,7 +88,7 @@ class Executor:
         """
         seconds = self._config.max_run_seconds
         try:
-            async with asyncio.timeout(seconds):
+            async with self._config.turn(), asyncio.timeout(seconds):
                 outcome = await self._to_outcome()
         except TimeoutError:
             outcome = Retry(error=f"The run took longer than {seconds:.0f} s and was stopped.", kind="too_long")
