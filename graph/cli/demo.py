@@ -14,7 +14,7 @@ import typer
 from graph.app.database import new_demo
 from graph.app.samples import sample_rows
 from graph.app.settings import Settings, load_settings
-from graph.cli.options import AsJson
+from graph.cli.options import AsJson, short_id
 from graph.cli.output import Output
 from graph.views.placements import TERMS, heading, placement_lines
 from persistence.workload import Row
@@ -56,7 +56,8 @@ def demo(
 async def _demo(settings: Settings, output: Output, *, own: bool, verbose: bool) -> list[Row]:
     async with _runtime(settings, own=own, verbose=verbose) as runtime:
         ids = await runtime.store.operations.submit(sample_rows(CLOCK, run="demo" if own else str(uuid4())))
-        output.say(f"{len(ids)} sample workloads submitted. {_parts(runtime)}")
+        output.say(f"{len(ids)} sample workloads submitted.")
+        output.say(_parts(runtime))
         return await _until_answered(runtime, output, ids, own=own)
 
 
@@ -96,7 +97,7 @@ async def _until_answered(runtime: "Runtime", output: Output, ids: list[UUID], *
         output.print(
             "",
             *TERMS,
-            f"`gridwise show{flag} {str(ids[0])[:8]}` has the details of one, by id or name; --json prints the rows.",
+            f"`gridwise show{flag} {short_id(ids[0])}` has the details of one; `demo --json`, the rows.",
         )
     return shown
 
@@ -115,8 +116,8 @@ async def _answered(runtime: "Runtime", output: Output, ids: list[UUID], *, is_f
 
 
 def _parts(runtime: "Runtime") -> str:
-    model = "Gemini" if runtime.settings.model_kind == "gemini" else "the offline planner (no GEMINI_API_KEY)"
-    return f"Placing them with {model}, on {runtime.store.name}."
+    model = "Gemini" if runtime.settings.model_kind == "gemini" else "offline planner (no GEMINI_API_KEY)"
+    return f"Placing them: {model}, {runtime.store.name}."
 
 
 def _is_answered(row: Row) -> bool:

@@ -1,7 +1,7 @@
 """`gridwise doctor`: check every configured part and say what to fix."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
@@ -25,6 +25,7 @@ from persistence.errors import StoreError
 from persistence.migrate import pending
 from persistence.store.open import Store
 from tools.market import SourceNote
+from tools.placement import Asset
 
 _MARKS = {"ok": "ok  ", "warning": "WARN", "failed": "FAIL"}
 
@@ -72,7 +73,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
                 yield _pooler(settings)
             yield await _migrations(settings, url)
             async with store_at(settings, url, max_connections=2) as store:
-                async for finding in _store(store):
+                async for finding in _store(settings, store):
                     yield finding
                 async for finding in _sources(settings, store):
                     yield finding
@@ -130,7 +131,7 @@ async def _migrations(settings: Settings, url: str) -> Finding:
     return Finding(part="migrations", state="failed", found="missing: " + ", ".join(missing), fix="gridwise migrate")
 
 
-async def _store(store: Store) -> AsyncIterator[Finding]:
+async def _store(settings: Settings, store: Store) -> AsyncIterator[Finding]:
     try:
         status = await store.operations.status()
         assets = await StorePlaces(store.catalogue).assets()
@@ -138,16 +139,7 @@ async def _store(store: Store) -> AsyncIterator[Finding]:
         yield Finding(part="store", state="failed", found=f"{store.name}: {error}", fix="see above")
         return
     yield Finding(part="store", state="ok", found=f"{store.name}, {status['pending']} pending")
-    regions = len({asset.region for asset in assets})
-    if assets:
-        yield Finding(part="catalogue", state="ok", found=f"{len(assets)} active assets in {regions} of 14 regions")
-    else:
-        yield Finding(
-            part="catalogue",
-            state="failed",
-            found="compute_assets has no active row in one of the 14 regions: nothing can be placed",
-            fix="insert your sites, or try made-up ones with `gridwise migrate --sample-assets`",
-        )
+    yield _catalogue(settings, assets)
     for row in status["parked_rows"]:
         yield Finding(
             part="rows",
@@ -163,6 +155,24 @@ async def _store(store: Store) -> AsyncIterator[Finding]:
             found=f"one has been open for {held:.0f} s; it makes every claim slower",
             fix="end it: see pg_stat_activity",
         )
+
+
+def _catalogue(settings: Settings, assets: Sequence[Asset]) -> Finding:
+    """What the places are: the catalogue's sites, or the regions."""
+    regions = len({asset.region for asset in assets})
+    found = f"{len(assets)} active assets in {regions} of 14 regions"
+    if assets and settings.places != "regions":
+        return Finding(part="catalogue", state="ok", found=found)
+    if settings.places == "sites":
+        return Finding(
+            part="catalogue",
+            state="failed",
+            found="compute_assets has no active row in one of the 14 regions: nothing can be placed",
+            fix="insert your sites, try made-up ones with `gridwise migrate --sample-assets`, or set "
+            "GRIDWISE_PLACES=auto to place in regions",
+        )
+    why = f"{found}, not used with GRIDWISE_PLACES=regions" if assets else "no active asset"
+    return Finding(part="catalogue", state="ok", found=f"{why}: the 14 regions are the places")
 
 
 async def _sources(settings: Settings, store: Store) -> AsyncIterator[Finding]:

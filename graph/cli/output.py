@@ -23,7 +23,7 @@ class Output:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self.console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-        self.messages = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.messages = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
     @property
     def is_live(self) -> bool:

@@ -31,10 +31,10 @@ async def test_the_demo_passes_with_the_store_switched(project: Project, environ
     assert shown.records[0]["decision_summary"] == answer.records[0]["decision_summary"]
 
 
-async def test_the_demo_asks_before_it_inserts_into_somebody_s_project(environment: dict[str, Any]) -> None:
-    answer = await gridwise("demo", **environment)
-    assert answer.code == 2
-    assert "--into-configured-store" in answer.err
+async def test_the_demo_inserts_nothing_into_somebody_s_project_unless_told_to(environment: dict[str, Any]) -> None:
+    answer = await gridwise("demo", "--json", **environment)
+    assert answer.code == 0, answer.err
+    assert len(answer.records) == 12
     status = await gridwise("status", "--json", **environment)
     assert status.records[0]["counts"] == []
 

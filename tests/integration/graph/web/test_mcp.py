@@ -96,12 +96,19 @@ async def test_a_client_submits_looks_and_cancels(machine: dict[str, Any]) -> No
         assert missing.is_error
 
 
-async def test_a_failed_workload_says_what_would_help(machine: dict[str, Any]) -> None:
+async def test_a_failed_workload_says_what_would_help_and_runs_once_that_is_accepted(machine: dict[str, Any]) -> None:
     async with over_stdio(**machine) as client:
         workload = {"hours": 3, "max_price": 0.0001}
-        (await client.call_tool("submit", {"name": "too dear", "workload": workload})).structured_content["id"]
+        await client.call_tool("submit", {"name": "too dear", "workload": workload})
         assert (await gridwise("run", "--until-empty", **machine)).code == 0
         shown = (await client.call_tool("show", {"workload": "too dear"})).structured_content
         assert shown["status"] == "failed"
         assert shown["agent_error"]
         assert [one["n"] for one in shown["relaxations"]][:1] == [1]
+        assert (await client.call_tool("relax", {"workload": "too dear", "n": 99})).is_error
+        relaxed = await client.call_tool("relax", {"workload": "too dear", "n": 1})
+        assert relaxed.structured_content["status"] == "pending"
+        assert (await gridwise("run", "--until-empty", **machine)).code == 0
+        placed = (await client.call_tool("show", {"workload": "too dear"})).structured_content
+        assert placed["status"] == "queued"
+        assert placed["recommended_region"]

@@ -77,7 +77,7 @@ async def test_a_failed_workload_gets_another_chance(machine: dict[str, Any]) ->
     assert (await gridwise("show", one, **machine)).code == 1
 
     taken = await gridwise("retry", one, **machine)
-    assert (taken.code, taken.out.strip()) == (0, f"{one} is in the queue again")
+    assert (taken.code, taken.out.strip()) == (0, f"{one} is pending again")
     await gridwise("run", "--until-empty", **machine)
     outcomes = [entry["outcome"] for entry in (await gridwise("history", one, "--json", **machine)).records]
     assert outcomes == ["failed", "failed"]
