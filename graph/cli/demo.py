@@ -97,7 +97,7 @@ async def _until_answered(runtime: "Runtime", output: Output, ids: list[UUID], *
         output.print(
             "",
             *TERMS,
-            f"`gridwise show{flag} {short_id(ids[0])}` has the details of one; `demo --json`, the rows.",
+            f"`gridwise list{flag}` shows them again; `gridwise show{flag} {short_id(ids[0])}` one.",
         )
     return shown
 
@@ -116,8 +116,8 @@ async def _answered(runtime: "Runtime", output: Output, ids: list[UUID], *, is_f
 
 
 def _parts(runtime: "Runtime") -> str:
-    model = "Gemini" if runtime.settings.model_kind == "gemini" else "offline planner (no GEMINI_API_KEY)"
-    return f"Placing them: {model}, {runtime.store.name}."
+    model = "Gemini" if runtime.settings.model_kind == "gemini" else "Offline planner (no GEMINI_API_KEY)"
+    return f"{model} on {runtime.store.name}."
 
 
 def _is_answered(row: Row) -> bool:
