@@ -7,7 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.bench import checkpoints, latency, poller, queue_alone, rest
+from tests.bench import checkpoints, frontend, latency, poller, queue_alone, rest
 from tests.bench.measure import Bench, open_bench
 
 DOCUMENT = Path("docs/benchmarks.md")
@@ -16,6 +16,8 @@ DOCUMENT = Path("docs/benchmarks.md")
 def sections(peers_python: Path) -> dict[str, tuple[str, Callable[[Bench], Awaitable[str]]]]:
     return {
         "queue": ("Queue alone", lambda bench: queue_alone.measure(bench, peers_python)),
+        "inserts": ("What a frontend's insert costs", frontend.inserts),
+        "status": ("Status on a full queue", frontend.status),
         "rest": ("Through Supabase's REST API", rest.measure),
         "checkpoints": ("Checkpoint writer", checkpoints.measure),
         "poller": ("The whole poller", poller.measure),
