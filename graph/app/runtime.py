@@ -20,6 +20,7 @@ from graph.build import build_graph
 from graph.catalogue import StorePlaces
 from graph.state import STORED_TYPES, graph_input
 from graph.worker.executor import ExecutorConfig
+from graph.worker.handover import Server
 from graph.worker.metrics import Metrics
 from graph.worker.producer import ProducerOptions
 from graph.worker.tasks import background
@@ -113,6 +114,7 @@ def make_worker(
     until_empty: bool = False,
     poll_interval_seconds: float | None = None,
     metrics: Metrics | None = None,
+    server: Server | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Worker:
     """The poller on an open runtime, yet to be run. `clock` is its runs' now."""
@@ -142,6 +144,7 @@ def make_worker(
         retention_seconds=settings.retention_hours * 3600,
         history_seconds=settings.history_days * 86400,
         metrics=metrics,
+        server=server,
     )
 
 

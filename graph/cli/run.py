@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sys
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from graph.cli.output import Output
 from graph.cli.results import ReportingQueue
 from graph.views.placements import heading, placement_line
 from graph.web.server import serving
+from graph.worker.handover import Server
 from persistence.workload import Row
 
 
@@ -30,6 +32,9 @@ def run(
     verbose: Annotated[
         bool, typer.Option("--verbose", help="With --until-empty on a terminal: show the log as well.")
     ] = False,
+    server: Annotated[
+        str | None, typer.Option(metavar="URL", help="Hand runs to a LangGraph Server on the same database.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Claim pending workloads, place them, write the recommendations back; until stopped.
@@ -41,14 +46,19 @@ def run(
     is_quiet = until_empty and not verbose and sys.stderr.isatty()
     configure_logs(settings.log_format, level=logging.WARNING if is_quiet else logging.INFO)
     output = Output(as_json=as_json)
-    if asyncio.run(_run(settings, output, until_empty=until_empty, metrics_port=metrics_port)):
+    running = _run(settings, output, until_empty=until_empty, metrics_port=metrics_port, server=server)
+    if asyncio.run(running):
         output.say("Interrupted. What had not finished is back in the queue; the next `gridwise run` continues it.")
         raise KeyboardInterrupt
 
 
-async def _run(settings: Settings, output: Output, *, until_empty: bool, metrics_port: int | None) -> bool:
+async def _run(
+    settings: Settings, output: Output, *, until_empty: bool, metrics_port: int | None, server: str | None
+) -> bool:
     """Whether Ctrl-C ended it."""
-    async with open_runtime(settings) as runtime:
+    async with AsyncExitStack() as stack:
+        runtime = await stack.enter_async_context(open_runtime(settings))
+        handed_to = await stack.enter_async_context(Server.at(server)) if server else None
         log = structlog.get_logger()
         if settings.supabase_url is not None:
             log.info("Supabase client initialized")
@@ -57,7 +67,11 @@ async def _run(settings: Settings, output: Output, *, until_empty: bool, metrics
         for line in banner(runtime):
             log.info(line)
         lines = _Lines(output)
-        worker = make_worker(lines.reported_by(runtime) if until_empty else runtime, until_empty=until_empty)
+        if server:
+            log.info(f"Runs are handed to: {server}")
+        worker = make_worker(
+            lines.reported_by(runtime) if until_empty else runtime, until_empty=until_empty, server=handed_to
+        )
         with serving(worker.metrics, worker.health, port=metrics_port, log=log, host=settings.metrics_host):
             async with telling_webhook(runtime, until_empty=until_empty):
                 await worker.run()

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, Valid
 from graph.state import State, graph_input
 from persistence.columns import shown
 from persistence.errors import InvalidWorkload, StoreError
+from persistence.retry import is_retryable
 from persistence.workload import Recommendation, Urgency
 from tools.errors import GridwiseError
 
@@ -72,6 +73,10 @@ class RunFailed(ValueError):  # noqa: N818  says what happened
     """The poller's own sentence. The server shows messages of built-in kinds of errors, and hides all others."""
 
 
+class RetryableRunFailed(RunFailed):
+    """Another attempt may succeed; a poller that handed the run over tells it by this name."""
+
+
 class StudioGraph(CompiledStateGraph[Any, Any, Any, Any]):
     """Same nodes, same state; input, schemas and edits are those of people and not of the poller."""
 
@@ -99,7 +104,7 @@ class StudioGraph(CompiledStateGraph[Any, Any, Any, Any]):
             async for part in super().astream(given, *arguments, **options):
                 yield part
         except (GridwiseError, StoreError) as error:
-            raise RunFailed(str(error)) from error
+            raise (RetryableRunFailed if is_retryable(error) else RunFailed)(str(error)) from error
 
     async def abulk_update_state(
         self, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]

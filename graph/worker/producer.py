@@ -13,6 +13,7 @@ from langgraph.runtime import RunControl
 from graph.worker.breaker import Breaker
 from graph.worker.completer import BatchCompleter, Ending
 from graph.worker.executor import Executor, ExecutorConfig
+from graph.worker.handover import HandedOver, Server
 from graph.worker.heartbeat import Heartbeat
 from graph.worker.metrics import Metrics, TokenUsage
 from graph.worker.outcome import Failed, Recommended, Report, Retry, Suspended
@@ -76,8 +77,10 @@ class Producer:
         options: ProducerOptions,
         random: Random,
         log: Log,
+        server: Server | None = None,
     ) -> None:
         self._store = store
+        self._server = server
         self._config = config
         self._heartbeat = heartbeat
         self._retry = retry
@@ -281,7 +284,10 @@ class Producer:
         report: Report | None = None
         ending: Ending = "unwritten"
         try:
-            report = await Executor(claim, self._config, control, [usage], self._outage).run()
+            if self._server is None:
+                report = await Executor(claim, self._config, control, [usage], self._outage).run()
+            else:
+                report = await HandedOver(claim, self._config, self._server).run()
             report = self._judged(report)
             self._runs[lease.token].is_completing = True
             if self._must_look:

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from graph.worker.breaker import Breaker
 from graph.worker.executor import ExecutorConfig
+from graph.worker.handover import Server
 from graph.worker.heartbeat import Heartbeat, OpenStore
 from graph.worker.maintenance import Maintenance
 from graph.worker.metrics import Metrics
@@ -49,6 +50,7 @@ class Worker:
         retention_seconds: float = 7 * 86400,
         history_seconds: float = 90 * 86400,
         metrics: Metrics | None = None,
+        server: Server | None = None,
     ) -> None:
         self.metrics = metrics or Metrics()
         self._store = store
@@ -82,6 +84,7 @@ class Worker:
             options=options,
             random=config.random,
             log=log,
+            server=server,
         )
         self.metrics.poller.labels(options.owner).set(1)
         self.metrics.before_render.append(
