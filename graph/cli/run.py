@@ -33,7 +33,11 @@ def run(
         bool, typer.Option("--verbose", help="With --until-empty on a terminal: show the log as well.")
     ] = False,
     server: Annotated[
-        str | None, typer.Option(metavar="URL", help="Hand runs to a LangGraph Server on the same database.")
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Hand runs to the LangGraph Server at this address, on the same database; sends LANGGRAPH_API_KEY.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

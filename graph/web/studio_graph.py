@@ -12,11 +12,12 @@ from langgraph.types import StateUpdate
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
 from graph.state import State, graph_input
+from graph.web.studio_saver import ThreadOfPoller
 from persistence.columns import shown
-from persistence.errors import InvalidWorkload, StoreError
+from persistence.errors import DamagedCheckpoint, InvalidWorkload, StoreError
 from persistence.retry import is_retryable
 from persistence.workload import Recommendation, Urgency
-from tools.errors import GridwiseError
+from tools.errors import GridwiseError, PowerTaken
 
 WorkloadType = Literal["TRAINING_RUN", "INFERENCE_BATCH", "RAG_QUERY", "FINE_TUNING", "DATA_PROCESSING", "OTHER"]
 
@@ -77,6 +78,10 @@ class RetryableRunFailed(RunFailed):
     """Another attempt may succeed; a poller that handed the run over tells it by this name."""
 
 
+class PlanAnew(RetryableRunFailed):
+    """It may succeed on another thread; this one cannot be gone on with."""
+
+
 class StudioGraph(CompiledStateGraph[Any, Any, Any, Any]):
     """Same nodes, same state; input, schemas and edits are those of people and not of the poller."""
 
@@ -100,11 +105,21 @@ class StudioGraph(CompiledStateGraph[Any, Any, Any, Any]):
         if isinstance(input, Mapping):
             sample = None if input.get("row") else self.sample()
             given = checked_input(input if sample is None else {**input, "row": sample})
+            if await self._is_begun_by_same_run(arguments[0] if arguments else options.get("config")):
+                given = None
         try:
             async for part in super().astream(given, *arguments, **options):
                 yield part
         except (GridwiseError, StoreError) as error:
-            raise (RetryableRunFailed if is_retryable(error) else RunFailed)(str(error)) from error
+            raise _failure(error)(str(error)) from error
+
+    async def _is_begun_by_same_run(self, config: RunnableConfig | None) -> bool:
+        """Whether the server died in the middle and repeats the run: it goes on from its last checkpoint."""
+        run = (config or {}).get("configurable", {}).get("run_id")
+        if run is None or config is None:
+            return False
+        snapshot = await self.aget_state(config)
+        return bool(snapshot.next) and str((snapshot.metadata or {}).get("run_id")) == str(run)
 
     async def abulk_update_state(
         self, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]
@@ -114,6 +129,12 @@ class StudioGraph(CompiledStateGraph[Any, Any, Any, Any]):
             return await super().abulk_update_state(config, typed)
         except StoreError as error:
             raise RunFailed(str(error)) from error
+
+
+def _failure(error: GridwiseError | StoreError) -> type[RunFailed]:
+    if isinstance(error, PowerTaken | DamagedCheckpoint | ThreadOfPoller):
+        return PlanAnew
+    return RetryableRunFailed if is_retryable(error) else RunFailed
 
 
 def checked_input(given: Mapping[str, Any]) -> dict[str, Any]:

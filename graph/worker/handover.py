@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from graph.worker.executor import ExecutorConfig, classify, is_too_late
 from graph.worker.outcome import Begun, Failed, Outcome, Recommended, Report, Retry
+from persistence.retry import Fault
 from persistence.store.queue import Claim, Lease
 from persistence.workload import Recommendation
 
@@ -26,12 +27,23 @@ ASSISTANT: Final = "placement"
 RETRYABLE_ERROR: Final = "RetryableRunFailed"
 """As the server's graph calls what another attempt may mend; its other errors of that kind are final."""
 FINAL_ERROR: Final = "RunFailed"
+PLAN_ANEW: Final = "PlanAnew"
+"""Where the thread cannot be gone on with: a new one is begun, once."""
 _UNDER_WAY: Final = frozenset({"pending", "running"})
 _PAUSE_SECONDS: Final = 1.0
+_PATIENCE_SECONDS: Final = 5.0
+"""For a connection that was cut. A server that is away longer is the breaker's affair."""
 
 
 class ServerAway(Exception):  # noqa: N818  says what happened
     """The server cannot be reached or is at fault; the run, if there is one, goes on without us."""
+
+    retryable = True
+    cause: str | None = "langgraph_server"
+    is_certain = True
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The LangGraph Server cannot be used: {reason}")
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,9 @@ class HandedOver:
         self._config = config
         self._client = server.client
         self._begun: Begun | None = None
+        self._fault: Fault | None = None
+        self._away_since: float | None = None
+        """By the loop's clock; None while the server answers."""
 
     async def run(self) -> Report:
         """Raises nothing but cancellation; then the run goes on, and the next holder of the lease joins it."""
@@ -66,24 +81,25 @@ class HandedOver:
                 outcome = await self._patiently()
         except TimeoutError:
             outcome = Retry(error=f"The run took longer than {seconds:.0f} s.")
-        return Report(lease=self._lease, outcome=outcome, begun=self._begun)
+        return Report(lease=self._lease, outcome=outcome, begun=self._begun, fault=self._fault)
 
     async def _patiently(self) -> Outcome:
-        """A server that is away is waited for under the same lease."""
-        deadline = asyncio.get_running_loop().time() + self._config.patience_seconds
+        loop = asyncio.get_running_loop()
         while True:
             try:
                 return await self._to_outcome()
             except ServerAway as error:
-                if asyncio.get_running_loop().time() >= deadline:
-                    return Retry(error=f"The LangGraph Server cannot be used: {error}")
+                self._away_since = self._away_since or loop.time()
+                if loop.time() - self._away_since >= _PATIENCE_SECONDS:
+                    self._fault = error
+                    return Retry(error=str(error), kind="langgraph_server")
                 await asyncio.sleep(_PAUSE_SECONDS)
             except Exception as error:
                 return classify(error, self._row)
 
     async def _to_outcome(self) -> Outcome:
         values = await self._values()
-        if self._begun != "started" and self._is_too_late(values):
+        if _error(values)[0] == PLAN_ANEW or (self._begun != "started" and self._is_too_late(values)):
             self._lease = await self._config.new_thread(self._lease)
             values = await self._values()
         return self._outcome(values)
@@ -101,6 +117,7 @@ class HandedOver:
         """The final values of the thread's run, whoever began it; `__error__` in them where it failed."""
         labels = {"workload_id": str(self._lease.workload_id)}
         await self._client.threads.create(thread_id=thread, if_exists="do_nothing", graph_id=ASSISTANT, metadata=labels)
+        self._away_since = None
         run = await self._last_run(thread)
         if run is not None and run["status"] in _UNDER_WAY:
             self._begun = self._begun or "resumed"
@@ -160,12 +177,12 @@ class HandedOver:
         return is_too_late({**known, **({"recommendation": found} if found else {})}, self._config.clock())
 
     def _outcome(self, values: Mapping[str, Any]) -> Outcome:
-        error = values.get("__error__")
-        if error is not None:
-            name, message = _error(error)
-            if name == FINAL_ERROR:
-                return Failed(error=message)
-            return Retry(error=message if name == RETRYABLE_ERROR else f"The LangGraph Server: {name}: {message}")
+        name, message = _error(values)
+        if name == FINAL_ERROR:
+            return Failed(error=message)
+        if name:
+            told = name in (RETRYABLE_ERROR, PLAN_ANEW)
+            return Retry(error=message if told else f"The LangGraph Server: {name}: {message}")
         found = _recommendation(values)
         if found is None:
             return Failed(error="Internal error: the run ended without a recommendation.")
@@ -181,8 +198,12 @@ def _recommendation(values: Mapping[str, Any]) -> Recommendation | None:
         raise ServerAway(msg) from error
 
 
-def _error(error: object) -> tuple[str, str]:
-    """Class and message, in whichever of the server's forms: an object, or the exception's repr."""
+def _error(values: Mapping[str, Any]) -> tuple[str, str]:
+    """Class and message of what ended the run, in whichever of the server's forms: an object, or the exception's repr.
+    Empty where nothing did."""
+    error = values.get("__error__")
+    if error is None:
+        return "", ""
     if isinstance(error, Mapping):
         return str(error.get("error", "Error")), str(error.get("message", "no message"))
     name, _, rest = str(error).partition("(")

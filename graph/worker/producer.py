@@ -353,6 +353,8 @@ class Producer:
     async def _drain(self) -> None:
         for run in self._runs.values():
             run.control.request_drain()
+            if self._server is not None and not run.is_completing:
+                run.task.cancel()  # it goes on at the server, and the next holder of the lease joins it
         if tasks := [run.task for run in self._runs.values()]:
             self._log.info(f"Stopping: waiting for {len(tasks)} run(s) to finish their step; signal again to stop now")
             await self._wait_for(tasks)
