@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(default=None, validation_alias="GRIDWISE_WEBHOOK_SECRET")
     webhook_allow_private: bool = Field(default=False, validation_alias="GRIDWISE_WEBHOOK_ALLOW_PRIVATE")
     """Addresses inside a network, and http."""
+    langgraph_api_key: SecretStr | None = Field(default=None, validation_alias="LANGGRAPH_API_KEY")
+    """Of the server that `run --server` names; sent to no other address."""
     log_format: Literal["auto", "text", "json"] = Field(default="auto", validation_alias="GRIDWISE_LOG_FORMAT")
     metrics_host: str = Field(default="127.0.0.1", validation_alias="GRIDWISE_METRICS_HOST")
     """Address that /metrics and /healthz are served on; 0.0.0.0 in a container that others scrape."""

@@ -46,6 +46,9 @@ def run(
     Ctrl-C and SIGTERM: each run finishes its step, the rest goes back to the queue unharmed; a second one stops at
     once. Exit code 130 after Ctrl-C, 0 after SIGTERM.
     """
+    if server is not None and not server.startswith(("http://", "https://")):
+        msg = f"--server: {server!r} is not an address such as http://127.0.0.1:2024."
+        raise typer.BadParameter(msg)
     settings = load_settings()
     is_quiet = until_empty and not verbose and sys.stderr.isatty()
     configure_logs(settings.log_format, level=logging.WARNING if is_quiet else logging.INFO)
@@ -62,7 +65,8 @@ async def _run(
     """Whether Ctrl-C ended it."""
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(open_runtime(settings))
-        handed_to = await stack.enter_async_context(Server.at(server)) if server else None
+        key = settings.langgraph_api_key and settings.langgraph_api_key.get_secret_value()
+        handed_to = await stack.enter_async_context(Server.at(server, key)) if server else None
         log = structlog.get_logger()
         if settings.supabase_url is not None:
             log.info("Supabase client initialized")

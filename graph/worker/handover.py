@@ -54,9 +54,9 @@ class Server:
 
     @classmethod
     @asynccontextmanager
-    async def at(cls, url: str) -> "AsyncIterator[Server]":
-        """Its key, where it wants one, is LANGGRAPH_API_KEY's."""
-        async with get_client(url=url, timeout=(10, None, 30, 30)) as client:
+    async def at(cls, url: str, key: str | None) -> "AsyncIterator[Server]":
+        """No key but the given one is sent, whatever the environment has."""
+        async with get_client(url=url, api_key=key, timeout=(10, None, 30, 30)) as client:
             yield cls(client)
 
 
