@@ -65,7 +65,7 @@ async def _run(
     """Whether Ctrl-C ended it."""
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(open_runtime(settings))
-        key = settings.langgraph_api_key and settings.langgraph_api_key.get_secret_value()
+        key = settings.langgraph_api_key.get_secret_value() if settings.langgraph_api_key else None
         handed_to = await stack.enter_async_context(Server.at(server, key)) if server else None
         log = structlog.get_logger()
         if settings.supabase_url is not None:
