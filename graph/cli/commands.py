@@ -82,8 +82,13 @@ SECTIONS: Final[dict[str, dict[str, Command]]] = {
         "run": Command(
             "graph.cli.run:run",
             "The poller: claim workloads, place them, write the answers.",
-            ("gridwise run", "gridwise run --until-empty", "gridwise run --metrics-port 9100"),
-            options="--until-empty --metrics-port= --verbose --json",
+            (
+                "gridwise run",
+                "gridwise run --until-empty",
+                "gridwise run --metrics-port 9100",
+                "gridwise run --server http://127.0.0.1:2024",
+            ),
+            options="--until-empty --metrics-port= --verbose --server= --json",
         ),
         "list": Command(
             "graph.cli.list:list_workloads",
