@@ -153,8 +153,8 @@ async def test_the_factory_picks_the_transport_by_what_is_configured(project: Pr
     ],
 )
 async def test_a_key_that_does_not_suffice_is_told_apart(project: Project, key: str, message: str) -> None:
-    async with open_supabase_store(project.url, project.anon_key if key == "anon" else key) as store:
-        with pytest.raises(AccessDenied, match=message) as caught:
+    with pytest.raises(AccessDenied, match=message) as caught:
+        async with open_supabase_store(project.url, project.anon_key if key == "anon" else key) as store:
             await store.queue.claim(owner="a", limit=1, lease_seconds=60, max_attempts=5)
     assert not caught.value.retryable
 
