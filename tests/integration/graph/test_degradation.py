@@ -87,9 +87,9 @@ async def test_the_last_good_answer_is_used_with_its_age_in_the_row_and_the_summ
 
 async def test_on_a_daily_profile_the_confidence_is_lower_and_the_summary_says_why():
     async with sources() as (source, carbon, prices):
-        fresh = await recommend(source, NOW, host_dc="site 2")
+        fresh = await recommend(source, NOW, host_dc="site 7")
         carbon.handle = prices.handle = lambda *_: DOWN
-        profile = await recommend(source, NOW + timedelta(days=3), host_dc="site 2")
+        profile = await recommend(source, NOW + timedelta(days=3), host_dc="site 7")
     assert provenance(profile)["carbon"]["mode"] == "profile"
     assert profile.confidence < fresh.confidence
     assert "profile" in profile.decision_summary

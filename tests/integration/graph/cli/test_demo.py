@@ -68,7 +68,7 @@ async def test_a_demo_fits_on_a_page_of_80_columns_says_why_and_its_rows_can_be_
     lines = [*answer.err.splitlines(), *answer.out.splitlines()]
     assert len(lines) <= 40
     assert max(map(len, answer.out.splitlines()[:-1])) <= 80
-    assert "offline planner" in answer.err
+    assert "Offline planner" in answer.err
     placed = [line for line in lines if line.startswith(("  Greener: ", "  No alternative emits less"))]
     assert len(placed) == 10
     for term in ("CO2, £", "saves", "Greener"):

@@ -191,8 +191,8 @@ FAULTS = {
         "gridwise migrate",
     ),
     "renamed column": (
-        ["alter table compute_workloads rename urgency to how_urgent"],
-        ["alter table compute_workloads rename how_urgent to urgency"],
+        ["alter table compute_workloads rename priority to importance"],
+        ["alter table compute_workloads rename importance to priority"],
         "gridwise migrate",
     ),
     "read-only": ([f"{READ_ONLY} on", END_OTHERS], [f"{READ_ONLY} off", END_OTHERS], "read-only"),
