@@ -45,6 +45,9 @@ Regions: TypeAlias = Annotated[tuple[int, ...], AfterValidator(_known)]
 Amount: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+ALLOWED: Any = Field(description="true: only so; false: not so.")
+
+
 def _require_kind(schema: dict[str, Any]) -> None:
     schema["required"] = ["kind", *schema.get("required", ())]
 
@@ -54,28 +57,28 @@ class Said(Value):
 
     model_config = ConfigDict(frozen=True, json_schema_extra=_require_kind)
 
-    quote: str = Field(description="The words that say it, copied exactly from the request.")
-    strength: Strength = Field(
-        "must", description="must: only, never, by, at most …; should: a wish, or a bare time word."
+    quote: str = Field(
+        description="The words that say it, copied exactly, with place, time or amount and what negates or bounds it."
     )
+    strength: Strength = Field("must", description="must, or a wish.")
 
 
 class Region(Said):
     kind: Literal["region"] = "region"
-    regions: Regions = Field(description="Ids 1-14 of the regions that the words name.")
-    allowed: bool = Field(description="true: only there; false: not there.")
+    regions: Regions = Field(description="Ids that the words name.")
+    allowed: bool = ALLOWED
 
 
 class Site(Said):
     kind: Literal["site"] = "site"
     sites: tuple[str, ...] = Field(description="Names of data centres.")
-    allowed: bool = Field(description="true: only there; false: not there.")
+    allowed: bool = ALLOWED
 
 
 class Hardware(Said):
     kind: Literal["hardware"] = "hardware"
     gpu_model: str = Field(description="Such as H100.")
-    allowed: bool = Field(description="true: only on it; false: not on it.")
+    allowed: bool = ALLOWED
 
 
 class Start(Said):
@@ -85,33 +88,29 @@ class Start(Said):
 
 
 class Finish(Said):
-    """The run is over by then."""
-
     kind: Literal["finish"] = "finish"
     time: Instant = Field(description="ISO 8601 with offset.")
 
 
 class Between(Value):
-    """A clock range, UK time."""
-
     start: Clock
     end: Clock
 
 
 class Hours(Said):
-    """All of the run lies within these hours and days, or none of it."""
+    """All of the run lies then, or none of it."""
 
     # A missing clock is the day's start or end; a range whose end is not after its start ends on the next day. Without
     # days, an allowed range is its next occurrence, or every one where it `recurs`; a forbidden range holds every day.
 
     kind: Literal["hours"] = "hours"
-    allowed: bool = Field(description="true: only then; false: not then.")
+    allowed: bool = ALLOWED
     start: Clock | None = Field(None, description="HH:MM, UK time.")
     end: Clock | None = Field(None, description="HH:MM, UK time.")
     also: tuple[Between, ...] = Field((), description="Further ranges: any of them will do.")
     weekdays: tuple[Weekday, ...] = ()
     dates: tuple[date, ...] = Field((), description="Days on which the range begins.")
-    recurs: bool = Field(False, description="An allowed range of every day (nights only), not just the next one.")
+    recurs: bool = Field(False, description="Every day (nights only), not just the next.")
 
 
 class CarbonTotal(Said):
@@ -142,13 +141,13 @@ class PricePerKwh(Said):
 
 class Pausing(Said):
     kind: Literal["pausing"] = "pausing"
-    allowed: bool
+    allowed: bool = ALLOWED
     max_pauses: Annotated[int, Field(ge=0)] | None = None
     min_run_minutes: Annotated[int, Field(ge=1)] | None = Field(None, description="Shortest uninterrupted stretch.")
 
 
 class Saving(Said):
-    """Shift away from now only for that much."""
+    """Wait only for that much."""
 
     kind: Literal["saving"] = "saving"
     amount: Amount
@@ -164,7 +163,7 @@ class Preference(Said):
 
 
 class JobFacts(Said):
-    """What the job needs, where the columns say nothing."""
+    """What it needs."""
 
     kind: Literal["job"] = "job"
     duration_minutes: Annotated[int, Field(ge=1)] | None = None
@@ -173,7 +172,7 @@ class JobFacts(Said):
 
 
 class Unsupported(Said):
-    """Understood, and nothing that a placement can keep (after another job, a monthly budget)."""
+    """None of these (after another job, a monthly budget)."""
 
     kind: Literal["unsupported"] = "unsupported"
     what: str = Field(description="What is asked, in a few words.")

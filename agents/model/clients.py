@@ -12,9 +12,9 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel, SecretStr
 
-from agents.model.schema import json_schema
 from agents.offline.planner import OfflinePlanner
 from agents.offline.rules import OFFLINE_NAME
+from agents.schema import json_schema
 
 if TYPE_CHECKING:
     from langchain_google_genai import ChatGoogleGenerativeAI

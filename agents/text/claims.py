@@ -1,9 +1,11 @@
 """What a model may claim: positions and measures, never a figure, a place, a time or a direction. Code says them."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
+
+from agents.schema import one_object
 
 Who: TypeAlias = Literal["first", "second", "third", "now"]
 """A place in the answer's own ranking, or running now: the schema is the same for every case."""
@@ -16,12 +18,20 @@ Which: TypeAlias = Literal[
 Measures: TypeAlias = Annotated[list[Measure], Field(min_length=1, max_length=3)]
 
 
+_MEASURES = TypeAdapter(Measures).json_schema()
+
+
+def _single(value: object) -> object:
+    """Models see one shape of `of`, a list."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
 class _Claim(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
 class OfOne(_Claim):
-    """mix: what makes its power clean; trend: how its region's grid changes; why: what puts it in its place."""
+    """mix: sources of its power; trend: of its grid; why: what puts it in its place."""
 
     kind: Literal["placed", "pauses", "mix", "trend", "why"]
     who: Who
@@ -50,10 +60,10 @@ class Timing(_Claim):
 
 
 class Extreme(_Claim):
-    """Which of the three is best or worst."""
+    """Which option is it."""
 
     kind: Literal["extreme"]
-    of: Measure
+    of: Annotated[Measure, BeforeValidator(_single), WithJsonSchema(_MEASURES)]
     end: Literal["best", "worst"]
 
 
@@ -65,7 +75,7 @@ class Limit(_Claim):
 
 
 class Reading(_Claim):
-    """What was taken from the request's words, and what not. Told in any case: claimed, it is told earlier."""
+    # Told in any case; claimed, it is told earlier.
 
     kind: Literal["understood", "not_understood"]
 
@@ -102,10 +112,12 @@ def _claim(adapter: TypeAdapter[BaseModel], item: object) -> BaseModel | None:
 MOST_CLAIMS = 8
 MOST_ANALYSIS_CLAIMS = 4
 Claims: TypeAlias = Annotated[
-    list[Claim], BeforeValidator(_readable(Claim, MOST_CLAIMS)), Field(max_length=MOST_CLAIMS)
+    list[Annotated[Claim, WithJsonSchema(one_object(get_args(Claim)))]],
+    BeforeValidator(_readable(Claim, MOST_CLAIMS)),
+    Field(max_length=MOST_CLAIMS),
 ]
 AnalysisClaims: TypeAlias = Annotated[
-    list[AnalysisClaim],
+    list[Annotated[AnalysisClaim, WithJsonSchema(one_object(get_args(AnalysisClaim)))]],
     BeforeValidator(_readable(AnalysisClaim, MOST_ANALYSIS_CLAIMS)),
     Field(max_length=MOST_ANALYSIS_CLAIMS),
 ]

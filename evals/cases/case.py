@@ -20,8 +20,6 @@ NOW = datetime(2026, 11, 24, 10, 37, tzinfo=UTC)
 """A Tuesday in winter: UK time is UTC."""
 MAX_CALLS = 6
 MAX_INPUT_TOKENS = 8_000
-MAX_INPUT_TOKENS_OF_A_REQUEST = 9_600
-"""Where there is a free text to read: the schema of what it can ask for is sent once more."""
 
 
 CPU_ONLY: Mapping[str, JsonValue] = {"required_gpu_mins": None, "workload_type": "DATA_PROCESSING"}

@@ -7,7 +7,7 @@ import numpy as np
 
 from agents.model.errors import ModelError
 from agents.state import AgentName
-from evals.cases.case import MAX_INPUT_TOKENS, MAX_INPUT_TOKENS_OF_A_REQUEST, Case
+from evals.cases.case import MAX_INPUT_TOKENS, Case
 from evals.cases.world import ASSETS
 from evals.runner.execute import Outcome
 from evals.runner.score import Score, chosen, now_of
@@ -62,8 +62,7 @@ def _calls(case: Case, outcome: Outcome) -> Iterator[Score]:
 
 def _tokens(case: Case, outcome: Outcome) -> Iterator[Score]:
     if case.suite == "decisions":
-        tokens, has_text = outcome.input_tokens, "metadata" in case.columns
-        most = MAX_INPUT_TOKENS_OF_A_REQUEST if has_text else MAX_INPUT_TOKENS
+        tokens, most = outcome.input_tokens, MAX_INPUT_TOKENS
         yield Score("input tokens", tokens <= most, f"{tokens} of at most {most}", tokens)
 
 

@@ -6,6 +6,7 @@ from typing import get_args
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from agents.compute import ComputeAnswer
 from agents.constraints import (
     CarbonTotal,
     Constraint,
@@ -15,13 +16,11 @@ from agents.constraints import (
     PricePerKwh,
     ReadConstraint,
     Region,
-    Said,
     Saving,
     Start,
     described,
 )
-from agents.model.schema import json_schema
-from tools.placement import Value
+from agents.schema import json_schema
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -72,11 +71,17 @@ def test_a_region_that_does_not_exist_is_refused() -> None:
 
 
 def test_the_schema_that_is_sent_offers_every_kind_with_its_fields() -> None:
-    class Answer(Value):
-        constraints: list[Constraint]
+    offered = json_schema(ComputeAnswer)["properties"]["constraints"]["items"]
+    kinds = {kind.model_fields["kind"].default for kind in get_args(Constraint)}
+    fields = {name for kind in get_args(Constraint) for name in kind.model_fields}
+    assert set(offered["properties"]["kind"]["enum"]) == kinds
+    assert offered["properties"].keys() == fields
+    assert set(offered["required"]) == {"kind", "quote"}
 
-    offered = json_schema(Answer)["properties"]["constraints"]["items"]["anyOf"]
-    kinds = {option["properties"]["kind"]["enum"][0] for option in offered}
-    assert kinds == {kind.model_fields["kind"].default for kind in get_args(Constraint)}
-    assert all({"kind", "quote"} <= set(option["required"]) for option in offered)
-    assert all(set(Said.model_fields) < set(option["properties"]) for option in offered)
+
+def test_fields_of_one_name_have_one_shape_since_they_are_sent_once() -> None:
+    shapes: dict[str, set[str]] = {}
+    for kind in get_args(Constraint):
+        for name, field in kind.model_fields.items():
+            shapes.setdefault(name, set()).add(str(field.annotation))
+    assert {name for name, found in shapes.items() if len(found) > 1} == {"kind"}

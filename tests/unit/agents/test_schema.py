@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from agents.head import HeadAnswer
-from agents.model.schema import json_schema
+from agents.schema import json_schema, one_object
 
 
 class Cat(BaseModel):
@@ -40,9 +40,22 @@ def test_a_description_stands_once_and_unknown_words_not_at_all() -> None:
 
 
 def test_every_claim_of_the_head_agent_is_in_its_schema() -> None:
-    claims = json_schema(HeadAnswer)["properties"]["claims"]["items"]["anyOf"]
-    kinds = {kind for claim in claims for kind in claim["properties"]["kind"]["enum"]}
+    claim = json_schema(HeadAnswer)["properties"]["claims"]["items"]
+    kinds = set(claim["properties"]["kind"]["enum"])
     assert kinds == {
         "placed", "pauses", "mix", "trend", "why", "levels", "compared", "timing", "extreme", "limit",
         "understood", "not_understood", "sure",
     }  # fmt: skip
+
+
+def test_a_union_as_one_object_says_each_field_once_and_which_kind_takes_it() -> None:
+    class Bird(BaseModel):
+        kind: Literal["hen", "duck"]
+        name: str = Field(description="What it is called.")
+        eggs: int = 0
+
+    animal = one_object((Cat, Bird))
+    assert animal["required"] == ["kind", "name"]
+    assert animal["properties"].keys() == {"kind", "name", "eggs"}
+    assert animal["properties"]["kind"]["enum"] == ["cat", "hen", "duck"]
+    assert animal["properties"]["kind"]["description"].endswith("cat(); hen, duck(eggs?)")

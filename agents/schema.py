@@ -1,7 +1,9 @@
 """Answer types as the JSON schema that is sent: references resolved, nothing but what Gemini reads."""
 
 import json
+from collections.abc import Sequence
 from functools import cache
+from typing import get_args
 
 from pydantic import BaseModel, JsonValue
 
@@ -15,8 +17,6 @@ _KEPT = frozenset(
         "description",
         "minItems",
         "maxItems",
-        "minimum",
-        "maximum",
         "anyOf",
     }
 )
@@ -31,8 +31,44 @@ def json_schema(answer: type[BaseModel]) -> dict[str, JsonValue]:
 @cache
 def _text(answer: type[BaseModel]) -> str:
     schema = answer.model_json_schema()
+    schema.pop("description", None)
     definitions = schema.pop("$defs", {})
     return json.dumps({"title": answer.__name__, **_resolved(schema, definitions, set())})
+
+
+def one_object(kinds: Sequence[type[BaseModel]]) -> dict[str, JsonValue]:
+    """A union of types with a literal `kind` as one object: each field once, and with the kind which fields it takes.
+
+    Half the size of `anyOf`, which says every common field again; what is missing or too much is judged on arrival.
+    Fields of one name must have one shape.
+    """
+    schemas = [kind.model_json_schema() for kind in kinds]
+    common = set.intersection(*(set(kind.model_fields) for kind in kinds))
+    fields = {name: child for schema in reversed(schemas) for name, child in schema["properties"].items()}
+    required = [name for name in common - {"kind"} if all(kind.model_fields[name].is_required() for kind in kinds)]
+    definitions = {name: shape for schema in schemas for name, shape in schema.get("$defs", {}).items()}
+    names: list[JsonValue] = [name for kind in kinds for name in _names(kind)]
+    takes = "; ".join(_signature(kind, schema, common) for kind, schema in zip(kinds, schemas, strict=True))
+    about = f"Each with its fields (? may be left out): {takes}"
+    kind: dict[str, JsonValue] = {"type": "string", "enum": names, "description": about}
+    properties: dict[str, JsonValue] = {"kind": kind, **_but_kind(fields)}
+    shape: dict[str, JsonValue] = {"properties": properties, "required": ["kind", *sorted(required)], "type": "object"}
+    return _resolved(shape, definitions, set())
+
+
+def _names(kind: type[BaseModel]) -> tuple[str, ...]:
+    return get_args(kind.model_fields["kind"].annotation)
+
+
+def _but_kind(fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    return {name: child for name, child in fields.items() if name != "kind"}
+
+
+def _signature(kind: type[BaseModel], schema: dict[str, JsonValue], common: set[str]) -> str:
+    """ "placed, pauses(who)"; what the type's own docstring says comes after it."""
+    own = (f"{name}{'' if it.is_required() else '?'}" for name, it in kind.model_fields.items() if name not in common)
+    about = schema.get("description")
+    return f"{', '.join(_names(kind))}({', '.join(own)})" + (f": {str(about).rstrip('.')}" if about else "")
 
 
 def _resolved(
