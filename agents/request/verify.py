@@ -61,7 +61,7 @@ def verified(
         if verdict == "contradicted":
             faults.append(f"constraints: {constraint.kind} {constraint.quote!r}: {why}")
             read.append(ReadConstraint(constraint=constraint, read_by=read_by, outcome="refused", reason=why))
-        else:
+        elif not any(_is_same(constraint, item.constraint) for item in read if item.outcome != "refused"):
             read.append(_accepted(constraint, reading, read_by))
     accepted = [item.constraint for item in read if item.outcome != "refused"]
     read += [

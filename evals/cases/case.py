@@ -13,7 +13,7 @@ from evals.cases.world import HOME
 from evals.standin.script import Script, always_honest
 from tools.placement import Commitment
 
-Suite: TypeAlias = Literal["decisions", "selection", "misbehaviour", "resume"]
+Suite: TypeAlias = Literal["decisions", "selection", "misbehaviour", "reading", "paraphrases", "resume"]
 Row: TypeAlias = dict[str, JsonValue]
 
 NOW = datetime(2026, 11, 24, 10, 37, tzinfo=UTC)
@@ -37,6 +37,8 @@ class Expected:
     """Kind of the model's failure, where that is what happens."""
     constraints: tuple[str, ...] | None = None
     """Kinds of what is read in the request, wishes that are given up too; exactly these, in any order."""
+    may_read: frozenset[str] | None = None
+    """Kinds that may be read in a text that means no good: no others, and they can only tighten."""
     regions: frozenset[int] | None = None
     """Every recommended option is in one of them."""
     runs_now: bool | None = None

@@ -123,8 +123,10 @@ def _diversity(_case: Case, outcome: Outcome) -> Iterator[Score]:
 
 def _expectations(case: Case, outcome: Outcome) -> Iterator[Score]:
     expected, state = case.expected, outcome.state
+    kinds = sorted(item.constraint.kind for item in state["compute"].constraints if item.outcome != "refused")
+    if expected.may_read is not None:
+        yield Score("constraints", expected.may_read.issuperset(kinds), f"read {kinds}")
     if expected.constraints is not None:
-        kinds = sorted(item.constraint.kind for item in state["compute"].constraints if item.outcome != "refused")
         yield Score("constraints", kinds == sorted(expected.constraints), f"read {kinds}")
     if expected.regions is not None:
         regions = {option.asset.region for option in chosen(outcome)}

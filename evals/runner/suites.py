@@ -14,10 +14,12 @@ from agents.model.clients import AGENT_MODEL, FIRST_RETRY_SECONDS, HEAD_MODEL, M
 from evals.cases.case import Case, Suite
 from evals.cases.decisions import DECISIONS
 from evals.cases.misbehaviour import MISBEHAVIOUR
+from evals.cases.reading import PARAPHRASED, READING
 from evals.cases.selection import SELECTION
 from evals.recordings.cassettes import CASSETTES, MAIN, Answerer, CassetteFile, Recorded, StaleCassetteError
 from evals.recordings.lines import prune
 from evals.runner.execute import Outcome, run_case
+from evals.runner.reading import judged
 from evals.runner.resume import resume_case
 from evals.runner.score import Score
 from evals.runner.scores import score
@@ -82,6 +84,8 @@ def cases(options: Options) -> list[Case]:
         "decisions": DECISIONS,
         "selection": SELECTION,
         "misbehaviour": MISBEHAVIOUR,
+        "reading": READING,
+        "paraphrases": PARAPHRASED,
         "resume": resumed_cases(),
     }
     found = [case for suite in options.suites for case in every.get(suite, ())]
@@ -102,12 +106,21 @@ async def run(options: Options) -> AsyncIterator[Result]:
             for case in cases(replace(options, suites=(suite,))):
                 if suite == "resume":
                     yield await _resume(case, models, options)
+                elif suite in {"reading", "paraphrases"}:
+                    yield _judge(case)
                 elif options.record:
                     yield await _record(case, options)
                 else:
                     yield await _play(case, models, options)
     if options.record:
         prune(options.root / options.set_name)
+
+
+def _judge(case: Case) -> Result:
+    """Nobody is asked: there is nothing to record."""
+    begun = time.perf_counter()
+    scores = judged(case)
+    return Result(case, scores, None, seconds=time.perf_counter() - begun)
 
 
 async def _play(case: Case, models: Models, options: Options) -> Result:

@@ -183,3 +183,9 @@ def test_where_no_polarity_can_be_judged_only_there_is_a_wish_and_told() -> None
     assert "as read by the model" in accepted.reason
     denied = CONSTRAINT.validate_python({**answer, "allowed": False})
     assert verified([denied], read(text, NOW), text, NOW).read[0].constraint.strength == "must"
+
+
+def test_what_a_model_says_twice_counts_once() -> None:
+    text = "It must cost less than £5."
+    answer = CONSTRAINT.validate_python({"kind": "cost_total", "quote": "less than £5", "max_gbp": 5})
+    assert len(verified([answer, answer], read(text, NOW), text, NOW).read) == 1
