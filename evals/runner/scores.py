@@ -148,12 +148,19 @@ def _never(case: Case, outcome: Outcome) -> Iterator[Score]:
 
 
 def _reasons(_case: Case, outcome: Outcome) -> Iterator[Score]:
-    """Each keyword is true of its option, beside the other options and running now."""
+    """Each keyword is true of its option, beside the other options and running now, if any is."""
     options, now = chosen(outcome), now_of(outcome)
     pool = [*options, *([now] if now else [])]
     choices = outcome.state["decision"].choices
-    false = [c.reason for c, option in zip(choices, options, strict=True) if not _holds(c.reason, option, pool)]
+    false = [
+        choice.reason
+        for choice, option in zip(choices, options, strict=True)
+        if not _holds(choice.reason, option, pool) and any(_holds(reason, option, pool) for reason in _REASONS)
+    ]
     yield Score("reasons", not false, ", ".join(false))
+
+
+_REASONS = ("low_carbon", "cost_effective", "energy", "availability")
 
 
 def _holds(reason: str, option: Option, pool: Sequence[Option]) -> bool:

@@ -50,7 +50,7 @@ def _limits(text: str, outcome: Outcome) -> Iterator[tuple[str, bool]]:
 
 def _is_told(text: str, option: Option) -> bool:
     """Site, start, carbon and price."""
-    has_carbon = option.carbon_g < 0.06 or any(_near(found, option.carbon_g) for found in _masses(text))
+    has_carbon = option.carbon_g < 0.06 or any(_near(found, option.carbon_g, 0.06) for found in _masses(text))
     cost = option.cost_gbp
     has_cost = cost is None or abs(cost) < 0.001 or any(_near(found, abs(cost)) for found in _money(text))
     return option.asset.name in text and _clock(option.start) in text and has_carbon and has_cost
@@ -90,9 +90,9 @@ def _money(text: str) -> Iterator[float]:
         yield float(pounds.replace(",", "")) if pounds else float(pence) / 100
 
 
-def _near(told: float, true: float) -> bool:
-    """Two digits at least."""
-    return abs(told - true) <= max(0.05 * abs(true), 1e-3)
+def _near(told: float, true: float, least: float = 1e-3) -> bool:
+    """Two digits at least, down to the last digit that is shown."""
+    return abs(told - true) <= max(0.05 * abs(true), least)
 
 
 def _clock(instant: datetime) -> str:
