@@ -165,11 +165,11 @@ _REASONS = ("low_carbon", "cost_effective", "energy", "availability")
 
 def _holds(reason: str, option: Option, pool: Sequence[Option]) -> bool:
     if reason == "low_carbon":
-        return any(option.carbon_g < other.carbon_g for other in pool) or len(pool) == 1
+        return any(option.carbon_g < other.carbon_g - TOLERANCE for other in pool) or len(pool) == 1
     if reason in ("cost_effective", "pricing"):
-        return any(option.cost_gbp < o.cost_gbp for o in pool if None not in (o.cost_gbp, option.cost_gbp))  # type: ignore[operator]  # known here
+        return any(option.cost_gbp < o.cost_gbp - TOLERANCE for o in pool if None not in (o.cost_gbp, option.cost_gbp))  # type: ignore[operator]  # known here
     if reason == "energy":
-        return any((option.renewable_pct or 0) > (other.renewable_pct or 0) for other in pool)
+        return any((option.renewable_pct or 0) > (other.renewable_pct or 0) + TOLERANCE for other in pool)
     return option.start <= min(other.start for other in pool)
 
 
