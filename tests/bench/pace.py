@@ -61,6 +61,7 @@ async def slow_model(seconds: float, together: int) -> AsyncIterator[tuple[str, 
     here, there = context.Pipe()
     process = context.Process(target=_serve, args=(seconds, together, there), daemon=True)
     process.start()
+    there.close()  # a model that ends is then noticed: what it was to say is at its end
     try:
         yield await asyncio.to_thread(here.recv), here
     finally:
