@@ -1,6 +1,7 @@
 """Which orders of options may be recommended. The policy decides; a model decides only where it does not matter."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from tools.market import Market
 from tools.placement import Option, Problem
@@ -10,6 +11,7 @@ from tools.solver.policy import is_harmless, worth_shifting
 
 CHOICES = DIVERSE
 NOISE_GBP = 1e-9
+_PLACES = 9
 
 
 class Pool:
@@ -45,11 +47,11 @@ class Pool:
         if not picked or self.is_worse(picked[0]):
             picked.insert(0, self.winner)
         first, *others = picked
-        rest = sorted(self._known, key=lambda option: option.objective_gbp)
+        rest = sorted(self._known, key=_rank)
         settled = _apart([first, *others, *rest])
         if len(settled) < CHOICES:  # a chosen one may stand in the way of two others
             settled = max(settled, _apart([first, *rest]), _soonest([first], rest), key=len)
-        return [settled[0], *sorted(settled[1:], key=lambda option: option.objective_gbp)]
+        return [settled[0], *sorted(settled[1:], key=_rank)]
 
     def runs_now(self, option: Option) -> bool:
         """Whether the option is running now at its site."""
@@ -67,11 +69,11 @@ class Pool:
         harmless = [option for option in self._known if self._is_harmless(option)]
         if not harmless:
             return min(self._known, key=lambda option: (option.carbon_g, option.objective_gbp))
-        best = min(harmless, key=lambda option: option.objective_gbp)
+        best = min(harmless, key=_rank)
         at_once = [option for option in harmless if self.runs_now(option)]
         if not at_once:
             return best
-        stay = min(at_once, key=lambda option: option.objective_gbp)
+        stay = min(at_once, key=_rank)
         home = next((option for option in at_once if self._is_preferred(option)), None)
         if home is not None and not self._is_worth(stay, home):
             stay = home
@@ -85,6 +87,11 @@ class Pool:
 
     def _is_worth(self, option: Option, over: Option) -> bool:
         return worth_shifting(self._problem, self._market, option, over)
+
+
+def _rank(option: Option) -> tuple[float, datetime]:
+    """By objective, the earlier start first where only arithmetic noise tells them apart."""
+    return round(option.objective_gbp, _PLACES), option.start
 
 
 def _apart(options: Iterable[Option]) -> list[Option]:
