@@ -7,6 +7,9 @@ from itertools import combinations, pairwise
 from agents.constraints import Between, Constraint, Hours, Preference, Region
 from agents.request.scope import Found
 
+_MOST_RANGES = 32
+"""Ranges compared with each other; no person names more, and it bounds the time that any text takes."""
+
 
 def merged(found: Sequence[Found], text: str) -> list[Constraint]:
     """One set of regions of each strength and polarity, one of weekdays or dates; what is said twice counts once."""
@@ -92,10 +95,12 @@ def _any_of_the_ranges(found: Sequence[Found], text: str) -> list[Found]:
     """ "Between 1am and 4am or between 2pm and 4pm": two ranges that no run can be in at once are alternatives."""
     kept: list[Found] = list(found)
     ranges = [item for item in kept if _has_clock(item) and item.constraint.allowed]  # type: ignore[union-attr]  # Hours
-    for item, other in combinations(ranges, 2):
+    gone: set[int] = set()
+    for item, other in combinations(ranges[:_MOST_RANGES], 2):
         one, two = item.constraint, other.constraint
-        if item not in kept or not isinstance(one, Hours) or not isinstance(two, Hours):
+        if gone & {id(item), id(other)} or not isinstance(one, Hours) or not isinstance(two, Hours):
             continue
+        before = kept
         if one.strength != two.strength or one.weekdays != two.weekdays:
             continue
         if one.dates == two.dates and _are_apart(one, two):
@@ -103,6 +108,8 @@ def _any_of_the_ranges(found: Sequence[Found], text: str) -> list[Found]:
             kept = _replaced(kept, [item, other], _joined([item, other], text, also=also))
         elif one.dates and two.dates and (one.start, one.end) == (two.start, two.end):
             kept = _replaced(kept, [item, other], _joined([item, other], text, dates=(*one.dates, *two.dates)))
+        if kept is not before:
+            gone |= {id(item), id(other)}
     return kept
 
 
@@ -132,8 +139,9 @@ def _half_hours(hours: Hours) -> Iterator[int]:
 def _without_hours_twice(found: Sequence[Found]) -> list[Found]:
     """ "Overnight, 23:00 to 05:00": the figures say what the word means."""
     hours = [item for item in found if isinstance(item.constraint, Hours) and item.constraint.allowed]
-    firm = [item for item in hours if item.constraint.strength == "must" and _has_clock(item)]
-    return [item for item in found if not (firm and item in hours and item.constraint.strength == "should")]
+    firm = any(item.constraint.strength == "must" and _has_clock(item) for item in hours)
+    wished = {id(item) for item in hours if firm and item.constraint.strength == "should"}
+    return [item for item in found if id(item) not in wished]
 
 
 def _has_clock(item: Found) -> bool:

@@ -221,6 +221,8 @@ def test_an_instant_alone(text: str, instant: datetime | None) -> None:
         "before 9 or after 17, " * 450,
         "£5 " * 3333,
         "in London, " * 900,
+        "5 to 8pm " * 1100,
+        "5pm to 8pm " * 900,
         " ".join(f"qx{i}zv" for i in range(1400)),
     ],
     ids=lambda text: text[:12],
