@@ -25,6 +25,8 @@ def labels(text: str, now: datetime = NOW) -> set[str]:
         ("fresh_tricky.txt", 0.95, 0.97),
         ("fresh_second.txt", 0.98, 0.98),
         ("kinds.txt", 1, 1),
+        ("fresh_third_plain.txt", 0.96, 0.96),
+        ("fresh_third_tricky.txt", 0.95, 0.7),
     ],
 )
 def test_labelled_requests_are_read_right(name: str, recall: float, precision: float) -> None:
