@@ -116,7 +116,7 @@ def _diversity(_case: Case, outcome: Outcome) -> Iterator[Score]:
         for other in options[place + 1 :]
         if not is_apart(one, other)
     ]
-    tail = [option.objective_gbp for option in options[1:]]
+    tail = [round(option.objective_gbp, 9) for option in options[1:]]
     yield Score("diversity", not close, "; ".join(close))
     yield Score("order", tail == sorted(tail), "the runners-up are not in order of their objective")
 
