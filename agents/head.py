@@ -13,7 +13,7 @@ from agents.text.reading import not_understood, understood
 from agents.text.situation import Situation
 from agents.text.summary import fitting_reason, reasoning, summary
 from persistence.workload import Reason
-from tools.solver.ranking import CHOICES, Pool
+from tools.solver.ranking import CHOICES, Shortlist
 
 ROUNDS = 2
 BY_RULES = "Decided by rules (offline planner)."
@@ -51,9 +51,9 @@ class HeadAnswer(BaseModel):
     certainty: float = Field(description="How sure you are of the ranking, 0 to 1.", ge=0, le=1)
 
 
-def _pool(state: LoopState) -> Pool:
+def _shortlist(state: LoopState) -> Shortlist:
     ids = [*state["energy"].option_ids, *state["compute"].option_ids]
-    return Pool(state["problem"], state["market"], ids)
+    return Shortlist(state["problem"], state["market"], ids)
 
 
 def _brief(state: LoopState) -> str:
@@ -61,19 +61,19 @@ def _brief(state: LoopState) -> str:
         [
             render(state["workload"], state["problem"]),
             *(f"{text}." for text in (understood(state["compute"]), not_understood(state["compute"])) if text),
-            f"options: {', '.join(_pool(state).by_id)}",
+            f"options: {', '.join(_shortlist(state).by_id)}",
         ]
     )
 
 
 def _conclude(answer: HeadAnswer, state: LoopState, model: str, is_last: bool) -> LoopOutput:
-    pool = _pool(state)
+    shortlist = _shortlist(state)
     ids = [choice.option_id for choice in answer.choices]
-    faults = _rank_faults(ids, pool)
+    faults = _rank_faults(ids, shortlist)
     if faults and not is_last:
         raise InvalidAnswerError(faults)
-    options = tuple(pool.settled(ids))
-    about = Situation(state["problem"], state["market"], options, pool.now, state["compute"])
+    options = tuple(shortlist.select(ids))
+    about = Situation(state["problem"], state["market"], options, shortlist.now, state["compute"])
     is_reordered = options[0].option_id != ids[0]
     text = summary(about, () if is_reordered else answer.claims)
     decision = Decision(
@@ -99,15 +99,17 @@ def _ranked(answer: HeadAnswer, about: Situation) -> tuple[RankedChoice, ...]:
     )
 
 
-def _rank_faults(ids: Sequence[str], pool: Pool) -> list[str]:
+def _rank_faults(ids: Sequence[str], shortlist: Shortlist) -> list[str]:
     faults = [
-        f"choices: there is no option {i!r}; there are {', '.join(pool.by_id)}" for i in ids if i not in pool.by_id
+        f"choices: there is no option {i!r}; there are {', '.join(shortlist.by_id)}"
+        for i in ids
+        if i not in shortlist.by_id
     ]
-    known = [i for i in ids if i in pool.by_id]
-    if known and pool.is_worse(pool.by_id[known[0]]):
-        best = pool.winner.option_id
+    known = [i for i in ids if i in shortlist.by_id]
+    if known and shortlist.is_worse(shortlist.by_id[known[0]]):
+        best = shortlist.winner.option_id
         faults.append(f"choices: {known[0]} must not stand first; {best} is better by cost plus priced carbon")
-    settled = [option.option_id for option in pool.settled(known)]
+    settled = [option.option_id for option in shortlist.select(known)]
     if not faults and known[:CHOICES] != settled:
         faults.append(f"choices: the three must differ in region or by two hours; {', '.join(settled)} would")
     return faults

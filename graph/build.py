@@ -7,7 +7,7 @@ from agents.energy import ENERGY
 from agents.head import HEAD
 from agents.model.clients import Models
 from agents.model.loop import agent_graph
-from graph.catalogue import Places
+from graph.catalogue import Catalogue
 from graph.nodes import Conclude, Prepare, after_prepare
 from graph.problem import Policy
 from graph.state import GraphInput, GraphOutput, State
@@ -18,7 +18,7 @@ def build_graph(
     *,
     models: Models,
     source: MarketSource,
-    places: Places,
+    catalogue: Catalogue,
     policy: Policy = Policy(),  # noqa: B008  frozen
 ) -> StateGraph[State, None, GraphInput, GraphOutput]:
     """prepare → compute → energy → head → conclude; compile it with a checkpointer of your own.
@@ -27,11 +27,11 @@ def build_graph(
     Node names are stored in checkpoints: add new ones, never rename.
     """
     builder = StateGraph(State, input_schema=GraphInput, output_schema=GraphOutput)
-    builder.add_node("prepare", Prepare(source, places, policy))
+    builder.add_node("prepare", Prepare(source, catalogue, policy))
     builder.add_node("compute", agent_graph(COMPUTE, models.compute))
     builder.add_node("energy", agent_graph(ENERGY, models.energy))
     builder.add_node("head", agent_graph(HEAD, models.head))
-    builder.add_node("conclude", Conclude(places))
+    builder.add_node("conclude", Conclude(catalogue))
     builder.add_edge(START, "prepare")
     builder.add_conditional_edges("prepare", after_prepare)
     builder.add_edge("compute", "energy")

@@ -21,7 +21,7 @@ DEFAULT_PUE = coefficients().reference_pue
 HIGHEST_PUE = 10.0
 
 
-class Places(Protocol):
+class Catalogue(Protocol):
     """What the first node of the graph needs to know about the world of assets."""
 
     async def assets(self) -> tuple[Asset, ...]: ...
@@ -39,7 +39,7 @@ class Places(Protocol):
         ...
 
 
-class StorePlaces:
+class StoredCatalogue:
     """The store's catalogue, read at most once a minute, and its commitments, always fresh."""
 
     def __init__(self, stored: AssetCatalogue, *, clock: Callable[[], float] = time.monotonic) -> None:

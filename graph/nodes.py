@@ -13,7 +13,7 @@ from agents.request.apply import apply
 from agents.request.reader import Reading, read
 from agents.request.text import request_text
 from agents.state import AgentsState
-from graph.catalogue import Places
+from graph.catalogue import Catalogue
 from graph.problem import Policy, problem_from
 from graph.recommend import recommend, recommend_blind
 from graph.state import GraphInput, GraphOutput, State
@@ -43,9 +43,9 @@ class Prepared(TypedDict):
 class Prepare:
     """Check the row, take the market's snapshot, set the problem, reserve the power of what will probably be chosen."""
 
-    def __init__(self, source: MarketSource, places: Places, policy: Policy = Policy()) -> None:  # noqa: B008  frozen
+    def __init__(self, source: MarketSource, catalogue: Catalogue, policy: Policy = Policy()) -> None:  # noqa: B008  frozen
         self._source = source
-        self._places = places
+        self._catalogue = catalogue
         self._policy = policy
         self._one_at_a_time = asyncio.Lock()
         """Runs of one process would only snatch the power from each other."""
@@ -56,10 +56,10 @@ class Prepare:
         workload = parse_workload(state["row"])
         clock = state["clock"] or datetime.now(UTC)
         market = await self._source.market(clock)
-        assets = await self._places.assets()
+        assets = await self._catalogue.assets()
         async with self._one_at_a_time:
             for _ in range(TRIES):
-                promised = await self._places.commitments(market.start, market.end, besides=workload.id)
+                promised = await self._catalogue.commitments(market.start, market.end, besides=workload.id)
                 problem = problem_from(workload, assets=assets, commitments=promised, now=clock, policy=self._policy)
                 prepared: Prepared = {"workload": workload, "clock": clock, "problem": problem, "market": market}
                 if is_blind(market):
@@ -68,7 +68,7 @@ class Prepare:
                     wanted = commitments_of(problem, placed)
                 else:
                     wanted = commitments_of(problem, optimum(_most_favourable(problem, workload, market), market))
-                if await self._places.reserve(workload.id, wanted, token=_token(config)):
+                if await self._catalogue.reserve(workload.id, wanted, token=_token(config)):
                     return prepared
         raise PowerTaken
 
@@ -123,13 +123,13 @@ def _most_favourable(problem: Problem, workload: Workload, market: Market) -> Pr
 class Conclude:
     """Turn the decision's ids into the recommendation, and make sure of the power that it takes."""
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
 
     async def __call__(self, state: AgentsState, config: RunnableConfig) -> GraphOutput:
         problem, market = state["problem"], state["market"]
         winner = option_by_id(problem, market, state["decision"].choices[0].option_id)
         wanted = commitments_of(problem, winner)
-        if not await self._places.reserve(state["workload"].id, wanted, token=_token(config)):
+        if not await self._catalogue.reserve(state["workload"].id, wanted, token=_token(config)):
             raise PowerTaken
         return {"recommendation": recommend(state)}

@@ -43,7 +43,7 @@ HOME = "Eval London Docklands"
 
 
 @dataclass(frozen=True)
-class EvalPlaces:
+class EvalCatalogue:
     """The catalogue, and nothing promised to others unless a case says so."""
 
     taken: tuple[Commitment, ...] = ()

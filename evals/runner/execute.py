@@ -16,7 +16,7 @@ from langgraph.graph.state import CompiledStateGraph
 from agents.model.clients import Models
 from agents.state import AgentName
 from evals.cases.case import Case
-from evals.cases.world import EvalPlaces, EvalSource
+from evals.cases.world import EvalCatalogue, EvalSource
 from graph.build import build_graph
 from graph.state import STORED_TYPES, State
 from tools.errors import GridwiseError
@@ -47,8 +47,8 @@ class Outcome:
 
 def graph_for(case: Case, models: Models) -> Graph:
     """The product's own graph; only the source of figures and the catalogue are the case's."""
-    places = EvalPlaces(case.taken, case.renamed, case.sites)
-    return build_graph(models=models, source=EvalSource(case.market), places=places).compile()
+    catalogue = EvalCatalogue(case.taken, case.renamed, case.sites)
+    return build_graph(models=models, source=EvalSource(case.market), catalogue=catalogue).compile()
 
 
 def new_saver() -> InMemorySaver:

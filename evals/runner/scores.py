@@ -19,7 +19,7 @@ from tools.placement import Limits, Option
 from tools.regions import REGION_IDS
 from tools.slots import SLOT
 from tools.solver.candidates import is_apart
-from tools.solver.ranking import Pool
+from tools.solver.ranking import Shortlist
 from tools.solver.search import optimum
 
 TOLERANCE = 1e-6
@@ -97,7 +97,7 @@ def _figures(_case: Case, outcome: Outcome) -> Iterator[Score]:
 def _regret(case: Case, outcome: Outcome) -> Iterator[Score]:
     """Objective of the first option above that of the policy's choice, which is never below the exact optimum's."""
     problem, market = outcome.state["problem"], outcome.state["market"]
-    first, best, now = chosen(outcome)[0], Pool(problem, market, ()).winner, now_of(outcome)
+    first, best, now = chosen(outcome)[0], Shortlist(problem, market, ()).winner, now_of(outcome)
     is_now = now is not None and (first.asset, first.segments) == (now.asset, now.segments)
     regret = first.objective_gbp - best.objective_gbp
     exact = optimum(problem, market).objective_gbp

@@ -20,7 +20,7 @@ from agents.offline.rules import OFFLINE_NAME, answer_for, arguments_for
 from agents.state import Usage
 from graph.app.policy import policy_of
 from graph.app.settings import Settings
-from graph.catalogue import DEFAULT_PUE, Places
+from graph.catalogue import DEFAULT_PUE, Catalogue
 from graph.nodes import Conclude, Prepare
 from graph.problem import Policy
 from graph.state import GraphInput, State, graph_input
@@ -47,7 +47,7 @@ class Answered:
 
 
 class Regions:
-    """The 14 regions as places, or some of them: for commands that know no catalogue. Nothing is reserved."""
+    """The 14 regions as sites, or some of them: for commands that know no catalogue. Nothing is reserved."""
 
     def __init__(self, allowed: Sequence[int] | None = None) -> None:
         self._assets = tuple(
@@ -100,16 +100,16 @@ def open_source(settings: Settings) -> MarketSource:
     )
 
 
-async def _answered(settings: Settings, source: MarketSource, places: Places, given: GraphInput) -> State:
+async def _answered(settings: Settings, source: MarketSource, catalogue: Catalogue, given: GraphInput) -> State:
     if settings.model_kind == "offline":
-        return await walk(given, source, places, policy_of(settings))
+        return await walk(given, source, catalogue, policy_of(settings))
     # some seconds of imports, beside which a model takes longer still
     from graph.app.runtime import open_models
     from graph.build import build_graph
 
     models = open_models(settings)
     try:
-        graph = build_graph(models=models, source=source, places=places, policy=policy_of(settings)).compile()
+        graph = build_graph(models=models, source=source, catalogue=catalogue, policy=policy_of(settings)).compile()
         keys = ["problem", "market", "decision", "recommendation"]
         return cast("State", await graph.ainvoke(given, output_keys=keys))
     finally:
@@ -119,16 +119,16 @@ async def _answered(settings: Settings, source: MarketSource, places: Places, gi
 async def walk(
     given: GraphInput,
     source: MarketSource,
-    places: Places,
+    catalogue: Catalogue,
     policy: Policy = Policy(),  # noqa: B008  frozen
 ) -> State:
     """The graph's nodes in the graph's order, with the offline planner's rules for a model."""
-    state = cast("State", {**given, **await Prepare(source, places, policy)(given, {})})
+    state = cast("State", {**given, **await Prepare(source, catalogue, policy)(given, {})})
     if "recommendation" in state:
         return state
     for agent in AGENTS:
         state = cast("State", {**state, **_asked(agent, state)})
-    return cast("State", {**state, **await Conclude(places)(state, {})})
+    return cast("State", {**state, **await Conclude(catalogue)(state, {})})
 
 
 def _asked(agent: Agent[Any], state: State) -> dict[str, Any]:

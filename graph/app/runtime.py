@@ -17,7 +17,7 @@ from graph.app.database import open_database, store_at
 from graph.app.policy import policy_of
 from graph.app.settings import Settings
 from graph.build import build_graph
-from graph.catalogue import StorePlaces
+from graph.catalogue import StoredCatalogue
 from graph.state import STORED_TYPES, graph_input
 from graph.worker.executor import ExecutorConfig
 from graph.worker.handover import Server
@@ -76,7 +76,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             models=models,
             source=source,
             graph=build_graph(
-                models=models, source=source, places=StorePlaces(store.catalogue), policy=policy_of(settings)
+                models=models, source=source, catalogue=StoredCatalogue(store.catalogue), policy=policy_of(settings)
             ).compile(),
         )
 

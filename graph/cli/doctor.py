@@ -16,7 +16,7 @@ from agents.model.errors import ModelError
 from graph.app.database import database_server, store_at
 from graph.app.runtime import open_models, open_source
 from graph.app.settings import Settings, load_settings, unknown_settings
-from graph.catalogue import StorePlaces
+from graph.catalogue import StoredCatalogue
 from graph.cli.options import AsJson
 from graph.cli.output import Output
 from persistence.connections.pool import encryption
@@ -134,7 +134,7 @@ async def _migrations(settings: Settings, url: str) -> Finding:
 async def _store(settings: Settings, store: Store) -> AsyncIterator[Finding]:
     try:
         status = await store.operations.status()
-        assets = await StorePlaces(store.catalogue).assets()
+        assets = await StoredCatalogue(store.catalogue).assets()
     except StoreError as error:
         yield Finding(part="store", state="failed", found=f"{store.name}: {error}", fix="see above")
         return

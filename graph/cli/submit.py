@@ -64,10 +64,10 @@ async def _submit(rows: Sequence[Row], now: datetime) -> tuple[list[UUID], list[
 
 async def _assumptions(store: Store, rows: Sequence[Row], now: datetime) -> list[list[str]]:
     """What a run would assume about each row as things stand, in the words of the run itself."""
-    from graph.catalogue import StorePlaces
+    from graph.catalogue import StoredCatalogue
     from graph.problem import WorkloadInputError, problem_from
 
-    assets = await StorePlaces(store.catalogue).assets()
+    assets = await StoredCatalogue(store.catalogue).assets()
 
     def of(row: Row) -> list[str]:
         try:

@@ -18,7 +18,7 @@ import numpy as np
 from tools.market import Market, SourceNote
 from tools.placement import Asset, Commitment, Job, Limits, Problem
 from tools.solver.candidates import energy_candidates
-from tools.solver.instance import Grid, Order
+from tools.solver.instance import Criterion, Instance
 from tools.solver.search import best_plans, search
 
 ROOT = Path(__file__).parents[2]
@@ -119,7 +119,7 @@ def main(shared_data: Path) -> None:
     arrays = np.stack([country.intensity, country.renewable, country.price_gbp_per_kwh])
 
     def plans(p: Problem, m: Market) -> object:
-        return best_plans(Grid.of(p, m), (Order.BEST,))
+        return best_plans(Instance.of(p, m), (Criterion.BEST,))
 
     found = medians(
         {
@@ -133,7 +133,7 @@ def main(shared_data: Path) -> None:
             "14 regions, with pauses that cost 5 min: options": lambda: search(lossy, country),
             "the same, each site promised to others off the half-hour: options": lambda: search(promised, country),
             "one region, contiguous: plans": lambda: plans(single, one),
-            "canonical energy list (four orders)": lambda: energy_candidates.__wrapped__(plain, country),
+            "canonical energy list (four criteria)": lambda: energy_candidates.__wrapped__(plain, country),
         }
     )
     cats = cats_median_ms(shared_data / "peers" / "cats_carbon_intensity_24h.csv")

@@ -77,7 +77,7 @@ async def placed(given: Mapping[str, Any]) -> Recommendation | Exception:
             **given["row"],
             "metadata": {"user_request": given.get("request")},
         }
-        graph = build_graph(models=Models.offline(), source=source, places=OneRow(_assets(given["assets"])))
+        graph = build_graph(models=Models.offline(), source=source, catalogue=OneRow(_assets(given["assets"])))
         saver = InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=STORED_TYPES))
         config: RunnableConfig = {"configurable": {"thread_id": "case"}, "recursion_limit": 100}
         try:

@@ -14,7 +14,7 @@ from tools.backtest.trace import Trace
 from tools.market import FloatArray
 from tools.placement import Asset, Job, Limits, Objective, Problem
 from tools.slots import SLOT_MINUTES
-from tools.solver.instance import PRICE, Grid, Minutes, Order
+from tools.solver.instance import PRICE, Criterion, Instance, Intervals
 from tools.solver.policy import FIRST_FACTOR, saves_enough
 from tools.solver.search import best_plans
 
@@ -161,30 +161,30 @@ class _Replayer:
         forecasts = self.forecasts[:, first:last]
         if np.isnan(actual).any() or np.isnan(price).any() or np.isnan(forecasts).any():
             return None
-        truth = self._grid(job, first, np.tile(actual, (self.versions, 1)), price)
+        truth = self._instance(job, first, np.tile(actual, (self.versions, 1)), price)
         begin = job.nominal - first * SLOT_MINUTES
-        now: list[Minutes] = [((begin, begin + job.minutes),)] * self.versions
-        expected = self._grid(job, first, forecasts, price)
+        now: list[Intervals] = [((begin, begin + job.minutes),)] * self.versions
+        expected = self._instance(job, first, forecasts, price)
         chosen = self._chosen(expected, truth, now)
         if Policy.GUARDED in self.setting.policies:
-            none_dirtier = self._grid(
+            none_dirtier = self._instance(
                 job, first, forecasts, price, cap=expected.sums(list(enumerate(now)))[0] / job.minutes
             )
             plans = self._best(none_dirtier, now)
             chosen[Policy.GUARDED] = self._worth(expected, plans, now)
         return {policy: self._score(truth, expected, chosen[policy], begin) for policy in self.setting.policies}
 
-    def _chosen(self, expected: Grid, truth: Grid, now: list[Minutes]) -> dict[Policy, list[Minutes]]:
-        orders = {
-            Policy.GREENEST: Order.CLEANEST,
-            Policy.CHEAPEST: Order.CHEAPEST,
-            Policy.OURS: Order.BEST,
+    def _chosen(self, expected: Instance, truth: Instance, now: list[Intervals]) -> dict[Policy, list[Intervals]]:
+        criteria = {
+            Policy.GREENEST: Criterion.CLEANEST,
+            Policy.CHEAPEST: Criterion.CHEAPEST,
+            Policy.OURS: Criterion.BEST,
         }
         wanted = self.setting.policies
-        found = best_plans(expected, list({orders[policy] for policy in wanted if policy in orders}))
+        found = best_plans(expected, list({criteria[policy] for policy in wanted if policy in criteria}))
         chosen = {
-            policy: [p or n for p, n in zip(found[order], now, strict=True)]
-            for policy, order in orders.items()
+            policy: [p or n for p, n in zip(found[criterion], now, strict=True)]
+            for policy, criterion in criteria.items()
             if policy in wanted
         }
         if Policy.OURS in wanted:
@@ -194,22 +194,26 @@ class _Replayer:
         chosen[Policy.RUN_NOW] = now
         return chosen
 
-    def _best(self, grid: Grid, now: list[Minutes]) -> list[Minutes]:
-        return [plan or rest for plan, rest in zip(best_plans(grid, (Order.BEST,))[Order.BEST], now, strict=True)]
+    def _best(self, instance: Instance, now: list[Intervals]) -> list[Intervals]:
+        return [
+            plan or rest
+            for plan, rest in zip(best_plans(instance, (Criterion.BEST,))[Criterion.BEST], now, strict=True)
+        ]
 
-    def _worth(self, grid: Grid, plans: list[Minutes], now: list[Minutes]) -> list[Minutes]:
+    def _worth(self, instance: Instance, plans: list[Intervals], now: list[Intervals]) -> list[Intervals]:
         """Runs at once where a shift saves too little on the forecast. Its probability is not asked here."""
         objectives = [
-            grid.kwh_per_minute * grid.keys(Order.BEST, grid.sums(list(enumerate(one))))[0] for one in (plans, now)
+            instance.kwh_per_minute * instance.keys(Criterion.BEST, instance.sums(list(enumerate(one))))[0]
+            for one in (plans, now)
         ]
         enough = saves_enough(
             objectives[1] - objectives[0], objectives[1], self.setting.min_saving, self.setting.min_saving_gbp
         )
         return [plan if good else rest for plan, rest, good in zip(plans, now, enough.tolist(), strict=True)]
 
-    def _grid(
+    def _instance(
         self, job: ReplayJob, first: int, intensity: FloatArray, price: FloatArray, cap: FloatArray | None = None
-    ) -> Grid:
+    ) -> Instance:
         """`cap`: (versions,) the highest intensity of a run on each version of the forecast, g/kWh."""
         capped = (
             self.assets
@@ -236,9 +240,9 @@ class _Replayer:
             assets=capped,
             carbon_price_gbp_per_tonne=self.setting.weight_gbp_per_tonne,
         )
-        return Grid.of(problem, figures, priced=self.priced)
+        return Instance.of(problem, figures, priced=self.priced)
 
-    def _score(self, truth: Grid, expected: Grid, plans: list[Minutes], begin: int) -> _Row:
+    def _score(self, truth: Instance, expected: Instance, plans: list[Intervals], begin: int) -> _Row:
         placed = list(enumerate(plans))
         total = truth.sums(placed)
         rate = truth.kwh_per_minute

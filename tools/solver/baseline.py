@@ -14,7 +14,7 @@ from tools.errors import NoDataError
 from tools.market import Market
 from tools.placement import Asset, Option, Problem, Segment
 from tools.solver.contiguous import best_starts, contiguous_starts
-from tools.solver.instance import Grid, Order
+from tools.solver.instance import Criterion, Instance
 from tools.solver.options import to_options
 from tools.solver.remember import remembered
 
@@ -49,14 +49,14 @@ def runs_now(problem: Problem, market: Market) -> tuple[Option, ...]:
             "assets": tuple(asset.model_copy(update=_NO_SITE_LIMITS) for asset in problem.assets),
         }
     )
-    grid = Grid.of(free, market, priced=False)
-    starts = best_starts(grid, contiguous_starts(grid), Order.SOONEST).tolist()
-    plans = [(index, ((start, start + grid.minutes),)) for index, start in enumerate(starts) if start >= 0]
-    priced = Grid.of(free, market)
+    instance = Instance.of(free, market, priced=False)
+    starts = best_starts(instance, contiguous_starts(instance), Criterion.SOONEST).tolist()
+    plans = [(index, ((start, start + instance.minutes),)) for index, start in enumerate(starts) if start >= 0]
+    priced = Instance.of(free, market)
     holes = priced.touches(plans, np.diff(priced.holes, axis=1) > 0).tolist() if plans else []
     known = [plan for plan, hole in zip(plans, holes, strict=True) if not hole]
     found: dict[int, Option] = {}
-    for laid, some in ((grid, [plan for plan in plans if plan not in known]), (priced, known)):
+    for laid, some in ((instance, [plan for plan in plans if plan not in known]), (priced, known)):
         options = to_options(laid, some, option_id="now", label="now")
         found |= {index: option for (index, _), option in zip(some, options, strict=True)}
     return tuple(found[i].model_copy(update={"asset": problem.assets[i]}) for i in sorted(found))

@@ -11,14 +11,14 @@ from tools.errors import UnknownOptionError
 from tools.market import Market
 from tools.placement import Option, Problem
 from tools.solver.baseline import counterfactual, run_now, runs_now
-from tools.solver.instance import Order
+from tools.solver.instance import Criterion
 from tools.solver.options import sort_key
 from tools.solver.policy import is_harmless
 from tools.solver.remember import remembered
 from tools.solver.savings import dominates
 from tools.solver.search import search, search_all
 
-ORDERS = (Order.BEST, Order.CLEANEST, Order.CHEAPEST, Order.SOONEST)
+CRITERIA = (Criterion.BEST, Criterion.CLEANEST, Criterion.CHEAPEST, Criterion.SOONEST)
 DIVERSE = 3
 APART = timedelta(hours=2)
 
@@ -29,7 +29,7 @@ def compute_candidates(problem: Problem, market: Market) -> tuple[Option, ...]:
 
     The id is `c` + the asset's place in `problem.assets` (from 1), so tightening limits removes ids but renames none.
     """
-    soonest = {option.asset: option for option in search(problem, market, Order.SOONEST)}
+    soonest = {option.asset: option for option in search(problem, market, Criterion.SOONEST)}
     return tuple(
         soonest[asset].model_copy(update={"option_id": f"c{i}", "source": "compute", "label": "soonest"})
         for i, asset in enumerate(problem.assets, start=1)
@@ -45,11 +45,11 @@ def energy_candidates(problem: Problem, market: Market) -> tuple[Option, ...]:
     `e1` is the exact optimum, `e1`-`e3` are the diverse top three, the rest follow by objective. Empty where nothing
     is feasible.
     """
-    found = search_all(problem, market, ORDERS)
-    if not found[Order.BEST]:
+    found = search_all(problem, market, CRITERIA)
+    if not found[Criterion.BEST]:
         return ()
     pool = _pool(problem, market, found)
-    top = _diverse(pool, [found[order][0] for order in ORDERS if found[order]])
+    top = _diverse(pool, [found[criterion][0] for criterion in CRITERIA if found[criterion]])
     rest = [option for option in pool if not any(_same(option, chosen) for chosen in top)]
     return tuple(
         option.model_copy(update={"option_id": f"e{i}", "source": "energy"})
@@ -79,20 +79,20 @@ def all_apart(option: Option, others: Sequence[Option]) -> bool:
     return all(is_apart(option, other) for other in others)
 
 
-def _pool(problem: Problem, market: Market, found: dict[Order, tuple[Option, ...]]) -> list[Option]:
-    pool = [option for order in ORDERS for option in _one_per_region(found[order])]
+def _pool(problem: Problem, market: Market, found: dict[Criterion, tuple[Option, ...]]) -> list[Option]:
+    pool = [option for criterion in CRITERIA for option in _one_per_region(found[criterion])]
     now = counterfactual(problem, market)
-    if not is_harmless(problem, found[Order.BEST][0], now) and now is not None:
+    if not is_harmless(problem, found[Criterion.BEST][0], now) and now is not None:
         pool += _one_per_region(search(_no_dirtier(problem, now), market))
-    soonest = found[Order.SOONEST]
+    soonest = found[Criterion.SOONEST]
     at_once = [one for one in runs_now(problem, market) if any(_same(one, other) for other in soonest)]
     if at_once:
         best = min(at_once, key=lambda option: option.objective_gbp)
         pool += [best, *(one for one in at_once if one.asset.name == problem.preferred_asset)]
-    if len({option.asset.region for option in found[Order.BEST]}) < DIVERSE:
+    if len({option.asset.region for option in found[Criterion.BEST]}) < DIVERSE:
         pool += [other for first in _distinct(pool) for other in _three_apart(problem, market, first)]
     index = {asset: i for i, asset in enumerate(problem.assets)}
-    return sorted(_distinct(pool), key=lambda option: sort_key(option, Order.BEST, index[option.asset]))
+    return sorted(_distinct(pool), key=lambda option: sort_key(option, Criterion.BEST, index[option.asset]))
 
 
 def _one_per_region(options: Sequence[Option]) -> list[Option]:
@@ -109,7 +109,7 @@ def _distinct(options: Sequence[Option]) -> list[Option]:
         place = next((i for i, other in enumerate(distinct) if _same(option, other)), None)
         if place is None:
             distinct.append(option)
-        elif option.label == "now" and distinct[place].label != Order.BEST:
+        elif option.label == "now" and distinct[place].label != Criterion.BEST:
             distinct[place] = option
     return distinct
 
@@ -122,24 +122,24 @@ def _no_dirtier(problem: Problem, now: Option) -> Problem:
 
 def _three_apart(problem: Problem, market: Market, first: Option) -> list[Option]:
     """Two more that are apart from the first and from each other, wherever two exist: the best, else the soonest."""
-    for order in (Order.BEST, Order.SOONEST):
+    for criterion in (Criterion.BEST, Criterion.SOONEST):
         chosen = [first]
-        while len(chosen) < DIVERSE and (others := list(_elsewhere(problem, market, chosen, order))):
-            chosen.append(min(others, key=lambda option: sort_key(option, order)))
+        while len(chosen) < DIVERSE and (others := list(_elsewhere(problem, market, chosen, criterion))):
+            chosen.append(min(others, key=lambda option: sort_key(option, criterion)))
         if len(chosen) == DIVERSE:
             break
     return chosen[1:]
 
 
-def _elsewhere(problem: Problem, market: Market, chosen: Sequence[Option], order: Order) -> Iterator[Option]:
-    """The best placement in every region and stretch of time that is apart from all the chosen ones."""
+def _elsewhere(problem: Problem, market: Market, chosen: Sequence[Option], criterion: Criterion) -> Iterator[Option]:
+    """The best placement in every region and interval of time that is apart from all the chosen ones."""
     for region in sorted({asset.region for asset in problem.assets}):
         assets = tuple(asset for asset in problem.assets if asset.region == region)
         starts = sorted(option.start for option in chosen if option.asset.region == region)
         for earliest, latest in _gaps(problem, market, starts):
             update = {"earliest_start": earliest, "latest_start": latest}
             limits = problem.limits.model_copy(update=update)
-            yield from search(problem.model_copy(update={"assets": assets, "limits": limits}), market, order)[:1]
+            yield from search(problem.model_copy(update={"assets": assets, "limits": limits}), market, criterion)[:1]
 
 
 def _gaps(problem: Problem, market: Market, starts: Sequence[datetime]) -> Iterator[tuple[datetime, datetime]]:
@@ -164,7 +164,7 @@ def _diverse(pool: Sequence[Option], roles: Sequence[Option]) -> list[Option]:
             if all_apart(option, chosen) and _dominated([*chosen, option]) <= most_dominated:
                 chosen.append(option)
     head, *others = chosen
-    return [head, *sorted(others, key=lambda option: sort_key(option, Order.BEST))]
+    return [head, *sorted(others, key=lambda option: sort_key(option, Criterion.BEST))]
 
 
 def _dominated(options: Sequence[Option]) -> int:

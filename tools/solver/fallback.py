@@ -8,7 +8,7 @@ import numpy as np
 from tools.errors import Infeasible
 from tools.market import FloatArray, Market
 from tools.placement import Asset, Problem, Segment, Value
-from tools.solver.instance import Grid, Order
+from tools.solver.instance import Criterion, Instance
 from tools.solver.search import best_plans
 
 FIGURE_LIMITS: tuple[tuple[str, str], ...] = (
@@ -54,8 +54,8 @@ def run_blind(problem: Problem, market: Market) -> BlindPlacement:
         msg = f"There are no carbon-intensity figures now ({why}), so {' and '.join(asked)} cannot be checked."
         raise Infeasible(msg, binding="data")
     assets = tuple(asset.model_copy(update=ASSET_LIMITS) for asset in problem.assets)
-    grid = Grid.of(problem.model_copy(update={"assets": assets}), _Flat.like(market), priced=False)
-    plans = best_plans(grid, (Order.SOONEST,))[Order.SOONEST]
+    instance = Instance.of(problem.model_copy(update={"assets": assets}), _Flat.like(market), priced=False)
+    plans = best_plans(instance, (Criterion.SOONEST,))[Criterion.SOONEST]
     found = [
         (plan[0][0], problem.assets[i].name != problem.preferred_asset, i, plan)
         for i, plan in enumerate(plans)
@@ -65,7 +65,9 @@ def run_blind(problem: Problem, market: Market) -> BlindPlacement:
         msg = f"There are no carbon-intensity figures now ({why}), and no asset is free within the workload's window."
         raise Infeasible(msg, binding="data")
     _, _, index, plan = min(found, key=lambda item: item[:3])
-    return BlindPlacement(asset=problem.assets[index], start=grid.time(plan[0][0]), end=grid.time(plan[-1][1]), why=why)
+    return BlindPlacement(
+        asset=problem.assets[index], start=instance.time(plan[0][0]), end=instance.time(plan[-1][1]), why=why
+    )
 
 
 @dataclass(frozen=True)

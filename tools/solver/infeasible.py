@@ -10,10 +10,10 @@ from tools.market import Market, prices_at
 from tools.placement import Option, Problem
 from tools.regions import region_name
 from tools.slots import SLOT
-from tools.solver.instance import Order
+from tools.solver.instance import Criterion
 from tools.solver.loosening import LOOSENINGS, Loosening, limited, without
 
-Search = Callable[[Problem, Market, Order], Sequence[Option]]
+Search = Callable[[Problem, Market, Criterion], Sequence[Option]]
 
 
 def explain(problem: Problem, market: Market, search: Search) -> Infeasible:
@@ -30,7 +30,7 @@ def explain(problem: Problem, market: Market, search: Search) -> Infeasible:
             binding="data",
         )
     given = [loosening for loosening in LOOSENINGS if loosening.drop(problem) != problem]
-    ideal = search(without(problem, *given), market, Order.BEST)
+    ideal = search(without(problem, *given), market, Criterion.BEST)
     if not ideal:
         return _beyond_the_figures(problem, market)
     alone = [(loosening, _least(problem, market, search, loosening)) for loosening in given]
@@ -77,7 +77,7 @@ def _sentences(relaxations: Sequence[Relaxation]) -> str:
 def _least(problem: Problem, market: Market, search: Search, loosening: Loosening) -> tuple[Problem, Option] | None:
     """The problem with the one limit dropped, and the placement that asks for the least; None where there is none."""
     freed = without(problem, loosening)
-    options = search(freed, market, loosening.order)
+    options = search(freed, market, loosening.criterion)
     if not options:
         return None
     if loosening.limit == "max_price_gbp_per_kwh":
@@ -94,7 +94,7 @@ def _least_price(problem: Problem, market: Market, search: Search) -> tuple[Prob
     while low <= high:
         middle = (low + high) // 2
         loosened = limited(max_price_gbp_per_kwh=float(prices[middle]))(problem)
-        if options := search(loosened, market, Order.BEST):
+        if options := search(loosened, market, Criterion.BEST):
             best, high = (loosened, options[0]), middle - 1
         else:
             low = middle + 1
@@ -108,10 +108,10 @@ def _together(
     dropped = list(given)
     for loosening in given:
         fewer = [other for other in dropped if other is not loosening]
-        if search(without(problem, *fewer), market, Order.BEST):
+        if search(without(problem, *fewer), market, Criterion.BEST):
             dropped = fewer
     freed = without(problem, *dropped)
-    return _relaxation(problem, dropped, freed, search(freed, market, Order.BEST)[0], ideal)
+    return _relaxation(problem, dropped, freed, search(freed, market, Criterion.BEST)[0], ideal)
 
 
 def _relaxation(
@@ -147,11 +147,11 @@ def _beyond_the_figures(problem: Problem, market: Market) -> Infeasible:
 def _intensity_typed_as_grams(problem: Problem, market: Market, search: Search) -> str:
     """Some users type g/kWh into the cap that is grams for the whole run; say so where that would explain it."""
     cap = problem.limits.carbon_cap_g
-    if cap is None or not search(limited(carbon_cap_g=None)(problem), market, Order.CLEANEST):
+    if cap is None or not search(limited(carbon_cap_g=None)(problem), market, Criterion.CLEANEST):
         return ""
     other = problem.limits.max_intensity_g_per_kwh
     as_intensity = limited(carbon_cap_g=None, max_intensity_g_per_kwh=cap if other is None else min(cap, other))
-    if not search(as_intensity(problem), market, Order.CLEANEST):
+    if not search(as_intensity(problem), market, Criterion.CLEANEST):
         return ""
     return (
         f" carbon_cap_gco2 counts grams for the whole run; if {cap:g} was meant as g/kWh, it can be met: put it into "

@@ -27,7 +27,7 @@ TIE = 1e-9
 """Means over a run (GBP/kWh, g/kWh, %) closer than this are equal; far above rounding, far below any figure's unit."""
 
 
-class Order(StrEnum):
+class Criterion(StrEnum):
     """What makes one placement better than another. Ties: lower cost, then earlier start, then region id."""
 
     BEST = "best"
@@ -41,7 +41,7 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grid:
+class Instance:
     """Shapes: A assets, R rows of figures, S slots. Minutes are counted from `market.start`.
 
     Assets share a row where they have the same region, the same tariff and the same need to know the mix.
@@ -84,7 +84,7 @@ class Grid:
         return self.problem.carbon_price_gbp_per_tonne / GRAMS_PER_TONNE
 
     @classmethod
-    def of(cls, problem: Problem, market: Figures, *, priced: bool = True) -> "Grid":
+    def of(cls, problem: Problem, market: Figures, *, priced: bool = True) -> "Instance":
         """Lays the problem's limits and the market's figures out in minutes; costs one pass over the arrays."""
         limits, start = problem.limits, market.start
         row, keys = _rows(problem, market)
@@ -160,30 +160,30 @@ class Grid:
         bonus = self.problem.renewable_bonus_gbp_per_kwh / 100
         return price + self.carbon_price_gbp_per_g * intensity - bonus * renewable
 
-    def keys(self, order: Order, figures: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """What an order and its tie-break go by, least first, of figures (3, …) per minute of the job.
+    def keys(self, criterion: Criterion, figures: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """What a criterion and its tie-break go by, least first, of figures (3, …) per minute of the job.
 
         SOONEST goes by time, which figures do not tell: that is the caller's, and these are what BEST goes by.
         """
         intensity, renewable, price = figures
-        if order is Order.CLEANEST:
+        if criterion is Criterion.CLEANEST:
             return intensity, price
-        if order is Order.CHEAPEST:
+        if criterion is Criterion.CHEAPEST:
             return price, intensity
         objective = self.objective(intensity, renewable, price)
-        return (-renewable, objective) if order is Order.RENEWABLE else (objective, price)
+        return (-renewable, objective) if criterion is Criterion.RENEWABLE else (objective, price)
 
-    def weights(self, order: Order) -> tuple[FloatArray, FloatArray]:
-        """(R, S) per-minute weights of an order and of its tie-break."""
-        first, second = self.keys(order, self.values)
-        if order is not Order.SOONEST:
+    def weights(self, criterion: Criterion) -> tuple[FloatArray, FloatArray]:
+        """(R, S) per-minute weights of a criterion and of its tie-break."""
+        first, second = self.keys(criterion, self.values)
+        if criterion is not Criterion.SOONEST:
             return first, second
         return np.broadcast_to(np.arange(first.shape[1], dtype=float), first.shape), first
 
     def sums(self, plans: Sequence[tuple[int, Sequence[tuple[int, int]]]]) -> FloatArray:
         """(3, number of plans): minutes-weighted sums of intensity, renewable share and price.
 
-        Each plan is an asset's index and its stretches [start, end), at least one.
+        Each plan is an asset's index and its intervals [start, end), at least one.
         """
         row, edges, first = self._flatten(plans)
         slot, part = np.divmod(edges, SLOT_MINUTES)
@@ -204,9 +204,9 @@ class Grid:
     def _flatten(
         self, plans: Sequence[tuple[int, Sequence[tuple[int, int]]]]
     ) -> tuple[IntArray, IntArray, npt.NDArray[np.intp]]:
-        """All stretches' ends in a row, the market row of each, and where each plan's first stretch is among them."""
-        edges = np.array([edge for _, stretches in plans for stretch in stretches for edge in stretch], np.int64)
-        counts = np.array([len(stretches) for _, stretches in plans])
+        """All intervals' ends in a row, the market row of each, and where each plan's first interval is among them."""
+        edges = np.array([edge for _, intervals in plans for interval in intervals for edge in interval], np.int64)
+        counts = np.array([len(intervals) for _, intervals in plans])
         row = np.repeat(self.row[[asset for asset, _ in plans]], 2 * counts)
         return row, edges, np.cumsum(counts) - counts
 
@@ -262,15 +262,15 @@ def _latest_start(problem: Problem, start: datetime, first: int, fallback: int) 
     return max(minute, first) if allowed else minute
 
 
-def _minutes(stretches: Iterable[Segment], start: datetime) -> tuple[tuple[int, int], ...]:
-    """Every minute that a stretch touches."""
-    return tuple((floor((one.start - start) / timedelta(minutes=1)), minute_up(one.end, start)) for one in stretches)
+def _minutes(intervals: Iterable[Segment], start: datetime) -> tuple[tuple[int, int], ...]:
+    """Every minute that an interval touches."""
+    return tuple((floor((one.start - start) / timedelta(minutes=1)), minute_up(one.end, start)) for one in intervals)
 
 
-def merged(stretches: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+def merged(intervals: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     """Ascending, those that meet or overlap made one, empty ones left out."""
     found: list[tuple[int, int]] = []
-    for begin, end in sorted(one for one in stretches if one[0] < one[1]):
+    for begin, end in sorted(one for one in intervals if one[0] < one[1]):
         if found and begin <= found[-1][1]:
             found[-1] = (found[-1][0], max(end, found[-1][1]))
         else:
@@ -292,12 +292,12 @@ def _busy(problem: Problem, asset: Asset, start: datetime) -> tuple[tuple[int, i
             changes[begin] = changes.get(begin, 0.0) + promise.power_kw
             end = minute_up(promise.end, start)
             changes[end] = changes.get(end, 0.0) - promise.power_kw
-    return tuple((begin, end) for begin, end, _ in stretches_above(changes, free_kw))
+    return tuple((begin, end) for begin, end, _ in intervals_above(changes, free_kw))
 
 
-def stretches_above(changes: Mapping[TimeT, float], free_kw: float) -> tuple[tuple[TimeT, TimeT, float], ...]:
-    """From changes of a promised power: [start, end) of each stretch above `free_kw`, and the most promised in it."""
-    stretches: list[tuple[TimeT, TimeT, float]] = []
+def intervals_above(changes: Mapping[TimeT, float], free_kw: float) -> tuple[tuple[TimeT, TimeT, float], ...]:
+    """From changes of a promised power: [start, end) of each interval above `free_kw`, and the most promised in it."""
+    intervals: list[tuple[TimeT, TimeT, float]] = []
     used_kw = highest_kw = 0.0
     since: TimeT | None = None
     for time in sorted(changes):
@@ -306,9 +306,9 @@ def stretches_above(changes: Mapping[TimeT, float], free_kw: float) -> tuple[tup
             highest_kw = used_kw if since is None else max(highest_kw, used_kw)
             since = time if since is None else since
         elif since is not None:
-            stretches.append((since, time, highest_kw))
+            intervals.append((since, time, highest_kw))
             since = None
-    return tuple(stretches)
+    return tuple(intervals)
 
 
 def _least(*values: float | None) -> float | None:
@@ -319,25 +319,25 @@ def _most(*values: float | None) -> float | None:
     return max((v for v in values if v is not None), default=None)
 
 
-Minutes: TypeAlias = Sequence[tuple[int, int]]
+Intervals: TypeAlias = Sequence[tuple[int, int]]
 """Stretches [start, end) in minutes from the market's start, ascending."""
 
-BIG = 1e9
+BIG_M = 1e9
 """Per-minute weight of a cell that cannot be used; far above any price or intensity."""
 
 
-def keeps_limits(grid: Grid, asset: int, plan: Minutes) -> bool:
+def keeps_limits(instance: Instance, asset: int, plan: Intervals) -> bool:
     """Latest start and caps; everything else holds by construction."""
-    if plan[0][0] > grid.last_start[asset]:
+    if plan[0][0] > instance.last_start[asset]:
         return False
-    caps = grid.caps(asset)
+    caps = instance.caps(asset)
     if not caps:
         return True
     minutes = sum(end - start for start, end in plan)
-    total = grid.sums([(asset, plan)])[:, 0]
+    total = instance.sums([(asset, plan)])[:, 0]
     return all(bool(within(total, minutes, cap)) for cap in caps)
 
 
-def joined(pieces: Sequence[tuple[int, int]]) -> Minutes:
+def joined(pieces: Sequence[tuple[int, int]]) -> Intervals:
     """Sorted, neighbours that touch made one."""
     return merged(pieces)

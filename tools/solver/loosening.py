@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from tools.energy import asset_power_kw
 from tools.placement import Option, Problem
 from tools.regions import region_name
-from tools.solver.instance import Order
+from tools.solver.instance import Criterion
 
 Drop = Callable[[Problem], Problem]
 
@@ -25,7 +25,7 @@ class Loosening:
     """As `agents.constraints` calls it."""
     limit: str
     """The field of `Limits` or `Job`; empty where the owner of the workload has no say."""
-    order: Order
+    criterion: Criterion
     """Under which the search finds the placements that ask for the least."""
     drop: Drop
     given: Callable[[Problem], str]
@@ -35,7 +35,7 @@ class Loosening:
     least: Callable[[Problem, Option], JsonValue] = lambda _p, _o: None
     """As `Change.needed`."""
     ask: Callable[[Option], float] | None = None
-    """What the least is taken of, where it is not what the order goes by on one asset."""
+    """What the least is taken of, where it is not what the criterion goes by on one asset."""
 
 
 def without(problem: Problem, *loosenings: Loosening) -> Problem:
@@ -117,7 +117,7 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "deadline",
         "finish",
         "latest_finish",
-        Order.SOONEST,
+        Criterion.SOONEST,
         limited(latest_finish=None),
         lambda p: f"finish by {_time(p.limits.latest_finish)}",
         lambda _, o: f"finish by {_time(o.end)}",
@@ -128,7 +128,7 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "deferral_window_mins",
         "start",
         "latest_start",
-        Order.SOONEST,
+        Criterion.SOONEST,
         limited(latest_start=None),
         lambda p: f"start by {_time(p.limits.latest_start)}",
         lambda _, o: f"start by {_time(o.start)}",
@@ -140,7 +140,7 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "carbon_cap_gco2",
         "carbon_total",
         "carbon_cap_g",
-        Order.CLEANEST,
+        Criterion.CLEANEST,
         limited(carbon_cap_g=None),
         lambda p: f"{p.limits.carbon_cap_g:g} g for the run",
         lambda _, o: f"{ceil(round(o.carbon_g, 6))} g for the run",
@@ -151,7 +151,7 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "max_carbon_intensity_gco2_kwh",
         "carbon_intensity",
         "max_intensity_g_per_kwh",
-        Order.CLEANEST,
+        Criterion.CLEANEST,
         limited(max_intensity_g_per_kwh=None),
         lambda p: f"{p.limits.max_intensity_g_per_kwh:g} g/kWh",
         lambda _, o: f"{ceil(round(o.intensity_g_per_kwh, 6))} g/kWh",
@@ -163,7 +163,7 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "min_renewable_pct",
         "renewable_share",
         "min_renewable_pct",
-        Order.RENEWABLE,
+        Criterion.RENEWABLE,
         limited(min_renewable_pct=None),
         lambda p: f"{p.limits.min_renewable_pct:g} %",
         lambda _, o: _share(o),
@@ -174,7 +174,7 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "max_price_gbp",
         "cost_total",
         "max_cost_gbp",
-        Order.CHEAPEST,
+        Criterion.CHEAPEST,
         limited(max_cost_gbp=None),
         lambda p: f"{p.limits.max_cost_gbp:.2f} GBP for the run",
         lambda _, o: _cost(o),
@@ -185,7 +185,7 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "price per kWh",
         "price_per_kwh",
         "max_price_gbp_per_kwh",
-        Order.CHEAPEST,
+        Criterion.CHEAPEST,
         limited(max_price_gbp_per_kwh=None),
         _highest_price,
         lambda p, _: _highest_price(p),
@@ -196,7 +196,7 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "mean price per kWh",
         "price_per_kwh",
         "max_mean_price_gbp_per_kwh",
-        Order.CHEAPEST,
+        Criterion.CHEAPEST,
         limited(max_mean_price_gbp_per_kwh=None),
         lambda p: f"{round(100 * (p.limits.max_mean_price_gbp_per_kwh or 0), 4):g} p/kWh on average",
         lambda _, o: f"{round(100 * _tenth_of_a_penny(_mean_price(o)), 4):g} p/kWh on average",
@@ -208,7 +208,7 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "required regions",
         "region",
         "required_regions",
-        Order.BEST,
+        Criterion.BEST,
         limited(required_regions=None),
         lambda p: f"only {_names(p.limits.required_regions)}",
         lambda _, o: region_name(o.asset.region),
@@ -219,7 +219,7 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "excluded regions",
         "region",
         "excluded_regions",
-        Order.BEST,
+        Criterion.BEST,
         limited(excluded_regions=()),
         lambda p: f"not {_names(p.limits.excluded_regions)}",
         lambda _, o: f"allow {region_name(o.asset.region)}",
@@ -230,7 +230,7 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "required sites",
         "site",
         "required_sites",
-        Order.BEST,
+        Criterion.BEST,
         limited(required_sites=None),
         lambda p: f"only {', '.join(p.limits.required_sites or ()) or 'none'}",
         lambda _, o: o.asset.name,
@@ -241,7 +241,7 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "excluded sites",
         "site",
         "excluded_sites",
-        Order.BEST,
+        Criterion.BEST,
         limited(excluded_sites=()),
         lambda p: f"not {', '.join(p.limits.excluded_sites)}",
         lambda _, o: f"allow {o.asset.name}",
@@ -252,7 +252,7 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "forbidden hours",
         "hours",
         "forbidden",
-        Order.SOONEST,
+        Criterion.SOONEST,
         limited(forbidden=()),
         _windows,
         lambda _, o: f"allow {o.start:%a %d %b %H:%M} to {o.end:%a %d %b %H:%M}Z",
@@ -263,7 +263,7 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "earliest_start",
         "start",
         "earliest_start",
-        Order.BEST,
+        Criterion.BEST,
         _from_now,
         lambda p: f"start at {_time(p.limits.earliest_start)}",
         lambda _, o: f"start at {_time(o.start)}",
@@ -274,7 +274,7 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "number of pauses",
         "pausing",
         "max_pauses",
-        Order.BEST,
+        Criterion.BEST,
         lambda p: _job(max_pauses=None)(p) if p.job.pausable else p,
         lambda p: f"at most {p.job.max_pauses}",
         lambda _, o: f"{len(o.segments) - 1}",
@@ -286,7 +286,7 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "capacity",
         "capacity",
         "",
-        Order.SOONEST,
+        Criterion.SOONEST,
         lambda p: p.model_copy(update={"commitments": ()}),
         lambda _: "power already promised to other workloads",
         lambda p, o: f"{asset_power_kw(p, o.asset):.3g} kW freed on {o.asset.name}",
@@ -295,7 +295,7 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "asset power",
         "capacity",
         "",
-        Order.SOONEST,
+        Criterion.SOONEST,
         _assets(rated_power_kw=None),
         lambda p: f"at most {max(a.rated_power_kw or 0 for a in p.assets):g} kW",
         lambda p, o: f"{asset_power_kw(p, o.asset):.3g} kW on {o.asset.name}",
@@ -304,7 +304,7 @@ LOOSENINGS: tuple[Loosening, ...] = (
         "asset limits",
         "site_limits",
         "",
-        Order.BEST,
+        Criterion.BEST,
         _assets(max_deferral_hours=None, carbon_intensity_cap_gco2_kwh=None, min_renewable_threshold_pct=None),
         lambda _: "the assets' own carbon cap, renewable threshold or longest deferral",
         lambda _, o: f"waived for {o.asset.name}",

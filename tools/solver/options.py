@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tools.placement import Option, OptionSource, Segment
-from tools.solver.instance import Grid, Minutes, Order
+from tools.solver.instance import Criterion, Instance, Intervals
 
 
 class SortKey(NamedTuple):
-    """Order of options: value under the order, cost, start, region id, place in the problem."""
+    """Order of options: value under the criterion, cost, start, region id, place in the problem."""
 
     value: float
     cost: float
@@ -18,8 +18,8 @@ class SortKey(NamedTuple):
 
 
 def to_options(
-    grid: Grid,
-    plans: Sequence[tuple[int, Minutes]],
+    instance: Instance,
+    plans: Sequence[tuple[int, Intervals]],
     *,
     option_id: str = "",
     source: OptionSource = "energy",
@@ -27,43 +27,45 @@ def to_options(
 ) -> list[Option]:
     """Everything that is ever said about placements, computed from the figures of their minutes.
 
-    Each plan is an asset's index and its stretches.
+    Each plan is an asset's index and its intervals.
     """
     if not plans:
         return []
     options: list[Option] = []
-    guessed = grid.touches(plans, grid.guessed).tolist() if grid.priced else [False] * len(plans)
-    figures = zip(plans, grid.sums(plans).T.tolist(), guessed, grid.touches(plans, grid.mixless).tolist(), strict=True)
-    for (asset, stretches), (intensity, renewable, price), is_estimated, is_mixless in figures:
-        minutes = sum(end - start for start, end in stretches)
-        rate = float(grid.kwh_per_minute[asset])
+    guessed = instance.touches(plans, instance.guessed).tolist() if instance.priced else [False] * len(plans)
+    figures = zip(
+        plans, instance.sums(plans).T.tolist(), guessed, instance.touches(plans, instance.mixless).tolist(), strict=True
+    )
+    for (asset, intervals), (intensity, renewable, price), is_estimated, is_mixless in figures:
+        minutes = sum(end - start for start, end in intervals)
+        rate = float(instance.kwh_per_minute[asset])
         carbon_g, cost_gbp = rate * intensity, rate * price
         option = Option(
             option_id=option_id,
             source=source,
-            asset=grid.problem.assets[asset],
-            segments=tuple(Segment(start=grid.time(start), end=grid.time(end)) for start, end in stretches),
+            asset=instance.problem.assets[asset],
+            segments=tuple(Segment(start=instance.time(start), end=instance.time(end)) for start, end in intervals),
             energy_kwh=rate * minutes,
             carbon_g=carbon_g,
             intensity_g_per_kwh=intensity / minutes,
             renewable_pct=None if is_mixless else renewable / minutes,
-            cost_gbp=cost_gbp if grid.priced else None,
+            cost_gbp=cost_gbp if instance.priced else None,
             price_is_estimated=is_estimated,
-            objective_gbp=grid.objective(carbon_g, rate * renewable, cost_gbp if grid.priced else 0.0),
+            objective_gbp=instance.objective(carbon_g, rate * renewable, cost_gbp if instance.priced else 0.0),
             label=label,
         )
         options.append(option)
     return options
 
 
-def sort_key(option: Option, order: Order, index: int = 0) -> SortKey:
+def sort_key(option: Option, criterion: Criterion, index: int = 0) -> SortKey:
     """Rounded, so that figures that differ by arithmetic noise tie."""
     value = {
-        Order.BEST: option.objective_gbp,
-        Order.CLEANEST: option.carbon_g,
-        Order.CHEAPEST: option.cost_gbp or 0.0,
-        Order.SOONEST: option.end.timestamp(),
-        Order.RENEWABLE: -(option.renewable_pct or 0.0),
-    }[order]
+        Criterion.BEST: option.objective_gbp,
+        Criterion.CLEANEST: option.carbon_g,
+        Criterion.CHEAPEST: option.cost_gbp or 0.0,
+        Criterion.SOONEST: option.end.timestamp(),
+        Criterion.RENEWABLE: -(option.renewable_pct or 0.0),
+    }[criterion]
     cost = round(option.cost_gbp or 0.0, 9)
     return SortKey(round(value, 9), cost, option.start.timestamp(), option.asset.region, index)

@@ -14,7 +14,7 @@ NOISE_GBP = 1e-9
 _PLACES = 9
 
 
-class Pool:
+class Shortlist:
     """The options that the head agent may rank: those of both other agents, the policy's first choice, running now."""
 
     def __init__(self, problem: Problem, market: Market, option_ids: Sequence[str]) -> None:
@@ -38,7 +38,7 @@ class Pool:
         as_good = option.objective_gbp - self.winner.objective_gbp <= NOISE_GBP and self._is_harmless(option)
         return self.runs_now(self.winner) or not as_good
 
-    def settled(self, chosen: Sequence[str]) -> list[Option]:
+    def select(self, chosen: Sequence[str]) -> list[Option]:
         """Up to three options that are apart from each other, the winner first, the others by objective.
 
         The chosen ones are kept as far as that allows; what is missing is filled up from all that are known.

@@ -67,7 +67,7 @@ def _looser(words: T | None, wanted: T | None, columns: T | None) -> T | None:
 
 
 def _less(one: Segment, allowed: Iterable[tuple[datetime, datetime]]) -> list[Segment]:
-    """What is left of a forbidden stretch."""
+    """What is left of a forbidden interval."""
     left = [one]
     for start, end in allowed:
         cut = [(part.start, min(part.end, start)) for part in left] + [

@@ -14,10 +14,10 @@ from tools.placement import Asset, Option, Problem
 from tools.regions import region_name
 from tools.solver.candidates import compute_candidates, energy_candidates, option_by_id
 from tools.solver.confidence import confidence
-from tools.solver.instance import Order
+from tools.solver.instance import Criterion
 from tools.solver.options import sort_key
 from tools.solver.policy import is_harmless, worth_shifting
-from tools.solver.ranking import Pool
+from tools.solver.ranking import Shortlist
 from tools.solver.savings import dominates, savings
 from tools.solver.search import optimum
 from tools.tariff import tariff_words
@@ -177,7 +177,7 @@ def windows_answer(
         if (regions is None or option.asset.region in regions) and (finish_by is None or option.end <= finish_by)
     ]
     if order_by != "best":
-        shown.sort(key=lambda option: sort_key(option, Order(order_by)))
+        shown.sort(key=lambda option: sort_key(option, Criterion(order_by)))
     listed: list[JsonValue] = [_of(option) for option in shown[:limit]]
     answer: dict[str, JsonValue] = {"options": listed, "matching": len(shown), "of": len(options)}
     if not shown:
@@ -188,8 +188,8 @@ def windows_answer(
 def comparison_answer(problem: Problem, market: Market, option_ids: Sequence[str]) -> JsonValue:
     """The options beside running now: savings, confidence, Pareto position."""
     options = [option_by_id(problem, market, option_id) for option_id in dict.fromkeys(option_ids)]
-    pool = Pool(problem, market, [option.option_id for option in options])
-    now = pool.now
+    shortlist = Shortlist(problem, market, [option.option_id for option in options])
+    now = shortlist.now
     if now is None:
         why = "the carbon intensity of running now is not known"
         return {"running_now": None, "why": why, "options": [_of(option) for option in options]}
@@ -209,7 +209,7 @@ def comparison_answer(problem: Problem, market: Market, option_ids: Sequence[str
         told["emits_more_than_now"] = not is_harmless(problem, option, now)
         compared.append(told)
     return {
-        "first": pool.winner.option_id,
+        "first": shortlist.winner.option_id,
         "running_now": _of(now),
         "options": compared,
         "min_saving_pct": number(100 * problem.min_saving, 1),

@@ -79,7 +79,7 @@ MUTATIONS = (
         "keywords are true", _patch(head, "fitting_reason", lambda wanted, *_: wanted), "false keywords", "reasons"
     ),
     Mutation("claims only", _patch(head, "summary", _in_its_own_words), "invented price", "never said"),
-    Mutation("ranking", _patch(ranking.Pool, "is_worse", lambda *_: False), "worst first, stubborn", "regret"),
+    Mutation("ranking", _patch(ranking.Shortlist, "is_worse", lambda *_: False), "worst first, stubborn", "regret"),
     Mutation(
         "diversity",
         _patch(ranking, "all_apart", lambda one, others: all(one is not other for other in others)),

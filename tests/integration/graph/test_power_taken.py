@@ -10,7 +10,7 @@ from langgraph.runtime import RunControl
 
 from agents.model.clients import Models
 from graph.build import build_graph
-from graph.catalogue import StorePlaces
+from graph.catalogue import StoredCatalogue
 from graph.state import STORED_TYPES, graph_input
 from graph.worker.outcome import Recommended, Report, Retry
 from persistence.connections.pool import Pool
@@ -27,7 +27,7 @@ RATED_KW = 12.0
 SOUTH_WALES = 7
 
 
-class Rival(StorePlaces):
+class Rival(StoredCatalogue):
     """Before each reservation that is numbered in `at`, another workload gets the power of its windows."""
 
     def __init__(self, store: Store, claim: Claim, *, at: Sequence[int]) -> None:
@@ -74,8 +74,8 @@ async def claims(store: Store, open_connection: Any) -> tuple[Claim, Claim]:
     return mine, rival
 
 
-async def run(claim: Claim, places: StorePlaces, store: Store, pool: Pool) -> Report:
-    graph = build_graph(models=Models.offline(), source=RecordedSource(), places=places)
+async def run(claim: Claim, catalogue: StoredCatalogue, store: Store, pool: Pool) -> Report:
+    graph = build_graph(models=Models.offline(), source=RecordedSource(), catalogue=catalogue)
     services = executor_config(store, pool, graph, input_for=graph_input, clock=lambda: NOW, stored_types=STORED_TYPES)
     return await run_workload(claim, services, RunControl())
 
@@ -84,23 +84,23 @@ async def test_a_plan_that_others_were_quicker_with_is_made_again_before_a_model
     claims: tuple[Claim, Claim], store: Store, pool: Pool
 ) -> None:
     mine, rival = claims
-    places = Rival(store, rival, at=[1, 2])
-    report = await run(mine, places, store, pool)
+    catalogue = Rival(store, rival, at=[1, 2])
+    report = await run(mine, catalogue, store, pool)
     assert isinstance(report.outcome, Recommended)
     assert report.lease.thread_id == mine.lease.thread_id
-    assert len(places.wanted) == 4  # two in vain, one that stands, and the one of the result
-    assert len(set(places.wanted[:3])) == 3
+    assert len(catalogue.wanted) == 4  # two in vain, one that stands, and the one of the result
+    assert len(set(catalogue.wanted[:3])) == 3
 
 
 async def test_a_result_whose_power_is_gone_is_planned_anew_on_a_new_thread(
     claims: tuple[Claim, Claim], store: Store, pool: Pool
 ) -> None:
     mine, rival = claims
-    places = Rival(store, rival, at=[2])
-    report = await run(mine, places, store, pool)
+    catalogue = Rival(store, rival, at=[2])
+    report = await run(mine, catalogue, store, pool)
     assert isinstance(report.outcome, Recommended)
     assert report.lease.thread_id != mine.lease.thread_id
-    lost, given = places.wanted[1], places.wanted[3]
+    lost, given = catalogue.wanted[1], catalogue.wanted[3]
     assert report.outcome.recommendation.options[0].region_number == SOUTH_WALES
     assert {one.asset_id for one in lost} == {one.asset_id for one in given}
     assert not any(a.start < b.end and b.start < a.end for a in lost for b in given)
@@ -115,8 +115,8 @@ async def test_one_that_is_beaten_again_is_tried_later(claims: tuple[Claim, Clai
 
 async def test_what_is_reserved_cannot_be_taken(claims: tuple[Claim, Claim], store: Store, pool: Pool) -> None:
     mine, rival = claims
-    places = StorePlaces(store.catalogue)
-    report = await run(mine, places, store, pool)
+    catalogue = StoredCatalogue(store.catalogue)
+    report = await run(mine, catalogue, store, pool)
     assert isinstance(report.outcome, Recommended)
     (option, *_) = report.outcome.recommendation.options
     window = {"asset_id": str(option.asset_id), "start": option.start.isoformat(), "end": option.end.isoformat()}

@@ -1,1 +1,1 @@
-"""Placements with pauses: which stretches to run in."""
+"""Placements with pauses: which intervals to run in."""

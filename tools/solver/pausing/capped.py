@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from tools.market import FloatArray
-from tools.solver.instance import RENEWABLE, TIE, BoolArray, Grid, IntArray
+from tools.solver.instance import RENEWABLE, TIE, BoolArray, Instance, IntArray
 from tools.solver.pausing.dynamic_program import Move, Tables
 
 NODES: Final = 2000
@@ -42,13 +42,13 @@ class _Moves:
 class Capped:
     """One asset."""
 
-    def __init__(self, grid: Grid, asset: int, objective: FloatArray, lay: Lay) -> None:
+    def __init__(self, instance: Instance, asset: int, objective: FloatArray, lay: Lay) -> None:
         """`objective`: (S,) per minute; `lay` takes (rows, S)."""
         figures, self._bounds = list[FloatArray](), list[float]()
-        for layer, threshold, rhs in grid.caps(asset):
-            per_minute = grid.values[layer, grid.row[asset]] - threshold
+        for layer, threshold, rhs in instance.caps(asset):
+            per_minute = instance.values[layer, instance.row[asset]] - threshold
             figures.append(-per_minute if layer == RENEWABLE else per_minute)
-            slack = TIE * grid.minutes * max(1.0, abs(threshold)) + (abs(rhs) * TIE if isfinite(rhs) else 0.0)
+            slack = TIE * instance.minutes * max(1.0, abs(threshold)) + (abs(rhs) * TIE if isfinite(rhs) else 0.0)
             self._bounds.append(rhs + slack)
         rows, offsets = [objective], [0.0]
         for figure, bound in zip(figures, self._bounds, strict=True):

@@ -1,6 +1,6 @@
 """Runs with pauses where every half-hour is used whole or not at all, but for one: the cheapest half-hours.
 
-So it is where a resume costs nothing, a stretch need be no longer than a half-hour, and the window and all that is
+So it is where a resume costs nothing, an interval need be no longer than a half-hour, and the window and all that is
 blocked in it begin and end with half-hours: minutes can be moved between two part-used half-hours, to the cheaper one,
 until one of them is whole or empty. All ways to place the remainder are weighed at once. Else: `dynamic_program`.
 """
@@ -11,10 +11,10 @@ import numpy as np
 
 from tools.market import FloatArray
 from tools.slots import SLOT_MINUTES
-from tools.solver.instance import BIG, BoolArray, IntArray, Minutes, joined
+from tools.solver.instance import BIG_M, BoolArray, IntArray, Intervals, joined
 
 
-def cheapest_slots(weight: FloatArray, usable: BoolArray, first: int, minutes: int) -> list[Minutes | None]:
+def cheapest_slots(weight: FloatArray, usable: BoolArray, first: int, minutes: int) -> list[Intervals | None]:
     """Per asset the plan of least weight, limits apart; None where none fits.
 
     Args:
@@ -22,7 +22,7 @@ def cheapest_slots(weight: FloatArray, usable: BoolArray, first: int, minutes: i
         usable: (A, J).
         minutes: to be run, at least a half-hour.
     """
-    slots = _Ranked.of(np.where(usable, weight, BIG))
+    slots = _Ranked.of(np.where(usable, weight, BIG_M))
     whole, remainder = divmod(minutes, SLOT_MINUTES)
     count = weight.shape[1]
     if whole + (remainder > 0) > count:
@@ -30,7 +30,7 @@ def cheapest_slots(weight: FloatArray, usable: BoolArray, first: int, minutes: i
     if not remainder:
         value = SLOT_MINUTES * slots.sums[:, whole]
         chosen = slots.order[:, :whole]
-        return [_plan(first, chosen[a], None) if value[a] < BIG / 2 else None for a in range(len(value))]
+        return [_plan(first, chosen[a], None) if value[a] < BIG_M / 2 else None for a in range(len(value))]
     cell = np.tile(np.arange(count), 2)
     side = np.repeat([-1, 1], count)
     """-1: the remainder follows its left neighbour; +1: it leads into its right one."""
@@ -40,9 +40,9 @@ def cheapest_slots(weight: FloatArray, usable: BoolArray, first: int, minutes: i
     taken = slots.cheapest(whole - 1, cell, beside)
     value = remainder * slots.weight[:, cell] + SLOT_MINUTES * (slots.weight[:, beside] + taken)
     best = value.argmin(axis=1)
-    plans: list[Minutes | None] = []
+    plans: list[Intervals | None] = []
     for asset, way in enumerate(best.tolist()):
-        if value[asset, way] >= BIG / 2:
+        if value[asset, way] >= BIG_M / 2:
             plans.append(None)
             continue
         out = (cell[way], beside[way])
@@ -52,7 +52,7 @@ def cheapest_slots(weight: FloatArray, usable: BoolArray, first: int, minutes: i
     return plans
 
 
-def _plan(first: int, slots: IntArray, remainder: tuple[int, int] | None) -> Minutes:
+def _plan(first: int, slots: IntArray, remainder: tuple[int, int] | None) -> Intervals:
     begins = [first + slot * SLOT_MINUTES for slot in slots.tolist()]
     pieces = [(begin, begin + SLOT_MINUTES) for begin in begins]
     return joined([*pieces, remainder] if remainder else pieces)
@@ -84,7 +84,7 @@ class _Ranked:
         return cls(weight, order, rank, ordered, sums)
 
     def cheapest(self, count: int, one: IntArray, other: IntArray) -> FloatArray:
-        """(A, N): least sum of weights of `count` half-hours but `one` and `other`, (N,) each; BIG where too few."""
+        """(A, N): least sum of weights of `count` half-hours but `one` and `other`, (N,) each; BIG_M where too few."""
         low = np.minimum(self.rank[:, one], self.rank[:, other])
         high = np.maximum(self.rank[:, one], self.rank[:, other])
         rows, size = np.arange(len(self.weight))[:, None], self.weight.shape[1]
@@ -95,4 +95,4 @@ class _Ranked:
             end += taken
             skipped += taken * self.ordered[rows, rank]
         total = self.sums[rows, np.minimum(end, size)] - skipped
-        return np.where(end <= size, total, BIG)
+        return np.where(end <= size, total, BIG_M)

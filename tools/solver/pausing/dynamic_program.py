@@ -1,8 +1,8 @@
 """Runs with pauses: the exact optimum at the grain of a minute, by a dynamic programme over points in time.
 
-Why points suffice. Fix how many stretches a plan has and in which cell each of their ends lies; then its weight is
-linear in the ends, and so are the rules: a shortest run for each stretch, one sum for all. At a vertex every end but
-one is tied to an edge of a cell, or to the other end of its stretch by the shortest run. So the points are all edges
+Why points suffice. Fix how many intervals a plan has and in which cell each of their ends lies; then its weight is
+linear in the ends, and so are the rules: a shortest run for each interval, one sum for all. At a vertex every end but
+one is tied to an edge of a cell, or to the other end of its interval by the shortest run. So the points are all edges
 (of half-hours, of the window, of what is forbidden or promised) and those a shortest run before or after; the one free
 end may be any minute between two of them. Ends could be tied through a pause of one minute too, but that pays only
 where running costs less than nothing and a resume makes the run longer: there every minute is a point.
@@ -136,7 +136,7 @@ class Tables:
         return total
 
     def _landings(self, i: int) -> Iterator[tuple[int, int]]:
-        """Points at which a stretch that begins between points i and i + 1 may have run long enough, each with the
+        """Points at which an interval that begins between points i and i + 1 may have run long enough, each with the
         least part of that cell that it then takes."""
         for j in range(i + 1, len(self._at)):
             shortest = max(1, self.timing.min_run - (self._at[j] - self._at[i + 1]))
@@ -193,7 +193,7 @@ class Tables:
         return Starts(np.where(begin <= self.last_start[:, None], total, INF), to[way], begin, end)
 
     def _openings(self, i: int) -> Iterator[tuple[int, int, int]]:
-        """Landings of a plan's first stretch, where it begins at point i or later in its cell: least and most of it."""
+        """Landings of a plan's first interval, where it begins at point i or later in its cell: least and most."""
         length = int(self._length[i])
         if self._reach[i] < len(self._at):
             yield self._reach[i], length, length

@@ -41,14 +41,14 @@ def row(**columns: Any) -> dict[str, Any]:
 )
 async def test_the_steps_without_langgraph_give_what_the_graph_gives(columns: dict[str, Any]) -> None:
     given = graph_input(row(**columns), NOW)
-    graph = build_graph(models=Models.offline(), source=RecordedSource(), places=Regions()).compile()
+    graph = build_graph(models=Models.offline(), source=RecordedSource(), catalogue=Regions()).compile()
     by_graph = (await graph.ainvoke(given))["recommendation"]
     assert (await walk(given, RecordedSource(), Regions()))["recommendation"] == by_graph
 
 
 async def test_both_ways_refuse_the_same() -> None:
     given = graph_input(row(deadline="2026-03-04T12:00Z", max_price_gbp=0.01), NOW)
-    graph = build_graph(models=Models.offline(), source=RecordedSource(), places=Regions()).compile()
+    graph = build_graph(models=Models.offline(), source=RecordedSource(), catalogue=Regions()).compile()
     with pytest.raises(Infeasible) as by_graph:
         await graph.ainvoke(given)
     with pytest.raises(Infeasible) as by_steps:

@@ -16,7 +16,7 @@ from tools.placement import Commitment, Limits, Segment
 from tools.solver.baseline import basis, counterfactual, run_now, run_now_at, runs_now
 from tools.solver.candidates import compute_candidates, energy_candidates, is_apart
 from tools.solver.policy import does_no_harm, put_first, saves_enough, worth_shifting
-from tools.solver.ranking import Pool
+from tools.solver.ranking import Shortlist
 from tools.solver.savings import savings, split
 from tools.solver.search import search
 
@@ -106,12 +106,12 @@ def test_unless_asked_the_first_choice_never_emits_more_than_running_now(instanc
     problem = put_first(problem, first)
     if not energy_candidates(problem, market):
         return
-    pool, now = Pool(problem, market, ()), counterfactual(problem, market)
+    shortlist, now = Shortlist(problem, market, ()), counterfactual(problem, market)
     least = min(
         option.carbon_g for option in (*energy_candidates(problem, market), *compute_candidates(problem, market))
     )
     if now is not None:
-        assert pool.winner.carbon_g <= max(now.carbon_g * (1 + 1e-9), least)
+        assert shortlist.winner.carbon_g <= max(now.carbon_g * (1 + 1e-9), least)
 
 
 @RANDOM
@@ -120,13 +120,13 @@ def test_no_harmless_placement_is_better_than_the_first_choice_but_for_shifts_no
     problem, market = instance
     if not energy_candidates(problem, market):
         return
-    pool, now = Pool(problem, market, ()), counterfactual(problem, market)
-    if now is None or pool.runs_now(pool.winner) or pool.winner.carbon_g > now.carbon_g:
+    shortlist, now = Shortlist(problem, market, ()), counterfactual(problem, market)
+    if now is None or shortlist.runs_now(shortlist.winner) or shortlist.winner.carbon_g > now.carbon_g:
         return
     cap = now.carbon_g if problem.limits.carbon_cap_g is None else min(now.carbon_g, problem.limits.carbon_cap_g)
     limits = problem.limits.model_copy(update={"carbon_cap_g": cap})
     best = search(problem.model_copy(update={"limits": limits}), market)[0]
-    assert pool.winner.objective_gbp <= best.objective_gbp + 1e-9 * max(1, abs(best.objective_gbp))
+    assert shortlist.winner.objective_gbp <= best.objective_gbp + 1e-9 * max(1, abs(best.objective_gbp))
 
 
 @RANDOM
@@ -136,7 +136,7 @@ def test_three_alternatives_stand_wherever_three_exist(instance):
     options = energy_candidates(problem, market)
     if not options:
         return
-    settled = Pool(problem, market, [options[0].option_id]).settled([options[0].option_id])
+    settled = Shortlist(problem, market, [options[0].option_id]).select([options[0].option_id])
     assert all(is_apart(one, other) for one, other in combinations(settled, 2))
     if len(settled) == 3 or problem.job.pausable:
         return
@@ -170,12 +170,12 @@ def every_start(problem, market):
 def test_money_may_buy_carbon_only_for_those_who_say_so():
     market = market_of([[100] * 4 + [180] * 4], [[0.4] * 4 + [0.1] * 4])
     problem = problem_of(market, preferred_asset="site 1", carbon_price_gbp_per_tonne=1000)
-    assert Pool(problem, market, ()).winner.start == START
-    cost_first = Pool(put_first(problem, "cost"), market, ()).winner
+    assert Shortlist(problem, market, ()).winner.start == START
+    cost_first = Shortlist(put_first(problem, "cost"), market, ()).winner
     assert cost_first.start == at(120)
     assert cost_first.carbon_g > run_now(problem, market).carbon_g
     dear = problem.model_copy(update={"dirtier_from_gbp_per_tonne": 2500.0})
-    assert Pool(dear, market, ()).winner.start == at(120)  # 0.60 GBP for 160 g: 3750 GBP per tonne
+    assert Shortlist(dear, market, ()).winner.start == at(120)  # 0.60 GBP for 160 g: 3750 GBP per tonne
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_shift_must_save_the_share_and_a_penny(later_price, kwh, worth):
     now = run_now(problem, market)
     later = search(problem, market)[0]
     assert worth_shifting(problem, market, later, now) is worth
-    assert Pool(problem, market, ()).runs_now(Pool(problem, market, ()).winner) is not worth
+    assert Shortlist(problem, market, ()).runs_now(Shortlist(problem, market, ()).winner) is not worth
 
 
 def test_a_shift_must_be_more_likely_right_than_wrong():
