@@ -1,4 +1,4 @@
-"""What a failed row says would help, by number, and what accepting one does to the row: see docs/contract.md."""
+"""What would make a failed row feasible, numbered for its owner to accept: see docs/contract.md."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from math import ceil
 from pydantic import JsonValue
 
 from persistence.columns import mapping
-from tools.errors import Change, GridwiseError, Infeasible, Relaxation
+from tools.errors import Change, Infeasible, Relaxation
 from tools.placement import Option
 from tools.regions import region_name
 
@@ -23,39 +23,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 """Input columns that set a limit."""
 
 
-class RelaxationError(GridwiseError):
-    """There is no such relaxation, or it is not the owner's to give."""
-
-
 def relaxations_of(error: Infeasible, row: Mapping[str, JsonValue]) -> list[JsonValue]:
     """`metadata.relaxations` of a row that failed with this error, cheapest first."""
     return [_entry(number, one, row) for number, one in enumerate(error.relaxations, start=1) if one.changes]
-
-
-def relaxed_row(row: Mapping[str, JsonValue], number: int) -> dict[str, JsonValue]:
-    """The row as it is submitted again after relaxation `number` of its failure was accepted.
-
-    Columns that stand in the way are loosened; `metadata.relaxed` tells the run what the request's words may no longer
-    ask for. Raises `RelaxationError`.
-    """
-    metadata = mapping(row.get("metadata"))
-    listed = metadata.get("relaxations")
-    entries = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    entry = next((one for one in entries if one.get("n") == number), None)
-    if entry is None:
-        known = ", ".join(str(one.get("n")) for one in entries) or "none"
-        msg = f"The workload has no relaxation {number}; it has {known}."
-        raise RelaxationError(msg)
-    if entry.get("by") != "owner":
-        msg = f"Relaxation {number} is not the owner's to give: {entry.get('says')}."
-        raise RelaxationError(msg)
-    also = entry.get("also")
-    changes = [entry, *(one for one in (also if isinstance(also, list) else []) if isinstance(one, dict))]
-    columns = {str(one["column"]): one["to"] for one in changes if "column" in one}
-    before = metadata.get("relaxed")
-    relaxed: list[JsonValue] = [*(before if isinstance(before, list) else [])]
-    relaxed += [{"n": number, "limit": one["limit"], "value": one["value"]} for one in changes]
-    return {**row, **columns, "status": "pending", "metadata": {**metadata, "relaxed": relaxed}}
 
 
 def _entry(number: int, one: Relaxation, row: Mapping[str, JsonValue]) -> JsonValue:

@@ -144,8 +144,6 @@ class Problem(Value):
     """Shifts that save less than this share of the counterfactual's objective are not recommended."""
     min_saving_gbp: float = 0.01
     """The same in GBP of the objective: a penny's worth."""
-    min_saving_g: float | None = None
-    """The same in grams, where the request asks for so much."""
     objective: Objective = "balanced"
     """What comes first; the carbon price and the next field follow it."""
     dirtier_from_gbp_per_tonne: float | None = None

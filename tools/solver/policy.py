@@ -74,5 +74,4 @@ def worth_shifting(problem: Problem, market: Market, option: Option, over: Optio
             np.array(saved.objective_gbp), np.array(over.objective_gbp), problem.min_saving, problem.min_saving_gbp
         )
     )
-    enough = enough and (problem.min_saving_g is None or saved.carbon_g >= problem.min_saving_g)
     return enough and confidence(problem, market, option, over) >= LIKELY

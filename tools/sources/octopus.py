@@ -175,11 +175,6 @@ def agile_products(bodies: Iterable[JsonValue], now: datetime, last: Sequence[st
     return list({product.code: product for product in ordered}.values())
 
 
-def agile_product(body: JsonValue, now: datetime) -> str | None:
-    """Code of the newest Agile import product that is on sale at `now`, in one page of the product list."""
-    return next((p.code for p in agile_products([body], now) if p.since <= now < p.until), None)
-
-
 def _listed(body: JsonValue) -> Iterable[Product]:
     results = body.get("results") if isinstance(body, dict) else None
     for item in results if isinstance(results, list) else []:

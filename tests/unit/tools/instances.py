@@ -30,6 +30,17 @@ def market_of(intensity, price, renewable=None, *, regions=None, start=START, es
     )
 
 
+def problem_of(market, **kwargs) -> Problem:
+    figures = {
+        "now": START,
+        "job": Job(energy_kwh=2.0, duration_minutes=60, power_kw=2.0),
+        "limits": Limits(earliest_start=START),
+        "assets": tuple(asset_of(region) for region in market.regions),
+        "carbon_price_gbp_per_tonne": 1000.0,
+    } | kwargs
+    return Problem(**figures)
+
+
 def asset_of(region: int, **kwargs) -> Asset:
     figures = {"asset_id": UUID(int=region), "name": f"site {region}", "region": region, "pue": 1.0} | kwargs
     return Asset(**figures)

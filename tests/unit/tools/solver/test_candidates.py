@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 
 from tests.thorough import tries
-from tests.unit.tools.instances import START, asset_of, market_of, problems
+from tests.unit.tools.instances import START, market_of, problem_of, problems
 from tools.errors import UnknownOptionError
-from tools.placement import Job, Limits, Problem
+from tools.placement import Limits
 from tools.solver.baseline import run_now
 from tools.solver.candidates import compute_candidates, energy_candidates, is_apart, option_by_id
 from tools.solver.confidence import confidence
@@ -16,17 +16,6 @@ from tools.solver.savings import dominates, savings
 from tools.solver.search import search
 
 QUICK = settings(max_examples=tries(30, 150), deadline=None, derandomize=True, database=None)
-
-
-def problem_of(market, **kwargs) -> Problem:
-    figures = {
-        "now": START,
-        "job": Job(energy_kwh=2.0, duration_minutes=60, power_kw=2.0),
-        "limits": Limits(earliest_start=START),
-        "assets": tuple(asset_of(region) for region in market.regions),
-        "carbon_price_gbp_per_tonne": 1000.0,
-    } | kwargs
-    return Problem(**figures)
 
 
 @QUICK

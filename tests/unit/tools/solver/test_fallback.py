@@ -5,8 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from tests.unit.tools.instances import START, asset_of, market_of
-from tests.unit.tools.solver.test_candidates import problem_of
+from tests.unit.tools.instances import START, asset_of, market_of, problem_of
 from tools.errors import Infeasible
 from tools.placement import Commitment, Limits
 from tools.solver.fallback import is_blind, run_blind

@@ -5,8 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.tools.instances import START, market_of
-from tests.unit.tools.solver.test_candidates import problem_of
+from tests.unit.tools.instances import START, market_of, problem_of
 from tools.errors import Infeasible
 from tools.placement import Commitment, Job, Limits
 from tools.solver.search import optimum, search

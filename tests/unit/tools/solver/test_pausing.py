@@ -4,8 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.tools.instances import START, asset_of, market_of
-from tests.unit.tools.solver.test_candidates import problem_of
+from tests.unit.tools.instances import START, asset_of, market_of, problem_of
 from tools.placement import Job, Limits
 from tools.solver.search import search
 

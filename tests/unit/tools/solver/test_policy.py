@@ -9,8 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.thorough import tries
-from tests.unit.tools.instances import START, asset_of, market_of, problems
-from tests.unit.tools.solver.test_candidates import problem_of
+from tests.unit.tools.instances import START, asset_of, market_of, problem_of, problems
 from tools.errors import NoDataError
 from tools.placement import Commitment, Limits, Segment
 from tools.solver.baseline import basis, counterfactual, run_now, run_now_at, runs_now

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.tools.source_server import HALF_HOUR, products_body, rates_body
 from tools.sources.agile import derive_rate
-from tools.sources.octopus import agile_product, parse_rates
+from tools.sources.octopus import agile_products, parse_rates
 from tools.sources.prices import price_arrays
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -21,15 +21,15 @@ def test_a_real_page_is_read_newest_first_with_negative_prices(shared_data):
 
 
 def test_the_newest_import_product_on_sale_is_found():
-    assert agile_product(products_body(), NOW) == "AGILE-24-10-01"
-    assert agile_product(products_body(), datetime(2022, 1, 1, tzinfo=UTC)) == "AGILE-18-02-21"
+    assert agile_products([products_body()], NOW)[0].code == "AGILE-24-10-01"
+    assert agile_products([products_body()], datetime(2022, 1, 1, tzinfo=UTC))[0].code == "AGILE-18-02-21"
 
 
 @pytest.mark.parametrize(
     "body", [None, {}, [], {"results": None}, {"results": [None, {"code": 5}, {"code": "AGILE-1/.."}]}]
 )
 def test_no_product_in_a_broken_list(body):
-    assert agile_product(body, NOW) is None
+    assert agile_products([body], NOW) == []
 
 
 @pytest.mark.parametrize(
