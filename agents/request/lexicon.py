@@ -58,7 +58,7 @@ class Lexicon:
         self.phrases = phrases
         self.longest = max(map(len, phrases))
         self.heads = frozenset(phrase[0] for phrase in phrases)
-        self._not_slips = frozenset(_data("not_typos.txt").split())
+        self._not_slips = frozenset(data("not_typos.txt").split())
         self._by_letter: dict[str, list[str]] = defaultdict(list)
         for word in sorted(slips):
             self._by_letter[word[0]].append(word)
@@ -79,7 +79,7 @@ class Lexicon:
         return near[0][1] if is_clear else word
 
 
-def _data(name: str) -> str:
+def data(name: str) -> str:
     return files("agents.request").joinpath("data", name).read_text(encoding="utf-8")
 
 
@@ -88,7 +88,7 @@ def lexicon() -> Lexicon:
     """The package's phrases and places."""
     phrases: dict[tuple[str, ...], tuple[str, object]] = {}
     slips: set[str] = set()
-    lines = [line for line in _data("lexicon.txt").splitlines() if not line.startswith("#")]
+    lines = [line for line in data("lexicon.txt").splitlines() if not line.startswith("#")]
     for entry in "\n".join(lines).replace("\n  ", " ").splitlines():
         tag, _, words = entry.partition(": ")
         for phrase in words.split(", "):
@@ -99,7 +99,7 @@ def lexicon() -> Lexicon:
         name for region in REGIONS for name in (*region.name.lower().split(), *region.aliases) if _may_slip(name)
     )
     slips.update(name for name, _ in GROUPS if _may_slip(name))
-    for place in _data("places.csv").splitlines()[1:]:
+    for place in data("places.csv").splitlines()[1:]:
         name, regions, capital = place.split(",")
         key = _words(name)
         if key not in phrases or len(key) > 1:
