@@ -28,6 +28,7 @@ begin
         using (user_id = (select auth.uid()));
     grant select, insert, update, delete on public.compute_workloads to authenticated;
     perform agent.install_guard();
+    perform agent.narrow_grants();
     grant select on public.workloads_with_recommendations to authenticated;
 
     foreach t in array array['uk_regions', 'grid_zones', 'compute_assets'] loop

@@ -1,16 +1,19 @@
 """Limits that the owner of a workload has given up after a failure: what its words ask for is loosened so far again."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import AwareDatetime, JsonValue, TypeAdapter, ValidationError
 
 from tools.placement import Limits, Problem, Relaxed, Segment
 
 T = TypeVar("T", int, float, datetime)
-_INSTANT = TypeAdapter(datetime)
-_SEGMENTS = TypeAdapter(tuple[tuple[datetime, datetime], ...])
+_INSTANT: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
+_SEGMENTS: TypeAdapter[tuple[tuple[datetime, datetime], ...]] = TypeAdapter(
+    tuple[tuple[AwareDatetime, AwareDatetime], ...]
+)
 _CEILINGS = (
     "carbon_cap_g",
     "max_intensity_g_per_kwh",
@@ -23,17 +26,23 @@ _CEILINGS = (
 def keep_relaxed(before: Problem, after: Problem) -> Problem:
     """`after`, which the words of the request made of `before`, with what their owner gave up (`before.relaxed`).
 
-    Never looser than `before`, whose limits are the columns': those are loosened in the row itself.
+    Never looser than `before`, whose limits are the columns': those are loosened in the row itself. Where no guard
+    keeps users from `metadata`, anything may stand there: an entry that makes no sense changes nothing.
     """
     for relaxed in before.relaxed:
-        if relaxed.limit == "max_pauses":
-            job, columns = after.job, before.job.max_pauses
-            most = _looser(job.max_pauses, _number(relaxed.value), columns)
-            after = after.model_copy(update={"job": job.model_copy(update={"max_pauses": most})})
-        else:
-            limits = after.limits.model_copy(update=_limit(before.limits, after.limits, relaxed))
-            after = after.model_copy(update={"limits": limits})
+        with suppress(ValidationError):
+            after = _loosened(before, after, relaxed)
     return after
+
+
+def _loosened(before: Problem, after: Problem, relaxed: Relaxed) -> Problem:
+    if relaxed.limit == "max_pauses":
+        job, columns = after.job, before.job.max_pauses
+        most = _looser(job.max_pauses, _number(relaxed.value), columns)
+        return after.model_copy(update={"job": job.model_copy(update={"max_pauses": most})})
+    return after.model_copy(
+        update={"limits": after.limits.model_copy(update=_limit(before.limits, after.limits, relaxed))}
+    )
 
 
 def _limit(columns: Limits, words: Limits, relaxed: Relaxed) -> dict[str, object]:
@@ -51,7 +60,7 @@ def _limit(columns: Limits, words: Limits, relaxed: Relaxed) -> dict[str, object
         return {name: least if kept is None else kept if least is None else max(kept, least)}
     if name == "forbidden":
         return {name: tuple(left for one in words.forbidden for left in _less(one, _SEGMENTS.validate_python(value)))}
-    listed = value if isinstance(value, list) else []
+    listed = [one for one in value if isinstance(one, str | int | float)] if isinstance(value, list) else []
     given = getattr(words, name, None)
     if name.startswith("required_"):
         return {name: None if given is None else tuple(dict.fromkeys([*given, *listed]))}

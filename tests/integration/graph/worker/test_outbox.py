@@ -161,3 +161,23 @@ async def test_an_address_without_a_secret_is_refused(machine: dict[str, Any]) -
     answer = await gridwise("run", "--until-empty", **machine, GRIDWISE_WEBHOOK_URL="https://hooks.example/")
     assert answer.code == 2
     assert "GRIDWISE_WEBHOOK_SECRET" in answer.err
+
+
+async def test_an_outbox_that_is_broken_or_full_refuses_no_user_his_change(
+    store: Store, open_connection: Callable[..., Any]
+) -> None:
+    """Our own change waits, parked: its event belongs to it."""
+    await store.outbox.claim(limit=1, lease_seconds=60)  # the sign that there is a webhook
+    cancelled, answered = await store.operations.submit([{"workload_name": "w"}, {"workload_name": "w"}])
+    async with open_connection() as connection:
+        await connection.execute("alter table agent.outbox rename column payload to load")
+        await connection.execute("update compute_workloads set status = 'cancelled' where id = %s", (cancelled,))
+        (claimed,) = await store.queue.claim(owner="p", limit=5, lease_seconds=60, max_attempts=5)
+        assert claimed.lease.workload_id == answered
+        assert await store.queue.fail(claimed.lease, "No.", retry_in_seconds=None, max_attempts=5) == "failed"
+        assert (await store.operations.read(answered) or {})["status"] == "processing"
+        assert (await store.operations.depth())["parked"] == 1
+        await connection.execute("alter table agent.outbox rename column load to payload")
+        await connection.execute("update agent.queue set show_at = clock_timestamp() where project is not null")
+    await store.queue.project()
+    assert [one.event for one in await store.outbox.claim(limit=5, lease_seconds=60)] == ["failed"]

@@ -227,6 +227,35 @@ async def test_a_trigger_of_the_deployment_that_changes_an_input_at_each_update_
     assert await claim() == []
 
 
+async def test_what_a_trigger_of_the_deployment_does_to_other_rows_because_of_an_answer_is_seen_at_once(
+    db: Any, store: Store, claim: Claimer, answer: Answer
+) -> None:
+    await db.run(
+        "create function public.next() returns trigger language plpgsql as $$ begin"
+        " update public.compute_workloads set status = 'pending' where job_id = new.id::text and status = 'draft';"
+        " update public.compute_workloads set status = 'cancelled' where host_dc = new.id::text; return null; end $$;"
+        " create trigger next after update on compute_workloads for each row when (new.status = 'queued')"
+        " execute function public.next()"
+    )
+    first = await db.insert()
+    (claimed,) = await claim()
+    second = await db.insert(workload_name="second", job_id=str(first), status="draft")
+    await db.insert(workload_name="third", host_dc=str(first), user_id=UUID(int=3))
+    assert await store.queue.complete(claimed.lease, answer())
+    assert [one.lease.workload_id for one in await claim()] == [second]
+
+
+@pytest.mark.parametrize(
+    "relaxed", ["[" * 400 + "]" * 400, "[]" + ", []" * 4000 + ", " + "[" * 90 + "]" * 90, "[[[[[1]]]]]"]
+)
+async def test_what_was_given_up_reaches_a_run_flat_or_not_at_all(db: Any, claim: Claimer, relaxed: str) -> None:
+    await db.insert(metadata=f'{{"relaxed": [{relaxed}]}}')
+    entry = '{"n": 1, "limit": "forbidden", "value": [["2026-01-05T12:00Z", "2026-01-05T13:00Z"]]}'
+    await db.insert(metadata=f'{{"relaxed": [{entry}]}}')
+    found = [one.row["metadata"].get("relaxed") for one in await claim()]
+    assert found == [None, [json.loads(entry)]]
+
+
 async def test_junk_in_forged_answers_hinders_and_charges_nobody(
     db: Any, store: Store, claim: Claimer, answer: Answer
 ) -> None:
