@@ -1,9 +1,10 @@
 """Phrases and places as tags: the longest phrase wins, a slip of one letter is forgiven."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 
 from rapidfuzz.distance import OSA
 
@@ -58,6 +59,7 @@ class Lexicon:
         self.phrases = phrases
         self.longest = max(map(len, phrases))
         self.heads = frozenset(phrase[0] for phrase in phrases)
+        self.pairs = frozenset(pair for phrase in phrases for pair in pairwise(phrase))
         self._not_slips = frozenset(data("not_typos.txt").split())
         self._by_letter: dict[str, list[str]] = defaultdict(list)
         for word in sorted(slips):
@@ -83,15 +85,21 @@ def data(name: str) -> str:
     return files("agents.request").joinpath("data", name).read_text(encoding="utf-8")
 
 
+def entries(name: str) -> Iterator[tuple[str, list[str]]]:
+    """Each group of a data file with its phrases."""
+    lines = [line for line in data(name).splitlines() if not line.startswith("#")]
+    for entry in "\n".join(lines).replace("\n  ", " ").splitlines():
+        group, _, phrases = entry.partition(": ")
+        yield group, phrases.split(", ")
+
+
 @cache
 def lexicon() -> Lexicon:
     """The package's phrases and places."""
     phrases: dict[tuple[str, ...], tuple[str, object]] = {}
     slips: set[str] = set()
-    lines = [line for line in data("lexicon.txt").splitlines() if not line.startswith("#")]
-    for entry in "\n".join(lines).replace("\n  ", " ").splitlines():
-        tag, _, words = entry.partition(": ")
-        for phrase in words.split(", "):
+    for tag, known in entries("lexicon.txt"):
+        for phrase in known:
             phrases.setdefault(tuple(phrase.split()), (tag, phrase))
             if tag in _MISSPELT:
                 slips.update(filter(_may_slip, phrase.split()))
@@ -127,6 +135,7 @@ def tagged(tokens: list[Tag], sites: Sequence[str] = ()) -> list[Tag]:
     for token in tokens:
         if token.type == "W":
             token.word = words.corrected(token.word)
+    tokens = list(_unhyphenated(words, tokens))
     found: list[Tag] = []
     i = 0
     while i < len(tokens):
@@ -138,6 +147,14 @@ def tagged(tokens: list[Tag], sites: Sequence[str] = ()) -> list[Tag]:
     for i, tag in enumerate(found):
         _settle_word(words, found, i, tag)
     return found
+
+
+def _unhyphenated(words: Lexicon, tokens: Sequence[Tag]) -> Iterator[Tag]:
+    """ "Kick-off" is the phrase "kick off"; "Mon-Fri" is no phrase."""
+    for i, token in enumerate(tokens):
+        inside = 0 < i < len(tokens) - 1 and token.word == "-" and token.glued and tokens[i + 1].glued
+        if not (inside and (tokens[i - 1].word, tokens[i + 1].word) in words.pairs):
+            yield token
 
 
 def words_of(name: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from agents.constraints import Constraint, Preference, Unsupported
-from agents.request import times
+from agents.request import doubt, times
 from agents.request.allowances import lift_exclusions
 from agents.request.appointments import settle_appointments
 from agents.request.clause import read_clause
@@ -48,14 +48,18 @@ def read(text: str, now: datetime, sites: Sequence[str] = ()) -> Reading:
         sites: names of data centres that the text may name.
     """
     now = now.astimezone(UK)
-    tags = valued(tagged(tokens(text), sites), now.date())
+    split = doubt.marked(tokens(text))
+    marks = [tag for tag in split if tag.type == "P" and tag.value]
+    tags = valued(tagged(split, sites), now.date())
     if not is_english(text, tags):
         return Reading((), (NOT_ENGLISH,), is_english=False)
     for tag in tags:
         if tag.type == "AHEAD":
             tag.type, tag.value = "INSTANT", times.Point(instant=now + tag.value)
     lift_exclusions(tags)
-    scopes, found = _read_clauses(text, now, tags)
+    scopes = _read_clauses(text, now, tags)
+    doubt.weigh(scopes, marks, text)
+    found = [item for scope in scopes for item in scope.found]
     told = [part for scope in scopes for part in scope.told]
     told += [scope.whole for scope in scopes if _bounds_a_bare_number(scope)]
     return Reading(tuple(merged(found, text)), tuple(dict.fromkeys(told)), found=tuple(found), scopes=tuple(scopes))
@@ -75,9 +79,8 @@ def instant_in(text: str, now: datetime) -> datetime | None:
         return None
 
 
-def _read_clauses(text: str, now: datetime, tags: list[Tag]) -> tuple[list[Scope], list[Found]]:
+def _read_clauses(text: str, now: datetime, tags: list[Tag]) -> list[Scope]:
     scopes: list[Scope] = []
-    found: list[list[Found]] = []
     context = Context(text, now)
     parts = clauses(tags)
     settle_appointments(parts)
@@ -87,16 +90,16 @@ def _read_clauses(text: str, now: datetime, tags: list[Tag]) -> tuple[list[Scope
         context = replace(context, before=before, last=last)
         scope = _read_one(clause, context)
         if before is not None:
-            _weigh_conditions(scope, before, found)
-        if scope.only and not scope.values and len(scope.tags) < 4 and any(found):
-            _insist_on_last(found)
+            _weigh_conditions(scope, before)
+        if scope.only and not scope.values and len(scope.tags) < 4:
+            _insist_on_last(scopes)
         if "FALLBACK" in scope.types:
             kinds = {item.constraint.kind for item in scope.found}
-            found = [[_wish(item) if item.constraint.kind in kinds else item for item in items] for items in found]
-        found.append(scope.found)
+            for known in scopes:
+                known.found = [_wish(item) if item.constraint.kind in kinds else item for item in known.found]
         scopes.append(scope)
         context = _remembered(context, scope)
-    return scopes, [item for items in found for item in items]
+    return scopes
 
 
 def _read_one(clause: Clause, context: Context) -> Scope:
@@ -112,25 +115,25 @@ def _read_one(clause: Clause, context: Context) -> Scope:
     return scope
 
 
-def _weigh_conditions(scope: Scope, before: Scope, found: list[list[Found]]) -> None:
+def _weigh_conditions(scope: Scope, before: Scope) -> None:
     """ "…, or 8pm if": neither is certain. "If it costs more than £5, don't run it": the condition is the limit."""
     if scope.types <= _TRAILING and "HEDGE" in scope.types and before.found:  # "…, if you can"
-        found[-1] = [_wish(item) for item in found[-1]]
+        before.found = [_wish(item) for item in before.found]
         scope.hoped = False
-    if scope.conditional and scope.told and any(found):
-        found[-1] = [_wish(item) for item in found[-1]]
     denies = scope.negated and not scope.values and bool(scope.types & {"RUN", "START"})
     is_cap = bool(before.values) and all(tag.type in AMOUNT_TYPES for tag in before.values)
     if before.conditional and before.told and denies and is_cap:
         again = read_clause(before.clause, replace(before.context, before=None), denied=True)
         if again.found:
-            found.append(again.found)
+            before.found += again.found
+            before.conditional = False
             before.told.clear()
 
 
-def _insist_on_last(found: list[list[Found]]) -> None:
-    items = next(items for items in reversed(found) if items)
-    items[-1] = replace(items[-1], constraint=items[-1].constraint.model_copy(update={"strength": "must"}))
+def _insist_on_last(scopes: Sequence[Scope]) -> None:
+    items = next((scope.found for scope in reversed(scopes) if scope.found), None)
+    if items:
+        items[-1] = replace(items[-1], constraint=items[-1].constraint.model_copy(update={"strength": "must"}))
 
 
 def _wish(item: Found) -> Found:

@@ -1,0 +1,273 @@
+"""Doubt: whether every word of a clause is accounted for by what was read there. Where one is not, the clause is told.
+
+The rules know phrases. What they do not know may turn a limit round, lift it, or be about something else. Function words are few, so
+those that turn a sentence are data; of all other words the place in the clause decides: one that governs a value is a doubt.
+What a text takes back, says in another's words, or says twice and differently is no demand either.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, time, timedelta
+from functools import cache
+from itertools import combinations
+from typing import Any
+
+from agents.constraints import (
+    CarbonIntensity,
+    CarbonTotal,
+    CostTotal,
+    Finish,
+    Hours,
+    JobFacts,
+    Pausing,
+    Preference,
+    PricePerKwh,
+    Region,
+    RenewableShare,
+    Site,
+    Start,
+    Unsupported,
+)
+from agents.request.lexicon import entries
+from agents.request.scope import Found, Scope
+from agents.request.tokens import Tag, words
+from agents.request.values import AMOUNT_TYPES, LIMITS
+from tools.slots import UK
+
+_LOOSE = frozenset({"W", "GLUE"})
+_VERBAL = frozenset({"CAN", "MUST", "NEG", "FREE", "HEDGE"})
+_SUBJECTS = words("i we you he she they it who")
+_AUXILIARIES = words("be is are was were been being will would do does did to not get gets let")
+_PASSED_OVER = words("please just also kindly so then really still even ever very -")
+_DETERMINERS = words("the a an this that these those my our your its it them me us any all some to")
+_OBJECTS = frozenset({"IN", "AT", "BY", "BEFORE", "AFTER", "UNTIL", "LE", "LESS", "MORE", "GE", "P"}) | LIMITS
+_UNITED = AMOUNT_TYPES | {"PCT", "COUNT", "SPAN"}
+_OPENING, _CLOSING = "\"“«‘'", "\"”»’'"
+
+
+@cache
+def vocabulary() -> dict[str, frozenset[str]]:
+    """The groups of `data/doubt.txt`."""
+    return {group: frozenset(phrases) for group, phrases in entries("doubt.txt")}
+
+
+def marked(tokens: list[Tag]) -> list[Tag]:
+    """The tokens with each phrase that takes something back as one dash, whose value is the phrase's group."""
+    found: list[Tag] = []
+    i = 0
+    while i < len(tokens):
+        group, size = _retraction(tokens, i)
+        if size:
+            part = tokens[i : i + size]
+            found.append(Tag("P", part[0].start, part[-1].end, "-", group))
+        else:
+            found.append(tokens[i])
+        i += size or 1
+    return found
+
+
+def _retraction(tokens: Sequence[Tag], i: int) -> tuple[str, int]:
+    opens = i == 0 or tokens[i - 1].type == "P"
+    for size in range(min(5, len(tokens) - i), 0, -1):
+        phrase = " ".join(token.word for token in tokens[i : i + size])
+        if phrase in vocabulary()["RETRACTED"]:
+            return "RETRACTED", size
+        cut = i + size < len(tokens) and tokens[i + size].type == "P"
+        if opens and (phrase in vocabulary()["PERHAPS"] or (cut and phrase in vocabulary()["PERHAPS_CUT"])):
+            return "PERHAPS", size
+    return "", 0
+
+
+def weigh(scopes: Sequence[Scope], marks: Sequence[Tag], text: str) -> None:
+    """Take out of the clauses what is in doubt, and tell it."""
+    quotes = list(_quoted(text))
+    for scope in scopes:
+        if is_doubtful(scope) or _is_quoted(scope, quotes):
+            doubt(scope)
+    for before, scope in zip(scopes, scopes[1:], strict=False):
+        if before.clause.sentence == scope.clause.sentence:
+            _condition(before, scope)
+            _condition(scope, before)
+    for mark in marks:
+        _take_back(scopes, mark)
+    _drop_asides(scopes, text)
+    _tell_contradictions(scopes)
+
+
+def doubt(scope: Scope) -> None:
+    """Tell the clause instead of keeping what was read in it."""
+    kept = [item for item in scope.found if isinstance(item.constraint, Unsupported)]
+    if len(kept) < len(scope.found):
+        scope.found = kept
+        scope.tell()
+
+
+def is_doubtful(scope: Scope) -> bool:
+    """Whether something in the clause was not counted with."""
+    return (
+        _has(scope, "TURNING")
+        or _has(scope, "ELSEWHERE")
+        or _is_reported(scope)
+        or _is_lifted(scope)
+        or any(tag.type in {"NUM", "ORD", "DEC"} and not tag.used for tag in scope.tags)
+        or any(_governs(scope, i, tag) for i, tag in enumerate(scope.tags))
+    )
+
+
+def _has(scope: Scope, group: str) -> bool:
+    loose = " ".join(tag.word if tag.type in _LOOSE and " " not in tag.word else "#" for tag in scope.tags)
+    return any(f" {phrase} " in f" {loose} " for phrase in vocabulary()[group])
+
+
+def _is_reported(scope: Scope) -> bool:
+    known: Scope | None = scope
+    while known is not None:
+        if _has(known, "REPORTED") and not _has(known, "AUTHORITY"):
+            return True
+        known = known.context.before
+    return False
+
+
+def _is_lifted(scope: Scope) -> bool:
+    """ "Drop the 400 g cap", "not limited to £5"."""
+    flip = ""
+    for tag in scope.tags:
+        if tag.type in {"OUT", "NEG", "NOR"}:
+            flip = tag.type
+        elif (tag.type in {"LE", "GE"} and flip) or (tag.type in AMOUNT_TYPES and flip == "OUT"):
+            return True
+        elif tag.type != "GLUE":
+            flip = ""
+    return False
+
+
+def _governs(scope: Scope, i: int, tag: Tag) -> bool:
+    """Whether it is a word that nobody knows, in the place of a verb, a predicate, a label, a unit, or before a value."""
+    if not _is_unknown(tag):
+        return False
+    tags = scope.tags
+    before = next((known for known in reversed(tags[:i]) if not _is_passed_over(known)), None)
+    after = tags[i + 1] if i + 1 < len(tags) else None
+    if before is None:
+        return after is not None and after.word != ":" and (after.type in _OBJECTS or after.word in _DETERMINERS)
+    is_verb = before.word in _SUBJECTS | _AUXILIARIES or (before.type in _VERBAL and before.word != "no")
+    return is_verb or before.type in _UNITED or (after is not None and after.type in LIMITS - {"RANGE"})
+
+
+def _is_unknown(tag: Tag) -> bool:
+    is_word = tag.type == "W" and tag.word.isalpha()
+    return is_word and tag.word not in vocabulary()["PLAIN"] and not tag.word.endswith("ly")
+
+
+def _is_passed_over(tag: Tag) -> bool:
+    return tag.word in _PASSED_OVER or (tag.type == "W" and tag.word.endswith("ly"))
+
+
+def _quoted(text: str) -> Iterator[tuple[int, int]]:
+    """Where quotation marks open and close; one that is never closed reaches to the end."""
+    begun, closing = -1, ""
+    for i, letter in enumerate(text):
+        if begun >= 0:
+            if letter == closing and not text[i + 1 : i + 2].isalnum():
+                yield begun, i
+                begun = -1
+        elif letter in _OPENING and not text[max(0, i - 1) : i].isalnum() and text[i + 1 : i + 2].strip():
+            begun, closing = i, _CLOSING[_OPENING.index(letter)]
+    if begun >= 0 and closing not in "'’":
+        yield begun, len(text)
+
+
+def _is_quoted(scope: Scope, quotes: Sequence[tuple[int, int]]) -> bool:
+    """Whether more than a name or a value is in quotation marks."""
+    inside = [tag for tag in scope.tags if any(start < tag.start and tag.end <= end for start, end in quotes)]
+    return any(tag.type not in {"W", "GLUE", "P"} | LIMITS for tag in inside)
+
+
+def _condition(scope: Scope, other: Scope) -> None:
+    """What holds only if something else does that was not read."""
+    if other.conditional and not other.found and not other.types & {"HEDGE", "PAUSE"}:
+        kinds = {item.constraint.kind for item in scope.found}
+        if kinds - {"pausing", "preference"}:
+            doubt(scope)
+
+
+def _family(item: Found) -> str:
+    kind = item.constraint.kind
+    return {"site": "region", "finish": "start", "hours": "start", "price_per_kwh": "cost_total"}.get(kind, kind)
+
+
+def _take_back(scopes: Sequence[Scope], mark: Tag) -> None:
+    """What stands before the mark gives way to what is said after it about the same thing."""
+    earlier = [scope for scope in scopes if scope.tags[0].start < mark.start and (scope.found or scope.values)]
+    later = [scope for scope in scopes if scope.tags[0].start >= mark.start]
+    earlier = [scope for scope in earlier if scope.clause.sentence == earlier[-1].clause.sentence]
+    later = [scope for scope in later if scope.clause.sentence <= later[0].clause.sentence + (mark.value == "RETRACTED")]
+    said = {_family(item) for scope in later for item in scope.found}
+    types = {tag.type for scope in later for tag in scope.values}
+    for scope in earlier:
+        families = {_family(item) for item in scope.found}
+        if families & said:
+            scope.found = [item for item in scope.found if _family(item) not in said]
+        elif mark.value == "RETRACTED" or types & {tag.type for tag in scope.values}:
+            doubt(scope)
+            for other in later:
+                doubt(other)
+
+
+def _drop_asides(scopes: Sequence[Scope], text: str) -> None:
+    """ "By noon tomorrow (that's the 26th)": what stands in brackets explains, it sets no second limit."""
+    outside: set[str] = set()
+    for scope in scopes:
+        for item in tuple(scope.found):
+            if text.count("(", 0, item.end) > text.count(")", 0, item.end) and _family(item) in outside:
+                scope.found.remove(item)
+            else:
+                outside.add(_family(item))
+
+
+def _tell_contradictions(scopes: Sequence[Scope]) -> None:
+    """Two demands that differ about the same thing: nobody knows which of them holds."""
+    items = [(scope, item) for scope in scopes for item in scope.found]
+    for (scope, one), (other, two) in combinations(items[:_MOST], 2):
+        apart = scope.clause.sentence != other.clause.sentence
+        if one.constraint.strength == two.constraint.strength and _contradict(one.constraint, two.constraint, apart=apart):
+            doubt(scope)
+            doubt(other)
+
+
+_MOST = 40
+"""Constraints that are held against each other; it bounds the time that any text takes."""
+_BOUNDS: dict[type, str] = {
+    CarbonIntensity: "max_g_per_kwh",
+    CarbonTotal: "max_g",
+    CostTotal: "max_gbp",
+    Finish: "time",
+    JobFacts: "duration_minutes",
+    PricePerKwh: "max_gbp_per_kwh",
+    RenewableShare: "min_pct",
+}
+
+
+def _ends_the_day_of(one: datetime, two: datetime) -> bool:
+    """ "On Thursday, in time for the 4pm handover"."""
+    first, last = sorted((one.astimezone(UK), two.astimezone(UK)))
+    return last.time() == time() and last - first < timedelta(days=1)
+
+
+def _contradict(one: Any, two: Any, *, apart: bool) -> bool:  # noqa: ANN401  constraints
+    if type(one) is not type(two):
+        return isinstance(one, Start) and isinstance(two, Finish) and one.time >= two.time
+    if isinstance(one, Finish) and not apart and _ends_the_day_of(one.time, two.time):
+        return False
+    if isinstance(one, Start):
+        return one.bound == two.bound and one.time != two.time
+    if isinstance(one, Region):
+        mine, other = frozenset(one.regions), frozenset(two.regions)
+        return (one.allowed and two.allowed and apart and not mine & other) or (one.allowed != two.allowed and mine == other)
+    if isinstance(one, Site | Pausing | Hours):
+        same = one.model_dump(exclude={"quote", "allowed", "strength", "recurs"})
+        return one.allowed != two.allowed and same == two.model_dump(exclude={"quote", "allowed", "strength", "recurs"})
+    if isinstance(one, Preference):
+        return {one.first, two.first} == {"carbon", "cost"}
+    field = _BOUNDS.get(type(one))
+    values = [getattr(item, field) for item in (one, two)] if field else []
+    return len({value for value in values if value is not None}) > 1
