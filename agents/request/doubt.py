@@ -1,19 +1,20 @@
 """Doubt: whether every word of a clause is accounted for by what was read there. Where one is not, the clause is told.
 
-The rules know phrases. What they do not know may turn a limit round, lift it, or be about something else. Function words are few, so
-those that turn a sentence are data; of all other words the place in the clause decides: one that governs a value is a doubt.
-What a text takes back, says in another's words, or says twice and differently is no demand either.
+The rules know phrases. What they do not know may turn a limit round, lift it, or be about something else. Function
+words are few, so those that turn a sentence are data; of all other words the place in the clause decides: one that
+governs a value is a doubt. What a text takes back, says in another's words, or says twice and differently is no demand.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, time, timedelta
 from functools import cache
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 from agents.constraints import (
     CarbonIntensity,
     CarbonTotal,
+    Constraint,
     CostTotal,
     Finish,
     Hours,
@@ -40,7 +41,8 @@ _AUXILIARIES = words("be is are was were been being will would do does did to no
 _PASSED_OVER = words("please just also kindly so then really still even ever very -")
 _DETERMINERS = words("the a an this that these those my our your its it them me us any all some to")
 _OBJECTS = frozenset({"IN", "AT", "BY", "BEFORE", "AFTER", "UNTIL", "LE", "LESS", "MORE", "GE", "P"}) | LIMITS
-_UNITED = AMOUNT_TYPES | {"PCT", "COUNT", "SPAN"}
+_UNITED = frozenset({"PCT", "COUNT", "SPAN"})
+_SIGNS = frozenset({",", ":", "-", "(", ";"})
 _OPENING, _CLOSING = "\"“«‘'", "\"”»’'"
 
 
@@ -80,10 +82,12 @@ def _retraction(tokens: Sequence[Tag], i: int) -> tuple[str, int]:
 def weigh(scopes: Sequence[Scope], marks: Sequence[Tag], text: str) -> None:
     """Take out of the clauses what is in doubt, and tell it."""
     quotes = list(_quoted(text))
+    reported = False
     for scope in scopes:
-        if is_doubtful(scope) or _is_quoted(scope, quotes):
+        reported = _reports(scope) or (reported and scope.context.before is not None)
+        if reported or is_doubtful(scope) or _is_quoted(scope, quotes):
             doubt(scope)
-    for before, scope in zip(scopes, scopes[1:], strict=False):
+    for before, scope in pairwise(scopes):
         if before.clause.sentence == scope.clause.sentence:
             _condition(before, scope)
             _condition(scope, before)
@@ -103,34 +107,48 @@ def doubt(scope: Scope) -> None:
 
 def is_doubtful(scope: Scope) -> bool:
     """Whether something in the clause was not counted with."""
+    if not scope.found:
+        return False
+    tags = _bearing(scope)
     return (
-        _has(scope, "TURNING")
-        or _has(scope, "ELSEWHERE")
-        or _is_reported(scope)
-        or _is_lifted(scope)
-        or any(tag.type in {"NUM", "ORD", "DEC"} and not tag.used for tag in scope.tags)
-        or any(_governs(scope, i, tag) for i, tag in enumerate(scope.tags))
+        _has(tags, "TURNING")
+        or _has(tags, "ELSEWHERE")
+        or _is_of_another(tags)
+        or _is_lifted(tags)
+        or any(tag.type in {"NUM", "ORD", "DEC"} and not tag.used for tag in tags)
+        or any(_governs(tags, i, tag) for i, tag in enumerate(tags))
     )
 
 
-def _has(scope: Scope, group: str) -> bool:
-    loose = " ".join(tag.word if tag.type in _LOOSE and " " not in tag.word else "#" for tag in scope.tags)
+def _bearing(scope: Scope) -> list[Tag]:
+    """The part of the clause between signs in which the constraints stand: what comes after gives reasons."""
+    end, tags = max(item.end for item in scope.found), scope.tags
+    signs = [i for i, tag in enumerate(tags) if tag.type == "P" and tag.word in _SIGNS]
+    last = next((i for i in signs if tags[i].start >= end), len(tags))
+    first = next((i + 1 for i in signs if i < last and all(tag.type in _LOOSE for tag in tags[:i])), 0)
+    return tags[first:last]
+
+
+def _is_of_another(tags: Sequence[Tag]) -> bool:
+    """ "Bob's sweep must …"."""
+    if len(tags) < 3 or tags[0].type != "W" or tags[1].word != "'s":
+        return False
+    return any(tag.type in {"MUST", "CAN", "NEG"} for tag in tags)
+
+
+def _has(tags: Sequence[Tag], group: str) -> bool:
+    loose = " ".join(tag.word if tag.type in _LOOSE and " " not in tag.word else "#" for tag in tags)
     return any(f" {phrase} " in f" {loose} " for phrase in vocabulary()[group])
 
 
-def _is_reported(scope: Scope) -> bool:
-    known: Scope | None = scope
-    while known is not None:
-        if _has(known, "REPORTED") and not _has(known, "AUTHORITY"):
-            return True
-        known = known.context.before
-    return False
+def _reports(scope: Scope) -> bool:
+    return _has(scope.tags, "REPORTED") and not _has(scope.tags, "AUTHORITY")
 
 
-def _is_lifted(scope: Scope) -> bool:
+def _is_lifted(tags: Sequence[Tag]) -> bool:
     """ "Drop the 400 g cap", "not limited to £5"."""
     flip = ""
-    for tag in scope.tags:
+    for tag in tags:
         if tag.type in {"OUT", "NEG", "NOR"}:
             flip = tag.type
         elif (tag.type in {"LE", "GE"} and flip) or (tag.type in AMOUNT_TYPES and flip == "OUT"):
@@ -140,11 +158,10 @@ def _is_lifted(scope: Scope) -> bool:
     return False
 
 
-def _governs(scope: Scope, i: int, tag: Tag) -> bool:
-    """Whether it is a word that nobody knows, in the place of a verb, a predicate, a label, a unit, or before a value."""
+def _governs(tags: Sequence[Tag], i: int, tag: Tag) -> bool:
+    """Whether it is a word that nobody knows in the place of a verb or a unit, or before a value."""
     if not _is_unknown(tag):
         return False
-    tags = scope.tags
     before = next((known for known in reversed(tags[:i]) if not _is_passed_over(known)), None)
     after = tags[i + 1] if i + 1 < len(tags) else None
     if before is None:
@@ -184,10 +201,10 @@ def _is_quoted(scope: Scope, quotes: Sequence[tuple[int, int]]) -> bool:
 
 def _condition(scope: Scope, other: Scope) -> None:
     """What holds only if something else does that was not read."""
-    if other.conditional and not other.found and not other.types & {"HEDGE", "PAUSE"}:
-        kinds = {item.constraint.kind for item in scope.found}
-        if kinds - {"pausing", "preference"}:
-            doubt(scope)
+    if not other.conditional or other.found or other.types & {"HEDGE", "PAUSE"} or scope.clause.joined_by == "but":
+        return
+    if any(item.constraint.kind != "pausing" and item.constraint.strength == "must" for item in scope.found):
+        doubt(scope)
 
 
 def _family(item: Found) -> str:
@@ -199,18 +216,18 @@ def _take_back(scopes: Sequence[Scope], mark: Tag) -> None:
     """What stands before the mark gives way to what is said after it about the same thing."""
     earlier = [scope for scope in scopes if scope.tags[0].start < mark.start and (scope.found or scope.values)]
     later = [scope for scope in scopes if scope.tags[0].start >= mark.start]
-    earlier = [scope for scope in earlier if scope.clause.sentence == earlier[-1].clause.sentence]
-    later = [scope for scope in later if scope.clause.sentence <= later[0].clause.sentence + (mark.value == "RETRACTED")]
+    reach = later[0].clause.sentence + (mark.value == "RETRACTED") if later else 0
+    later = [scope for scope in later if scope.clause.sentence <= reach]
     said = {_family(item) for scope in later for item in scope.found}
     types = {tag.type for scope in later for tag in scope.values}
     for scope in earlier:
-        families = {_family(item) for item in scope.found}
-        if families & said:
+        if scope.clause.sentence != earlier[-1].clause.sentence:
+            continue
+        if said & {_family(item) for item in scope.found}:
             scope.found = [item for item in scope.found if _family(item) not in said]
         elif mark.value == "RETRACTED" or types & {tag.type for tag in scope.values}:
-            doubt(scope)
-            for other in later:
-                doubt(other)
+            for known in (scope, *later):
+                doubt(known)
 
 
 def _drop_asides(scopes: Sequence[Scope], text: str) -> None:
@@ -226,10 +243,10 @@ def _drop_asides(scopes: Sequence[Scope], text: str) -> None:
 
 def _tell_contradictions(scopes: Sequence[Scope]) -> None:
     """Two demands that differ about the same thing: nobody knows which of them holds."""
-    items = [(scope, item) for scope in scopes for item in scope.found]
-    for (scope, one), (other, two) in combinations(items[:_MOST], 2):
-        apart = scope.clause.sentence != other.clause.sentence
-        if one.constraint.strength == two.constraint.strength and _contradict(one.constraint, two.constraint, apart=apart):
+    items = [(scope, item.constraint) for scope in scopes for item in scope.found]
+    firm = [(scope, it) for scope, it in items if it.strength == "must" or isinstance(it, Preference)]
+    for (scope, one), (other, two) in combinations(firm[:_MOST], 2):
+        if _contradict(one, two, apart=scope.clause.sentence != other.clause.sentence):
             doubt(scope)
             doubt(other)
 
@@ -240,34 +257,39 @@ _BOUNDS: dict[type, str] = {
     CarbonIntensity: "max_g_per_kwh",
     CarbonTotal: "max_g",
     CostTotal: "max_gbp",
-    Finish: "time",
     JobFacts: "duration_minutes",
     PricePerKwh: "max_gbp_per_kwh",
     RenewableShare: "min_pct",
 }
 
 
+def _contradict(one: Any, two: Any, *, apart: bool) -> bool:  # noqa: ANN401  constraints
+    match one, two:
+        case Start(), Finish():
+            return bool(one.time >= two.time)
+        case Start(), Start():
+            return bool(one.bound == two.bound and one.time != two.time)
+        case Finish(), Finish():
+            return bool(one.time != two.time) and (apart or not _ends_the_day_of(one.time, two.time))
+        case Region(), Region():
+            mine, other = frozenset(one.regions), frozenset(two.regions)
+            if one.allowed and two.allowed:
+                return apart and not mine & other
+            return bool(one.allowed != two.allowed) and mine == other
+        case (Site(), Site()) | (Pausing(), Pausing()) | (Hours(), Hours()):
+            return bool(one.allowed != two.allowed) and _value(one) == _value(two)
+        case Preference(), Preference():
+            return {one.first, two.first} == {"carbon", "cost"}
+    field = _BOUNDS.get(type(one)) if type(one) is type(two) else None
+    bounds = {getattr(one, field), getattr(two, field)} if field else set()
+    return len(bounds - {None}) > 1
+
+
+def _value(constraint: Constraint) -> dict[str, object]:
+    return constraint.model_dump(exclude={"quote", "allowed", "strength", "recurs"})
+
+
 def _ends_the_day_of(one: datetime, two: datetime) -> bool:
     """ "On Thursday, in time for the 4pm handover"."""
     first, last = sorted((one.astimezone(UK), two.astimezone(UK)))
     return last.time() == time() and last - first < timedelta(days=1)
-
-
-def _contradict(one: Any, two: Any, *, apart: bool) -> bool:  # noqa: ANN401  constraints
-    if type(one) is not type(two):
-        return isinstance(one, Start) and isinstance(two, Finish) and one.time >= two.time
-    if isinstance(one, Finish) and not apart and _ends_the_day_of(one.time, two.time):
-        return False
-    if isinstance(one, Start):
-        return one.bound == two.bound and one.time != two.time
-    if isinstance(one, Region):
-        mine, other = frozenset(one.regions), frozenset(two.regions)
-        return (one.allowed and two.allowed and apart and not mine & other) or (one.allowed != two.allowed and mine == other)
-    if isinstance(one, Site | Pausing | Hours):
-        same = one.model_dump(exclude={"quote", "allowed", "strength", "recurs"})
-        return one.allowed != two.allowed and same == two.model_dump(exclude={"quote", "allowed", "strength", "recurs"})
-    if isinstance(one, Preference):
-        return {one.first, two.first} == {"carbon", "cost"}
-    field = _BOUNDS.get(type(one))
-    values = [getattr(item, field) for item in (one, two)] if field else []
-    return len({value for value in values if value is not None}) > 1

@@ -18,7 +18,7 @@ STRONG = ("EARLIEST", "LATEST", "BEFORE", "AFTER", "UNTIL", "BY")
 RELATIONS = frozenset({*STRONG, "AT", "IN"})
 COMPARISONS = frozenset({"LE", "LESS", "GE", "MORE"})
 _KEEPING = words("keep kept keeps stay stays take hold")
-MAX_UNKNOWN_WORDS = 2
+MAX_UNKNOWN_WORDS = 4
 """More unknown words in a clause, and what was read there is told as not understood instead of kept."""
 _FUNCTION_WORDS = JOINING | words(
     "to 's between past whether which who out up down how what where if than of through per each every t s hours o "
