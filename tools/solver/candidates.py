@@ -133,18 +133,20 @@ def _three_apart(problem: Problem, market: Market, first: Option) -> list[Option
 
 def _elsewhere(problem: Problem, market: Market, chosen: Sequence[Option], criterion: Criterion) -> Iterator[Option]:
     """The best placement in every region and interval of time that is apart from all the chosen ones."""
-    for region in sorted({asset.region for asset in problem.assets}):
-        assets = tuple(asset for asset in problem.assets if asset.region == region)
+    begin = max(problem.now, problem.limits.earliest_start)
+    for region, hours in dict.fromkeys((asset.region, asset.max_deferral_hours) for asset in problem.assets):
+        assets = tuple(a for a in problem.assets if (a.region, a.max_deferral_hours) == (region, hours))
         starts = sorted(option.start for option in chosen if option.asset.region == region)
-        for earliest, latest in _gaps(problem, market, starts):
+        last = problem.limits.latest_start or market.end
+        if hours is not None:  # counted from where the problem begins, not from where a gap does
+            last = min(last, begin + timedelta(hours=hours))
+        for earliest, latest in _gaps(begin, last, starts):
             update = {"earliest_start": earliest, "latest_start": latest}
             limits = problem.limits.model_copy(update=update)
             yield from search(problem.model_copy(update={"assets": assets, "limits": limits}), market, criterion)[:1]
 
 
-def _gaps(problem: Problem, market: Market, starts: Sequence[datetime]) -> Iterator[tuple[datetime, datetime]]:
-    limits = problem.limits
-    begin, last = max(problem.now, limits.earliest_start), limits.latest_start or market.end
+def _gaps(begin: datetime, last: datetime, starts: Sequence[datetime]) -> Iterator[tuple[datetime, datetime]]:
     for start in starts:
         if begin <= start - APART:
             yield begin, min(last, start - APART)

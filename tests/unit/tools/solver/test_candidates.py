@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.thorough import tries
-from tests.unit.tools.instances import START, market_of, problem_of, problems
+from tests.unit.tools.instances import START, asset_of, market_of, problem_of, problems
 from tools.errors import UnknownOptionError
 from tools.placement import Limits
 from tools.solver.baseline import run_now
@@ -44,6 +44,14 @@ def test_the_top_three_are_apart_and_at_most_one_is_dominated_where_that_can_be(
         if len(options) >= size and not diverse(options[:size]):
             assert not any(diverse([*options[: size - 1], other]) for other in options[size:])
             break
+
+
+def test_no_alternative_waits_longer_than_its_site_lets_it():
+    market = market_of([[100] * 12, [100] * 12], [[0.1] * 12] * 2)
+    sites = (asset_of(1, max_deferral_hours=0.5), asset_of(2))
+    options = energy_candidates(problem_of(market, assets=sites), market)
+    assert max(option.start for option in options if option.asset == sites[1]) >= START + timedelta(hours=2)
+    assert max(option.start for option in options if option.asset == sites[0]) <= START + timedelta(hours=0.5)
 
 
 @QUICK

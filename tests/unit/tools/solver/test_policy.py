@@ -153,10 +153,12 @@ def apart(one, other):
 def every_start(problem, market):
     """(region, start) of every feasible run without pauses on ten-minute marks, each searched for by itself."""
     found = []
+    begin = max(problem.now, problem.limits.earliest_start, market.start)
     for asset in problem.assets:
+        longest = timedelta.max if asset.max_deferral_hours is None else timedelta(hours=asset.max_deferral_hours)
         for minute in range(0, market.slots * 30, 10):
             instant = at(minute)
-            if instant < max(problem.now, problem.limits.earliest_start):
+            if instant < begin or instant - begin > longest:
                 continue
             if problem.limits.latest_start is not None and instant > problem.limits.latest_start:
                 continue
