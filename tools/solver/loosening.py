@@ -1,14 +1,16 @@
 """The hard limits one by one: how each is dropped, what the least is that must be given up, and its words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil, floor
+from math import ceil, floor, inf
+from operator import attrgetter
+from typing import Any
 
 from pydantic import JsonValue
 
 from tools.energy import asset_power_kw
-from tools.placement import Option, Problem
+from tools.placement import Option, Problem, Segment
 from tools.regions import region_name
 from tools.solver.instance import Criterion
 
@@ -64,6 +66,38 @@ def _from_now(problem: Problem) -> Problem:
     return limited(earliest_start=problem.now)(problem)
 
 
+def _limit(
+    name: str,
+    kind: str,
+    limit: str,
+    criterion: Criterion,
+    least: Callable[[Option], Any],
+    words: Callable[[Any], str],
+    *,
+    needs: Callable[[Any], str] | None = None,
+    plain: Callable[[Any], JsonValue] = lambda value: value,
+    ask: Callable[[Option], float] | None = None,
+    drop: Drop | None = None,
+    unset: object = None,
+    of: Callable[[Problem], object] = lambda problem: problem.limits,
+) -> Loosening:
+    """A limit whose value is a field: `least` is the value that an option needs, `words` says one, `needs` what is
+    needed where that is said otherwise, `plain` makes JSON of it; `unset` is the field's value without the limit."""
+    read, needed = attrgetter(limit), needs or words
+    return Loosening(
+        name=name,
+        kind=kind,
+        limit=limit,
+        criterion=criterion,
+        drop=drop or limited(**{limit: unset}),
+        given=lambda problem: words(read(of(problem))),
+        needed=lambda _, option: needed(least(option)),
+        value=lambda problem: plain(read(of(problem))),
+        least=lambda _, option: plain(least(option)),
+        ask=ask,
+    )
+
+
 def _time(instant: datetime | None) -> str:
     return "any time" if instant is None else f"{instant:%Y-%m-%d %H:%M}Z"
 
@@ -72,114 +106,115 @@ def _stamp(instant: datetime | None) -> JsonValue:
     return None if instant is None else f"{instant:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _pence(gbp: float) -> float:
-    return ceil(round(gbp * 100, 6)) / 100
+def _up(value: float, digits: int = 0) -> float:
+    """Rounded up to so many digits, but for arithmetic noise."""
+    return float(ceil(round(value * 10**digits, 6)) / 10**digits)
 
 
-def _tenth_of_a_penny(gbp: float) -> float:
-    return ceil(round(gbp * 1000, 6)) / 1000
+def _number(value: float) -> str:
+    """Without an exponent."""
+    return f"{value:.12g}"
+
+
+def _share(value: float | None) -> str:
+    return "no limit (the generation mix is unknown)" if value is None else f"{_number(value)} %"
+
+
+def _gbp(value: float | None) -> str:
+    """To the penny, or with all the digits of a smaller amount."""
+    if value is None:
+        return "no limit (the price is unknown)"
+    return f"{value:.2f} GBP" if round(value, 2) == round(value, 9) else f"{_number(value)} GBP"
 
 
 def _mean_price(option: Option) -> float:
-    return float("inf") if option.cost_gbp is None else option.cost_gbp / option.energy_kwh
+    return inf if option.cost_gbp is None else option.cost_gbp / option.energy_kwh
+
+
+def _pence_per_kwh(gbp: float | None) -> str:
+    return f"{round(100 * (gbp or 0), 4):g} p/kWh"
 
 
 def _highest_price(problem: Problem) -> str:
     highest = problem.limits.max_price_gbp_per_kwh
-    return "any price per kWh" if highest is None else f"{round(100 * highest, 4):g} p/kWh in every half-hour"
+    return "any price per kWh" if highest is None else f"{_pence_per_kwh(highest)} in every half-hour"
 
 
-def _cost(option: Option) -> str:
-    return "no limit (the price is unknown)" if option.cost_gbp is None else f"{_pence(option.cost_gbp):.2f} GBP"
-
-
-def _share(option: Option) -> str:
-    unknown = option.renewable_pct is None
-    return "no limit (the generation mix is unknown)" if unknown else f"{floor(option.renewable_pct or 0)} %"
-
-
-def _windows(problem: Problem) -> str:
-    shown = [f"{one.start:%a %d %b %H:%M}-{one.end:%H:%M}Z" for one in problem.limits.forbidden]
+def _windows(forbidden: Sequence[Segment]) -> str:
+    shown = [f"{one.start:%a %d %b %H:%M}-{one.end:%H:%M}Z" for one in forbidden]
     more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
     return "not " + ", ".join(shown[:3]) + more
 
 
-def _segments(option: Option) -> JsonValue:
-    return [[_stamp(part.start), _stamp(part.end)] for part in option.segments]
+def _pairs(segments: Sequence[Segment]) -> JsonValue:
+    return [[_stamp(part.start), _stamp(part.end)] for part in segments]
 
 
-def _names(regions: tuple[int, ...] | None) -> str:
-    return ", ".join(region_name(region) for region in regions or ()) or "none"
+def _regions(regions: Sequence[int] | None) -> str:
+    return _names([region_name(region) for region in regions or ()])
+
+
+def _names(names: Sequence[str] | None) -> str:
+    return ", ".join(names or ()) or "none"
+
+
+def _listed(values: Sequence[JsonValue] | None) -> JsonValue:
+    return list(values or ())
 
 
 LOOSENINGS: tuple[Loosening, ...] = (
-    Loosening(
+    _limit(
         "deadline",
         "finish",
         "latest_finish",
         Criterion.SOONEST,
-        limited(latest_finish=None),
-        lambda p: f"finish by {_time(p.limits.latest_finish)}",
-        lambda _, o: f"finish by {_time(o.end)}",
-        lambda p: _stamp(p.limits.latest_finish),
-        lambda _, o: _stamp(o.end),
+        lambda option: option.end,
+        lambda time: f"finish by {_time(time)}",
+        plain=_stamp,
     ),
-    Loosening(
+    _limit(
         "deferral_window_mins",
         "start",
         "latest_start",
         Criterion.SOONEST,
-        limited(latest_start=None),
-        lambda p: f"start by {_time(p.limits.latest_start)}",
-        lambda _, o: f"start by {_time(o.start)}",
-        lambda p: _stamp(p.limits.latest_start),
-        lambda _, o: _stamp(o.start),
-        lambda o: o.start.timestamp(),
+        lambda option: option.start,
+        lambda time: f"start by {_time(time)}",
+        plain=_stamp,
+        ask=lambda option: option.start.timestamp(),
     ),
-    Loosening(
+    _limit(
         "carbon_cap_gco2",
         "carbon_total",
         "carbon_cap_g",
         Criterion.CLEANEST,
-        limited(carbon_cap_g=None),
-        lambda p: f"{p.limits.carbon_cap_g:g} g for the run",
-        lambda _, o: f"{ceil(round(o.carbon_g, 6))} g for the run",
-        lambda p: p.limits.carbon_cap_g,
-        lambda _, o: ceil(round(o.carbon_g, 6)),
+        lambda option: _up(option.carbon_g),
+        lambda grams: f"{_number(grams)} g for the run",
     ),
-    Loosening(
+    _limit(
         "max_carbon_intensity_gco2_kwh",
         "carbon_intensity",
         "max_intensity_g_per_kwh",
         Criterion.CLEANEST,
-        limited(max_intensity_g_per_kwh=None),
-        lambda p: f"{p.limits.max_intensity_g_per_kwh:g} g/kWh",
-        lambda _, o: f"{ceil(round(o.intensity_g_per_kwh, 6))} g/kWh",
-        lambda p: p.limits.max_intensity_g_per_kwh,
-        lambda _, o: ceil(round(o.intensity_g_per_kwh, 6)),
-        lambda o: o.intensity_g_per_kwh,
+        lambda option: _up(option.intensity_g_per_kwh),
+        lambda intensity: f"{_number(intensity)} g/kWh",
+        ask=lambda option: option.intensity_g_per_kwh,
     ),
-    Loosening(
+    _limit(
         "min_renewable_pct",
         "renewable_share",
         "min_renewable_pct",
         Criterion.RENEWABLE,
-        limited(min_renewable_pct=None),
-        lambda p: f"{p.limits.min_renewable_pct:g} %",
-        lambda _, o: _share(o),
-        lambda p: p.limits.min_renewable_pct,
-        lambda _, o: None if o.renewable_pct is None else floor(round(o.renewable_pct, 6)),
+        lambda option: None if option.renewable_pct is None else floor(round(option.renewable_pct, 6)),
+        _share,
     ),
-    Loosening(
+    _limit(
         "max_price_gbp",
         "cost_total",
         "max_cost_gbp",
         Criterion.CHEAPEST,
-        limited(max_cost_gbp=None),
-        lambda p: f"{p.limits.max_cost_gbp:.2f} GBP for the run",
-        lambda _, o: _cost(o),
-        lambda p: p.limits.max_cost_gbp,
-        lambda _, o: None if o.cost_gbp is None else _pence(o.cost_gbp),
+        lambda option: None if option.cost_gbp is None else _up(option.cost_gbp, 2),
+        lambda gbp: f"{_gbp(gbp)} for the run",
+        needs=_gbp,
     ),
     Loosening(
         "price per kWh",
@@ -188,99 +223,93 @@ LOOSENINGS: tuple[Loosening, ...] = (
         Criterion.CHEAPEST,
         limited(max_price_gbp_per_kwh=None),
         _highest_price,
-        lambda p, _: _highest_price(p),
-        lambda p: p.limits.max_price_gbp_per_kwh,
-        lambda p, _: p.limits.max_price_gbp_per_kwh,
+        lambda problem, _: _highest_price(problem),
+        lambda problem: problem.limits.max_price_gbp_per_kwh,
+        lambda problem, _: problem.limits.max_price_gbp_per_kwh,
     ),
-    Loosening(
+    _limit(
         "mean price per kWh",
         "price_per_kwh",
         "max_mean_price_gbp_per_kwh",
         Criterion.CHEAPEST,
-        limited(max_mean_price_gbp_per_kwh=None),
-        lambda p: f"{round(100 * (p.limits.max_mean_price_gbp_per_kwh or 0), 4):g} p/kWh on average",
-        lambda _, o: f"{round(100 * _tenth_of_a_penny(_mean_price(o)), 4):g} p/kWh on average",
-        lambda p: p.limits.max_mean_price_gbp_per_kwh,
-        lambda _, o: _tenth_of_a_penny(_mean_price(o)),
-        _mean_price,
+        lambda option: _up(_mean_price(option), 3),
+        lambda price: f"{_pence_per_kwh(price)} on average",
+        ask=_mean_price,
     ),
-    Loosening(
+    _limit(
         "required regions",
         "region",
         "required_regions",
         Criterion.BEST,
-        limited(required_regions=None),
-        lambda p: f"only {_names(p.limits.required_regions)}",
-        lambda _, o: region_name(o.asset.region),
-        lambda p: list(p.limits.required_regions or ()),
-        lambda _, o: [o.asset.region],
+        lambda option: (option.asset.region,),
+        lambda regions: f"only {_regions(regions)}",
+        needs=_regions,
+        plain=_listed,
     ),
-    Loosening(
+    _limit(
         "excluded regions",
         "region",
         "excluded_regions",
         Criterion.BEST,
-        limited(excluded_regions=()),
-        lambda p: f"not {_names(p.limits.excluded_regions)}",
-        lambda _, o: f"allow {region_name(o.asset.region)}",
-        lambda p: list(p.limits.excluded_regions),
-        lambda _, o: [o.asset.region],
+        lambda option: (option.asset.region,),
+        lambda regions: f"not {_regions(regions)}",
+        needs=lambda regions: f"allow {_regions(regions)}",
+        plain=_listed,
+        unset=(),
     ),
-    Loosening(
+    _limit(
         "required sites",
         "site",
         "required_sites",
         Criterion.BEST,
-        limited(required_sites=None),
-        lambda p: f"only {', '.join(p.limits.required_sites or ()) or 'none'}",
-        lambda _, o: o.asset.name,
-        lambda p: list(p.limits.required_sites or ()),
-        lambda _, o: [o.asset.name],
+        lambda option: (option.asset.name,),
+        lambda sites: f"only {_names(sites)}",
+        needs=_names,
+        plain=_listed,
     ),
-    Loosening(
+    _limit(
         "excluded sites",
         "site",
         "excluded_sites",
         Criterion.BEST,
-        limited(excluded_sites=()),
-        lambda p: f"not {', '.join(p.limits.excluded_sites)}",
-        lambda _, o: f"allow {o.asset.name}",
-        lambda p: list(p.limits.excluded_sites),
-        lambda _, o: [o.asset.name],
+        lambda option: (option.asset.name,),
+        lambda sites: f"not {_names(sites)}",
+        needs=lambda sites: f"allow {_names(sites)}",
+        plain=_listed,
+        unset=(),
     ),
-    Loosening(
+    _limit(
         "forbidden hours",
         "hours",
         "forbidden",
         Criterion.SOONEST,
-        limited(forbidden=()),
+        lambda option: option.segments,
         _windows,
-        lambda _, o: f"allow {o.start:%a %d %b %H:%M} to {o.end:%a %d %b %H:%M}Z",
-        lambda p: [[_stamp(one.start), _stamp(one.end)] for one in p.limits.forbidden],
-        lambda _, o: _segments(o),
+        needs=lambda run: f"allow {run[0].start:%a %d %b %H:%M} to {run[-1].end:%a %d %b %H:%M}Z",
+        plain=_pairs,
+        unset=(),
     ),
-    Loosening(
+    _limit(
         "earliest_start",
         "start",
         "earliest_start",
         Criterion.BEST,
-        _from_now,
-        lambda p: f"start at {_time(p.limits.earliest_start)}",
-        lambda _, o: f"start at {_time(o.start)}",
-        lambda p: _stamp(p.limits.earliest_start),
-        lambda _, o: _stamp(o.start),
+        lambda option: option.start,
+        lambda time: f"start at {_time(time)}",
+        plain=_stamp,
+        drop=_from_now,
     ),
-    Loosening(
+    _limit(
         "number of pauses",
         "pausing",
         "max_pauses",
         Criterion.BEST,
-        lambda p: _job(max_pauses=None)(p) if p.job.pausable else p,
-        lambda p: f"at most {p.job.max_pauses}",
-        lambda _, o: f"{len(o.segments) - 1}",
-        lambda p: p.job.max_pauses,
-        lambda _, o: len(o.segments) - 1,
-        lambda o: len(o.segments),
+        lambda option: len(option.segments) - 1,
+        lambda pauses: f"at most {pauses}",
+        needs=str,
+        ask=lambda option: len(option.segments),
+        drop=lambda problem: _job(max_pauses=None)(problem) if problem.job.pausable else problem,
+        of=lambda problem: problem.job,
     ),
     Loosening(
         "capacity",
