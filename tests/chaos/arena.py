@@ -28,6 +28,8 @@ grant all on all tables in schema chaos to service_role;
 grant all on all sequences in schema chaos to service_role;
 """
 """The triggers run as whoever writes."""
+SETTINGS = {"max_connections": "60", "log_min_messages": "fatal", "fsync": "off"}
+"""What a process wrote outlives it without fsync: only a power cut would tell, and none is among the faults."""
 SKEWS_SECONDS = (240.0, -240.0, 0.0, 0.0)
 """How far the clocks of the pollers' machines are off; what they must not decide anything by."""
 
@@ -168,8 +170,8 @@ async def open_arena(
     folder: Path, *, pollers: int, lease_seconds: int, max_attempts: int, mutation: Mutation | None, supabase: bool
 ) -> AsyncIterator[Arena]:
     async with AsyncExitStack() as stack:
-        settings = {"max_connections": "60", "log_min_messages": "fatal"}
-        server = await stack.enter_async_context(embedded_postgres(folder / "server", settings=settings))
+        zygote = await stack.enter_async_context(_zygote())  # it imports while the server starts
+        server = await stack.enter_async_context(embedded_postgres(folder / "server", settings=SETTINGS))
         project = None
         if supabase:
             await create_platform(server)
@@ -182,14 +184,6 @@ async def open_arena(
                 await connection.execute(AUDIT_RIGHTS)
         if supabase:
             project = await stack.enter_async_context(serve(Project(server=server, database=DATABASE)))
-        zygote = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.chaos.worker",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "LANGGRAPH_STRICT_MSGPACK": "true"},
-        )
         rest_port = None if project is None else project.port
         seats = [Seat(number=number, proxy=Proxy(server.socket, rest_port)) for number in range(pollers)]
         for seat in seats:
@@ -209,6 +203,24 @@ async def open_arena(
         try:
             yield arena
         finally:
-            zygote.kill()  # its pollers die with it
-            await zygote.wait()
+            zygote.kill()
             await ears
+
+
+@asynccontextmanager
+async def _zygote() -> AsyncIterator[asyncio.subprocess.Process]:
+    """The process that pollers are forked from. They die with it."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.chaos.worker",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "LANGGRAPH_STRICT_MSGPACK": "true"},
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

@@ -1,12 +1,11 @@
 """One run: a calm start, a storm of faults, healing, then the invariants."""
 
 import asyncio
-import shutil
 import signal
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from tests.chaos.arena import Arena, make_ids, open_arena
 from tests.chaos.invariants import Finding, check
 from tests.chaos.mutations import BREAKS, Mutation
 from tests.chaos.nemesis import WEIGHTS, Nemesis
+from tests.conftest import temporary_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,8 @@ class Plan:
     lease_seconds: int = 3
     max_attempts: int = 40
     mean_pause_seconds: float = 1.0
+    blocking: int = 2
+    """How many more workloads of the calm start block the event loop for longer than a lease."""
     patience_seconds: float = 120
     """How long healing may take."""
     mutation: Mutation | None = None
@@ -82,10 +84,9 @@ class Result:
 
 async def run(plan: Plan, *, keep: Path | None = None) -> Result:
     """`keep`: a folder for logs and database that stays."""
-    folder = keep or Path(tempfile.mkdtemp(prefix="gridwise-chaos-"))
-    folder.chmod(0o755)
     started = time.monotonic()
-    try:
+    with temporary_folder() if keep is None else nullcontext(keep) as folder:
+        folder.chmod(0o755)
         async with open_arena(
             folder,
             pollers=plan.pollers,
@@ -95,9 +96,6 @@ async def run(plan: Plan, *, keep: Path | None = None) -> Result:
             supabase=plan.supabase,
         ) as arena:
             return await _fight(arena, plan, started)
-    finally:
-        if keep is None:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _fight(arena: Arena, plan: Plan, started: float) -> Result:
@@ -105,7 +103,7 @@ async def _fight(arena: Arena, plan: Plan, started: float) -> Result:
     for seat in arena.seats:
         seat.pid = await arena.start_poller(seat)
     calm = plan.workloads // 10
-    await arena.insert(make_ids(random, calm, blocking=max(2, calm // 20)))
+    await arena.insert(make_ids(random, calm, blocking=plan.blocking))
     await arena.until_terminal(plan.patience_seconds)
     storm_began_at = datetime.now(UTC)
     nemesis = Nemesis(arena, random, plan.weights)

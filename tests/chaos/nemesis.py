@@ -30,6 +30,9 @@ WEIGHTS: Final = {
 }
 """How often each fault is drawn; restarts of the database are counted separately."""
 
+TAKEOVER_SECONDS: Final = 1.2
+"""After a lease has run out, until another poller has looked, claimed and completed; longer on a loaded machine."""
+
 ROWS: Final = {
     "edit": "update compute_workloads set priority = (random() * 100)::integer"
     " where status in ('pending', 'processing') and id in (select id from"
@@ -121,7 +124,7 @@ class Nemesis:
                 case "black hole":
                     await seat.proxy.black_hole((0.3 + 1.2 * how_much) * lease)
                 case "late completion":
-                    seconds = (1.3 + 0.7 * how_much) * lease
+                    seconds = (1 + 0.5 * how_much) * lease + TAKEOVER_SECONDS
                     await seat.proxy.black_hole_on(b"complete_workloads", seconds, wait_seconds=2 * lease)
                 case "delay":
                     seat.proxy.delay_seconds = 0.05

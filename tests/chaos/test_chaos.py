@@ -15,14 +15,14 @@ def violated(result: Result) -> dict[str, tuple[str, ...]]:
 
 async def test_every_invariant_holds_in_a_short_storm() -> None:
     result = await run(
-        Plan(seed=7, pollers=3, workloads=60, faults=6, restarts=1, lease_seconds=2, mean_pause_seconds=0.7)
+        Plan(seed=7, pollers=3, workloads=36, faults=6, restarts=1, lease_seconds=2, mean_pause_seconds=0.4, blocking=1)
     )
     assert violated(result) == {}
     assert sum(result.faults.values()) == 6
-    assert result.findings[0].looked_at == 60
+    assert result.findings[0].looked_at == 36
 
 
 async def test_the_harness_notices_that_the_completion_is_not_fenced() -> None:
-    plan = replace(plan_for("completion unfenced", seed=7), workloads=80, faults=4, lease_seconds=2)
-    result = await run(plan)
+    small = {"workloads": 40, "faults": 4, "lease_seconds": 1, "mean_pause_seconds": 0.6, "blocking": 1}
+    result = await run(replace(plan_for("completion unfenced", seed=7), **small))
     assert result.is_noticed, violated(result)
