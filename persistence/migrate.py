@@ -1,10 +1,11 @@
-"""Brings a database to this version: our numbered files and LangGraph's checkpoint tables, under one lock."""
+"""Brings a database to this version: numbered files, functions and LangGraph's checkpoint tables, under one lock."""
 
 import asyncio
 import random
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -27,7 +28,7 @@ Connection: TypeAlias = psycopg.AsyncConnection[dict[str, Any]]
 CHECKPOINT_SCHEMA: Final = "agent_checkpoints"
 """LangGraph's tables live here, outside `public`, which PostgREST exposes."""
 CHECKPOINT_STEP: Final = "langgraph_checkpoints"
-_FOR_CHECKPOINTS: Final = ("0006_checkpoint_fence", "0013_checkpoint_writes", "0030_checkpoint_contents", "0031_studio")
+_FOR_CHECKPOINTS: Final = ("0006_checkpoint_fence", "0013_checkpoint_writes", "functions/checkpoints")
 """What a database for checkpoints alone needs."""
 _INDEXES: Final = "_indexes"
 _LOCK_KEY: Final = 0x67726964  # "grid"
@@ -53,7 +54,10 @@ async def migrate(
     extras: Sequence[str] = (),
     report: Callable[[Step], None] = lambda _step: None,
 ) -> list[Step]:
-    """Apply what is missing or was changed; a file is one transaction, and every file may be run again.
+    """Apply what is missing or was changed; a numbered file is one transaction, and every file may be run again.
+
+    The functions are one transaction together, after the numbered files, as soon as one of their files was changed or a
+    numbered file was applied (the early ones bring functions of their time).
 
     `extras`: names of files in sql/optional, applied each time.
 
@@ -71,10 +75,16 @@ async def migrate(
     try:
         async with await _connect(url) as connection:
             await _take_lock(connection)
-            for script in _scripts(scope):
-                done(await _apply(connection, script, await _recorded(connection)))
+            numbered = _of(scope, sql.migrations())
+            if not _are_current(numbered, await _recorded(connection)):
+                await _forget_functions(connection)
+            groups = [*([script] for script in numbered), _of(scope, sql.functions())]
+            for group in groups:
+                for step in await _apply(connection, group, await _recorded(connection)):
+                    done(step)
             for name in extras:
-                done(await _apply(connection, sql.optional(name), {}))
+                for step in await _apply(connection, [sql.optional(name)], {}):
+                    done(step)
             if scope != "queue":
                 done(await _checkpoint_tables(connection))
     except psycopg.Error as error:
@@ -102,7 +112,11 @@ def printed(*, scope: Scope = "all") -> str:
 
 
 def _scripts(scope: Scope) -> list[sql.Script]:
-    return [script for script in sql.migrations() if scope != "checkpoints" or script.name in _FOR_CHECKPOINTS]
+    return _of(scope, [*sql.migrations(), *sql.functions()])
+
+
+def _of(scope: Scope, scripts: Sequence[sql.Script]) -> list[sql.Script]:
+    return [script for script in scripts if scope != "checkpoints" or script.name in _FOR_CHECKPOINTS]
 
 
 async def _connect(url: str) -> Connection:
@@ -126,40 +140,55 @@ async def _take_lock(connection: Connection) -> None:
         await asyncio.sleep(_LOCK_POLL_SECONDS)
 
 
-async def _apply(connection: Connection, script: sql.Script, recorded: dict[str, str | None]) -> Step:
-    if recorded.get(script.name) == script.checksum:
-        return Step(name=script.name, state="current")
+async def _apply(
+    connection: Connection, scripts: Sequence[sql.Script], recorded: Mapping[str, str | None]
+) -> list[Step]:
+    """All of these in one transaction, unless all are current."""
+    if _are_current(scripts, recorded):
+        return [Step(name=script.name, state="current") for script in scripts]
     started = time.monotonic()
     while True:
         try:
-            await _run(connection, script)
+            await _run(connection, scripts)
             break
         except _BUSY as error:
             if time.monotonic() - started > PATIENCE_SECONDS:
-                msg = (
-                    f"{script.name}: a table stayed locked for {PATIENCE_SECONDS} s; end long transactions, try again."
-                )
+                msg = f"{scripts[0].name}: a table stayed locked for {PATIENCE_SECONDS} s; end long transactions."
                 raise MigrationFailed(msg, retryable=True) from error
             await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311 - spreads retries, guards nothing
-        except psycopg.OperationalError:
-            raise
-        except psycopg.Error as error:
-            msg = f"{script.name} failed: {error}"
-            raise MigrationFailed(msg) from error
-    return Step(name=script.name, state="applied", seconds=time.monotonic() - started)
+    seconds = (time.monotonic() - started) / len(scripts)
+    return [Step(name=script.name, state="applied", seconds=seconds) for script in scripts]
 
 
-async def _run(connection: Connection, script: sql.Script) -> None:
-    if script.name.endswith(_INDEXES):
-        await _build_indexes(connection, script)
-    else:
-        async with connection.transaction():
-            await connection.execute(script.text.encode())
+async def _run(connection: Connection, scripts: Sequence[sql.Script]) -> None:
+    async with _transaction(connection, scripts[0]):
+        for script in scripts:
+            try:
+                if script.name.endswith(_INDEXES):
+                    await _build_indexes(connection, script)
+                else:
+                    await connection.execute(script.text.encode())
+            except (*_BUSY, psycopg.OperationalError):
+                raise
+            except psycopg.Error as error:
+                msg = f"{script.name} failed: {error}"
+                raise MigrationFailed(msg) from error
     if await _value(connection, "select to_regclass('agent.migrations') is not null as value"):
-        await connection.execute(
-            "update agent.migrations set checksum = %s, applied_at = clock_timestamp() where name = %s",
-            (script.checksum, script.name),
-        )
+        for script in scripts:
+            await connection.execute(
+                "update agent.migrations set checksum = %s, applied_at = clock_timestamp() where name = %s",
+                (script.checksum, script.name),
+            )
+
+
+@asynccontextmanager
+async def _transaction(connection: Connection, script: sql.Script) -> AsyncIterator[None]:
+    """None for indexes: CREATE INDEX CONCURRENTLY does not run in one."""
+    if script.name.endswith(_INDEXES):
+        yield
+        return
+    async with connection.transaction():
+        yield
 
 
 async def _build_indexes(connection: Connection, script: sql.Script) -> None:
@@ -179,6 +208,16 @@ async def _drop_if_invalid(connection: Connection, index: str) -> None:
         await connection.execute(f"drop index concurrently public.{index}".encode())
 
 
+def _are_current(scripts: Sequence[sql.Script], recorded: Mapping[str, str | None]) -> bool:
+    return all(recorded.get(script.name) == script.checksum for script in scripts)
+
+
+async def _forget_functions(connection: Connection) -> None:
+    """Numbered files bring functions of their time: whatever happens to this process, ours are applied after them."""
+    if await _recorded(connection):
+        await connection.execute("delete from agent.migrations where name like 'functions/%'")
+
+
 async def _recorded(connection: Connection) -> dict[str, str | None]:
     if not await _value(connection, "select to_regclass('agent.migrations') is not null as value"):
         return {}
@@ -186,8 +225,8 @@ async def _recorded(connection: Connection) -> dict[str, str | None]:
     return {row["name"]: row["checksum"] for row in await rows.fetchall()}
 
 
-def _is_current(script: sql.Script, recorded: dict[str, str | None]) -> bool:
-    """A file without a checksum was pasted by hand; that its text was ours cannot be told."""
+def _is_current(script: sql.Script, recorded: Mapping[str, str | None]) -> bool:
+    """A numbered file without a checksum was pasted by hand; that its text was ours cannot be told."""
     return script.name in recorded and recorded[script.name] in (None, script.checksum)
 
 

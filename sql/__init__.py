@@ -1,13 +1,24 @@
-"""All SQL of the project: numbered migrations, and files that are applied only on request."""
+"""All SQL of the project: numbered migrations, functions by topic, and files that are applied only on request."""
 
 import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Final
+
+_TOPIC: Final = """set check_function_bodies = off;
+
+{text}
+insert into agent.migrations as m (name, checksum) values ('functions/{name}', '{checksum}')
+on conflict (name) do update set checksum = excluded.checksum, applied_at = clock_timestamp();
+reset check_function_bodies;
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Script:
-    """One SQL file. `name` is the file's name without `.sql`; `checksum` is the SHA-256 of its text."""
+    """One SQL file. `name` is its name without `.sql`, a topic's with `functions/` before it; `checksum` is the SHA-256
+    of the file.
+    """
 
     name: str
     text: str
@@ -17,6 +28,21 @@ class Script:
 def migrations() -> tuple[Script, ...]:
     """The numbered files in the order in which they are applied. Each can be run again at any time."""
     return _scripts("migrations")
+
+
+def functions() -> tuple[Script, ...]:
+    """The files of sql/functions, in order. Each replaces what it defines and notes its checksum.
+
+    They depend on the migrations, and on each other in any order: bodies are checked when they first run.
+    """
+    return tuple(
+        Script(
+            name=f"functions/{script.name}",
+            text=_TOPIC.format(text=script.text, name=script.name, checksum=script.checksum),
+            checksum=script.checksum,
+        )
+        for script in _scripts("functions")
+    )
 
 
 def optional(name: str) -> Script:

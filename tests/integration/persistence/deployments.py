@@ -1,5 +1,7 @@
 """Databases as deployments left them before us: the tables of contract.md, fewer columns, and rows in them."""
 
+import psycopg
+
 REFERENCE = """
 create table uk_regions (
     id uuid primary key default gen_random_uuid(), region_id integer unique not null, region_code varchar(10),
@@ -60,3 +62,22 @@ OLD_VIEW = "create view workloads_with_recommendations as select id, workload_na
 def deployment(kind: str) -> str:
     """SQL that makes the deployment `minimal`, `inputs` or `recommendations`."""
     return f"{REFERENCE}\ncreate table compute_workloads ({OLD_COLUMNS[kind]});\n{ROWS}\n{OLD_VIEW}"
+
+
+def definitions(url: str) -> dict[str, str]:
+    """What there is of ours, by name: functions, views, triggers, columns, indexes; and who may use it."""
+    query = (
+        "select p.oid::regprocedure::text as name, pg_get_functiondef(p.oid) || coalesce(p.proacl::text, '') as text"
+        " from pg_proc p where p.pronamespace in (select oid from pg_namespace where nspname in"
+        " ('public', 'agent', 'agent_checkpoints'))"
+        " union all select 'view ' || viewname, definition from pg_views where schemaname in ('public', 'agent')"
+        " union all select 'trigger ' || tgname, pg_get_triggerdef(oid) from pg_trigger where not tgisinternal"
+        " union all select 'column ' || attrelid::regclass || '.' || attname, atttypid::regtype || attnotnull::text"
+        " from pg_attribute where attnum > 0 and not attisdropped and attrelid in (select oid from pg_class"
+        " where relkind in ('r', 'v') and relnamespace in ('public'::regnamespace, to_regnamespace('agent')))"
+        " union all select 'index ' || indexname, indexdef from pg_indexes where schemaname in ('public', 'agent')"
+        " union all select 'rights ' || oid::regclass, relacl::text || relrowsecurity from pg_class"
+        " where relkind = 'r' and relnamespace in ('public'::regnamespace, to_regnamespace('agent'))"
+    )
+    with psycopg.connect(url) as connection:
+        return dict(connection.execute(query.encode()).fetchall())

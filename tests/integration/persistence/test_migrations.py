@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,11 +21,12 @@ from persistence.errors import MigrationFailed
 from persistence.migrate import CHECKPOINT_STEP, Step, migrate, pending, printed
 from persistence.store.open import open_postgres_store
 
-from .deployments import OLD_COLUMNS, deployment
+from .deployments import OLD_COLUMNS, definitions, deployment
 
 pytestmark = pytest.mark.anyio
 
-NAMES = [script.name for script in sql.migrations()]
+TOPICS = [script.name for script in sql.functions()]
+NAMES = [*(script.name for script in sql.migrations()), *TOPICS]
 
 
 @asynccontextmanager
@@ -162,17 +164,71 @@ async def test_the_printed_sql_can_be_pasted_again_and_again(empty_database_url:
 
 
 async def test_each_file_can_be_pasted_alone_in_order(empty_database_url: str) -> None:
-    for script in sql.migrations():
+    for script in (*sql.migrations(), *sql.functions()):
         for _ in range(2):
             await rows(empty_database_url, script.text)
     assert await pending(empty_database_url) == [CHECKPOINT_STEP]
 
 
-async def test_a_changed_file_is_pending_and_applied_again(database_url: str) -> None:
+async def test_a_changed_file_is_pending_and_applied_again_and_our_functions_after_it(database_url: str) -> None:
     await rows(database_url, "update agent.migrations set checksum = 'older' where name = '0011_views'")
     assert await pending(database_url) == ["0011_views"]
     applied = [step.name for step in await migrate(database_url) if step.state == "applied"]
-    assert applied == ["0011_views"]
+    assert applied == ["0011_views", *TOPICS]
+
+
+async def test_functions_are_pending_once_a_numbered_file_was_begun(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have brought functions of its time, and the process may have ended there."""
+    broken = sql.Script(name="0099_broken", text="select 1 / 0", checksum="x")
+    with monkeypatch.context() as patch:
+        patch.setattr(sql, "migrations", lambda: (broken,))
+        with pytest.raises(MigrationFailed, match="0099_broken failed"):
+            await migrate(database_url)
+    assert await pending(database_url) == TOPICS
+
+
+async def test_a_changed_function_is_replaced(database_url: str) -> None:
+    await rows(
+        database_url,
+        "create or replace function queue_depth() returns jsonb language sql as $$ select '1'::jsonb $$;"
+        "update agent.migrations set checksum = 'older' where name = 'functions/observe'",
+    )
+    assert await pending(database_url) == ["functions/observe"]
+    applied = [step.name for step in await migrate(database_url) if step.state == "applied"]
+    assert applied == TOPICS
+    (found,) = await rows(database_url, "select queue_depth() ->> 'pending' as pending")
+    assert found["pending"] == "0"
+    assert {step.state for step in await migrate(database_url)} == {"current"}
+
+
+async def test_functions_stand_or_fall_together(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = definitions(database_url)
+    *_, last = sql.functions()
+    changed = [
+        sql.Script(name=one.name, text=one.text.replace("coalesce(", "  coalesce("), checksum="x")
+        for one in sql.functions()
+    ]
+    changed[-1] = sql.Script(name=last.name, text="select 1 / 0", checksum="x")
+    monkeypatch.setattr(sql, "functions", lambda: tuple(changed))
+    with pytest.raises(MigrationFailed, match=f"{last.name} failed"):
+        await migrate(database_url)
+    assert definitions(database_url) == before
+
+
+async def test_two_processes_that_migrate_at_once_take_turns(empty_database_url: str) -> None:
+    program = "import asyncio, sys; from persistence.migrate import migrate; print(*("
+    program += "step.name for step in asyncio.run(migrate(sys.argv[1])) if step.state == 'applied'))"
+    processes = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "error", "-c", program, empty_database_url, stdout=asyncio.subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    said = [(await process.communicate())[0].decode().split() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert sorted(said) == [[], [*NAMES, CHECKPOINT_STEP]]
 
 
 async def test_an_index_that_an_interruption_left_invalid_is_built_again(database_url: str) -> None:

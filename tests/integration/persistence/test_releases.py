@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import pytest
 import sql
 from persistence.migrate import migrate
 from persistence.store.open import open_postgres_store
+
+from .deployments import definitions
 
 pytestmark = pytest.mark.anyio
 
@@ -61,19 +64,74 @@ def test_functions_of_the_last_release_are_there(database_url: str) -> None:
     assert not gone, "its pollers call them: a new signature takes a new name, and the old one stays for one release"
 
 
+BETWEEN = "46d52fbf6db662d9722443418b043efb89785226"
+"""Never released, but databases may have been migrated by it: functions still were in numbered files."""
+
+
 @pytest.fixture(scope="module")
 def last_release(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A worktree of the last release."""
-    commit = LAST["commit"]
+    with worktree(LAST["commit"], tmp_path_factory) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def between(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A worktree of a state between releases."""
+    with worktree(BETWEEN, tmp_path_factory) as folder:
+        yield folder
+
+
+@contextmanager
+def worktree(commit: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     known = subprocess.run(
         ["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=ROOT, check=False, capture_output=True
     )
     if known.returncode:
-        pytest.skip(f"the commit {commit[:7]} of the last release is not in this clone: git fetch --unshallow")
+        pytest.skip(f"the commit {commit[:7]} is not in this clone: git fetch --unshallow")
     folder = tmp_path_factory.mktemp("release") / "tree"
     subprocess.run(["git", "worktree", "add", "-q", "--detach", folder, commit], cwd=ROOT, check=True)
     yield folder
     subprocess.run(["git", "worktree", "remove", "--force", folder], cwd=ROOT, check=True)
+
+
+def apply_files(tree: Path, url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for script in sorted((tree / "sql" / "migrations").glob("*.sql")):
+            connection.execute(script.read_bytes())
+
+
+@pytest.mark.parametrize("tree", ["last_release", "between"])
+async def test_whichever_way_a_database_came_it_ends_the_same(
+    tree: str, request: pytest.FixtureRequest, database_url: str, empty_database_url: str
+) -> None:
+    apply_files(request.getfixturevalue(tree), empty_database_url)
+    await migrate(empty_database_url)
+    assert definitions(empty_database_url) == definitions(database_url)
+    assert {step.state for step in await migrate(empty_database_url)} == {"current"}
+
+
+async def test_a_queue_between_releases_goes_on_where_it_was(
+    between: Path, empty_database_url: str, answer: Callable[..., Any]
+) -> None:
+    url = empty_database_url
+    apply_files(between, url)
+    fill(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("select claim_workloads('p', 10, 60, 5)")
+        (running,) = connection.execute(
+            "select fail_workload(workload_id, token, 'again', 3600, 5), workload_id, token from agent.queue"
+            " where state = 'running' order by token limit 1"
+        ).fetchall()
+        state = "select workload_id, state, submission, token, round, due, until from agent.queue order by workload_id"
+        before = connection.execute(state).fetchall()
+        await migrate(url)
+        assert connection.execute(state).fetchall() == before
+        assert sorted(row[1] for row in before) == ["retry"] + 9 * ["running"] + 50 * ["waiting"]
+        connection.execute("update agent.queue set until = now() where state <> 'waiting'")
+    assert running[0] == "retry"
+    assert await new_poller(url, answer()) == 60
+    assert unanswered(url) == 0
 
 
 async def old_poller(release: Path, url: str, answer: Any) -> int:
@@ -124,9 +182,7 @@ async def test_a_database_of_the_last_release_is_upgraded_under_its_pollers(
     last_release: Path, empty_database_url: str, answer: Callable[..., Any]
 ) -> None:
     url = empty_database_url
-    with psycopg.connect(url, autocommit=True) as connection:
-        for script in sorted((last_release / "sql" / "migrations").glob("*.sql")):
-            connection.execute(script.read_bytes())
+    apply_files(last_release, url)
     fill(url)
     old = asyncio.create_task(old_poller(last_release, url, answer()))
     await migrate(url)
@@ -139,9 +195,8 @@ async def test_what_the_last_release_promised_is_rebuilt_from_our_own_history_al
     last_release: Path, empty_database_url: str, answer: Callable[..., Any]
 ) -> None:
     url = empty_database_url
+    apply_files(last_release, url)
     with psycopg.connect(url, autocommit=True) as connection:
-        for script in sorted((last_release / "sql" / "migrations").glob("*.sql")):
-            connection.execute(script.read_bytes())
         (asset,) = connection.execute(
             "insert into compute_assets (asset_name, rated_power_kw) values ('a', 10) returning id"
         ).fetchone() or (None,)

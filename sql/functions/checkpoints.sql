@@ -1,7 +1,8 @@
+-- What the checkpoint writer and LangGraph's own server ask. Needs 0006_checkpoint_fence and 0013_checkpoint_writes and
+-- nothing else: checkpoints may live in another database than the workloads.
+
 -- Checkpoints whose values are stored once per thread (persistence/contents.py): blobs come with the namespace that each
 -- belongs to, and a checkpoint says itself which nodes led to it, since their writes are not kept once it is there.
--- The functions of 0013_checkpoint_writes stay for pollers of the version before.
-
 create or replace function agent_checkpoints.put_checkpoint_v2(
     p_thread text,
     p_token bigint,
@@ -68,21 +69,58 @@ begin
 end
 $$;
 
-do $$
-declare
-    outsider text;
+-- Whether a poller has ever opened the thread: then nobody else may write to it.
+create or replace function agent_checkpoints.is_a_pollers(p_thread text)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
 begin
-    revoke all on all functions in schema agent_checkpoints from public;
-    for outsider in select rolname from pg_catalog.pg_roles where rolname in ('anon', 'authenticated') loop
-        execute format('revoke all on all functions in schema agent_checkpoints from %I', outsider);
-    end loop;
+    return exists (select from agent.thread_fence as f where f.thread_id = p_thread);
+end
+$$;
+
+-- What runs of LangGraph's server stored, as if they had not been: its `multitask_strategy` rollback. Pollers' threads
+-- have no such runs.
+create or replace function agent_checkpoints.delete_runs(p_runs text[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    touched text[];
+begin
+    with gone as (
+        delete from agent_checkpoints.checkpoints as c
+        where c.metadata ->> 'run_id' = any(p_runs)
+        and not exists (select from agent.thread_fence as f where f.thread_id = c.thread_id)
+        returning c.thread_id
+    )
+    select array_agg(distinct g.thread_id) into touched from gone as g;
+    delete from agent_checkpoints.checkpoint_writes as w
+    where w.thread_id = any(touched) and not exists (
+        select from agent_checkpoints.checkpoints as c
+        where c.thread_id = w.thread_id and c.checkpoint_ns = w.checkpoint_ns and c.checkpoint_id = w.checkpoint_id
+    );
+    delete from agent_checkpoints.checkpoint_blobs as b
+    where b.thread_id = any(touched) and not exists (
+        select from agent_checkpoints.checkpoints as c
+        where c.thread_id = b.thread_id and c.checkpoint_ns = b.checkpoint_ns
+        and c.checkpoint -> 'channel_versions' ->> b.channel = b.version
+    );
 end
 $$;
 
 do $$
 begin
-    if to_regclass('agent.migrations') is not null then
-        insert into agent.migrations (name) values ('0030_checkpoint_contents') on conflict (name) do nothing;
-    end if;
+    execute (
+        select string_agg(format('revoke all on all functions in schema agent_checkpoints from %s', x.who), '; ')
+        from (
+            select 'public' as who
+            union all
+            select quote_ident(r.rolname) from pg_catalog.pg_roles as r where r.rolname in ('anon', 'authenticated')
+        ) as x
+    );
 end
 $$;

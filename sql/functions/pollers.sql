@@ -1,6 +1,25 @@
--- What keeps a poller from working, in words for an operator: shown by `gridwise status`.
+-- Which pollers there are: each reports itself with its heartbeat, and leaves when it stops.
 
-alter table agent.pollers add column if not exists problems jsonb not null default '[]';
+create or replace function public.report_poller(
+    p_owner text, p_version text, p_lease_seconds double precision, p_concurrency integer
+)
+returns void
+language sql
+set search_path = ''
+as $$
+    insert into agent.pollers as p (owner, version, lease_seconds, concurrency)
+    values (p_owner, p_version, p_lease_seconds, p_concurrency)
+    on conflict (owner) do update set seen_at = clock_timestamp()
+$$;
+
+-- Also forgets those that died long ago.
+create or replace function public.leave_poller(p_owner text)
+returns void
+language sql
+set search_path = ''
+as $$
+    delete from agent.pollers as p where p.owner = p_owner or p.seen_at < now() - interval '1 day'
+$$;
 
 create or replace function public.report_poller_problems(p_owner text, p_items jsonb)
 returns void
@@ -25,7 +44,3 @@ as $$
     from agent.pollers as p
     where p.seen_at > clock_timestamp() - make_interval(secs => 2 * p.lease_seconds)
 $$;
-
-select agent.only_service_role(array['public.report_poller_problems(text, jsonb)', 'public.list_pollers()']);
-
-insert into agent.migrations (name) values ('0041_poller_problems') on conflict (name) do nothing;

@@ -85,11 +85,10 @@ begin
 end
 $$;
 
-select agent.only_service_role(array['agent.guard()', 'agent.install_guard()']);
-
+-- A deployment that has the policies from before there was a guard gets it, once.
 do $$
 begin
-    if exists (
+    if not exists (select from agent.migrations as m where m.name in ('0024_rights', 'functions/guard')) and exists (
         select from pg_catalog.pg_policies
         where schemaname = 'public' and tablename = 'compute_workloads' and policyname = 'gridwise_owner_update'
     ) then
@@ -97,90 +96,3 @@ begin
     end if;
 end
 $$;
-
--- Accepts relaxation n of a workload that no placement could satisfy (docs/contract.md): loosens what stands in the way
--- and submits the row again. Its owner may call it on Supabase. What is done is what our search found, kept in
--- agent.relaxations, and not what stands in the row's metadata. Returns the workload's new row of changes.
-create or replace function public.relax(id uuid, n integer)
-returns jsonb
-language plpgsql
-security definer
-set search_path = ''
-set timezone = 'UTC'
-as $$
-declare
-    v_id constant uuid := id;
-    v_user uuid := coalesce(
-        nullif(current_setting('request.jwt.claim.sub', true), ''),
-        nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'
-    )::uuid;
-    w public.compute_workloads;
-    p public.compute_workloads;
-    entry jsonb;
-    changes jsonb;
-    patch jsonb;
-    known text;
-begin
-    select x.* into w from public.compute_workloads as x where x.id = v_id for no key update;
-    if not found or (
-        current_setting('role', true) in ('anon', 'authenticated') and w.user_id is distinct from v_user
-    ) then
-        raise exception 'there is no workload %', v_id using errcode = 'P0001';
-    end if;
-    if w.status is distinct from 'failed' then
-        raise exception 'workload % has not failed: it is %', v_id, left(w.status, 40) using errcode = '55000';
-    end if;
-    select e.value into entry
-    from agent.relaxations as r
-    inner join agent.queue as q on q.workload_id = r.workload_id and q.submission = r.submission
-    cross join lateral jsonb_array_elements(r.items) as e
-    where r.workload_id = v_id and e.value -> 'n' = to_jsonb(relax.n);
-    if entry is null then
-        select string_agg(e.value ->> 'n', ', ') into known
-        from agent.relaxations as r cross join lateral jsonb_array_elements(r.items) as e where r.workload_id = v_id;
-        raise exception 'workload % has no relaxation %; it has %', v_id, relax.n, coalesce(known, 'none')
-            using errcode = 'P0001';
-    end if;
-    if entry ->> 'by' is distinct from 'owner' then
-        raise exception 'relaxation % is not the owner''s to give: %', relax.n, entry ->> 'says' using errcode = '42501';
-    end if;
-    changes := jsonb_build_array(entry) || case jsonb_typeof(entry -> 'also') when 'array' then entry -> 'also' else '[]' end;
-    select coalesce(jsonb_object_agg(c.value ->> 'column', c.value -> 'to'), '{}') into patch
-    from jsonb_array_elements(changes) as c
-    where c.value ->> 'column' in (
-        'host_dc', 'carbon_cap_gco2', 'max_carbon_intensity_gco2_kwh', 'min_renewable_pct', 'max_price_gbp',
-        'is_deferrable', 'deferral_window_mins', 'earliest_start', 'deadline', 'latest_completion'
-    );
-    p := jsonb_populate_record(w, patch);
-    update public.compute_workloads as x
-    set host_dc = p.host_dc, carbon_cap_gco2 = p.carbon_cap_gco2,
-        max_carbon_intensity_gco2_kwh = p.max_carbon_intensity_gco2_kwh, min_renewable_pct = p.min_renewable_pct,
-        max_price_gbp = p.max_price_gbp, is_deferrable = p.is_deferrable,
-        deferral_window_mins = p.deferral_window_mins, earliest_start = p.earliest_start, deadline = p.deadline,
-        latest_completion = p.latest_completion, status = 'pending', agent_status = 'pending',
-        metadata = case when jsonb_typeof(x.metadata) = 'object' then x.metadata else '{}' end || jsonb_build_object(
-            'relaxed',
-            case jsonb_typeof(x.metadata -> 'relaxed') when 'array' then x.metadata -> 'relaxed' else '[]' end || (
-                select coalesce(jsonb_agg(jsonb_build_object(
-                    'n', relax.n, 'limit', c.value -> 'limit', 'value', c.value -> 'value'
-                )), '[]')
-                from jsonb_array_elements(changes) as c
-            )
-        )
-    where x.id = v_id;
-    return jsonb_build_object('id', v_id, 'n', relax.n, 'says', entry -> 'says', 'changed', patch);
-end
-$$;
-
-do $$
-begin
-    perform agent.only_service_role(array['public.relax(uuid, integer)']);
-    if exists (select from pg_catalog.pg_roles where rolname = 'authenticated') then
-        grant execute on function public.relax(uuid, integer) to authenticated;
-    end if;
-end
-$$;
-
-notify pgrst, 'reload schema';
-
-insert into agent.migrations (name) values ('0024_rights') on conflict (name) do nothing;

@@ -1,0 +1,84 @@
+-- Rows that came or left without our triggers (switched off, restored, a fault of ours): p_limit rows from where the last
+-- call ended, one call at a time. Rows in `processing` that nobody works on enter after p_grace_seconds. Returns how many
+-- entered, how many left, and whether the end was reached.
+create or replace function agent.reconcile(p_grace_seconds double precision, p_limit integer)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    first constant uuid := '00000000-0000-0000-0000-000000000000';
+    position uuid;
+    last uuid;
+    n integer;
+    is_end boolean;
+    ids uuid[];
+    us uuid[];
+    rs smallint[];
+    stop uuid[];
+begin
+    perform set_config('lock_timeout', '200ms', true);  -- it takes many rows of the queue, and gives up, never a user
+    if not pg_try_advisory_xact_lock(hashtextextended('gridwise reconcile', 0)) then
+        return jsonb_build_object('entered', 0, 'left', 0, 'end', true);
+    end if;
+    position := coalesce((select s.position from agent.sweep as s where s.what = 'open'), first);
+    select (array_agg(x.id order by x.id desc))[1], count(*) into last, n
+    from (
+        select w.id from public.compute_workloads as w
+        where (w.status = 'pending' or (w.status = 'queued' and w.agent_status = 'pending')) and w.id > position
+        order by w.id limit p_limit
+    ) as x;
+    is_end := n < p_limit;
+    select array_agg(w.id order by w.id), array_agg(agent.user_of(w.user_id) order by w.id),
+        array_agg(agent.queue_rank(w.urgency, w.deadline, w.latest_completion) order by w.id)
+    into ids, us, rs
+    from (
+        select w.* from public.compute_workloads as w
+        where (w.status = 'pending' or (w.status = 'queued' and w.agent_status = 'pending')) and w.id > position
+        and w.id <= last
+        union all
+        (
+            select w.* from public.compute_workloads as w
+            where w.status = 'processing'
+            and coalesce(w.agent_started_at, '-infinity') < now() - make_interval(secs => p_grace_seconds)
+            limit 500
+        )
+    ) as w
+    left join agent.queue as q on q.workload_id = w.id
+    where not coalesce(q.state in ('waiting', 'running', 'retry') or q.project is not null, false);
+    if ids is not null then
+        perform agent.enter(ids, us, rs);
+    end if;
+    insert into agent.sweep as s (what, position) values ('open', case when is_end then first else last end)
+    on conflict (what) do update set position = excluded.position;
+
+    position := coalesce((select s.position from agent.sweep as s where s.what = 'queue'), first);
+    select (array_agg(x.id order by x.id desc))[1], count(*) into last, n
+    from (
+        select q.workload_id as id from agent.queue as q where q.workload_id > position
+        order by q.workload_id limit p_limit
+    ) as x;
+    select array_agg(q.workload_id) into stop
+    from agent.queue as q
+    left join public.compute_workloads as w on w.id = q.workload_id
+    where q.workload_id > position and q.workload_id <= last
+    and (q.state in ('waiting', 'running', 'retry') or q.project is not null)
+    and not coalesce(w.status = 'processing' or agent.is_open(w.status, w.agent_status), false);
+    if stop is not null then
+        perform agent.drop_work(stop, 'the workload left the state processing');
+        perform agent.leave(stop, 'gone');
+    end if;
+    insert into agent.sweep as s (what, position) values ('queue', case when n < p_limit then first else last end)
+    on conflict (what) do update set position = excluded.position;
+    return jsonb_build_object('entered', coalesce(cardinality(ids), 0), 'left', coalesce(cardinality(stop), 0), 'end', is_end);
+end
+$$;
+
+-- How many rows nobody knew of.
+create or replace function public.adopt_orphans(p_grace_seconds double precision)
+returns jsonb
+language sql
+set search_path = ''
+as $$
+    select agent.reconcile(p_grace_seconds, 5000) -> 'entered'
+$$;
