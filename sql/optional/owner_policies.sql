@@ -1,5 +1,5 @@
 -- Optional, for Supabase: a signed-in user sees, submits and edits his own workloads and nobody else's; reference data
--- can be read by every signed-in user. A trigger (agent.guard, see 0024_rights) keeps what the service writes from him:
+-- can be read by every signed-in user. A trigger (agent.guard, see sql/functions/guard.sql) keeps what the service writes from him:
 -- recommended_*, agent_*, its keys of metadata, its states. Policies that the table already has stay, and PostgreSQL joins policies with OR:
 -- drop wider ones yourself, the notice at the end names them. The poller (service_role) passes row level security.
 
