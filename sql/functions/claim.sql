@@ -17,7 +17,7 @@ create or replace function agent.claims(ids uuid[])
 returns jsonb
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
     select coalesce(jsonb_agg(jsonb_build_object(

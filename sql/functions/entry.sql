@@ -3,7 +3,7 @@
 create or replace function agent.turns() returns bigint[]
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select array[
         (select last_value from agent.turn_0), (select last_value from agent.turn_1),
@@ -17,7 +17,7 @@ $$;
 create or replace function agent.enter(p_ids uuid[], p_users uuid[], p_ranks smallint[])
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 set plan_cache_mode = force_generic_plan
@@ -75,7 +75,7 @@ $$;
 create or replace function agent.leave(p_ids uuid[], p_state text)
 returns void
 language sql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     update agent.queue
     set state = p_state, submission = submission + 1, token = null, owner = null, until = null, request = null,
@@ -87,7 +87,7 @@ $$;
 create or replace function agent.note(p_ids uuid[], p_outcome text, p_error text)
 returns void
 language sql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     insert into agent.runs (workload_id, token, thread_id, submission, attempt, owner, outcome, claimed_at, error)
     select q.workload_id, q.token, q.thread_id, q.submission, q.attempt, q.owner, p_outcome, q.claimed_at, p_error
@@ -99,7 +99,7 @@ $$;
 create or replace function agent.drop_work(p_ids uuid[], p_why text)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform from agent.queue as q where q.workload_id = any(p_ids) for update;
@@ -119,7 +119,7 @@ create or replace function agent.on_insert()
 returns trigger
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 set enable_seqscan = off
 set jit = off
@@ -176,7 +176,7 @@ create or replace function agent.on_update()
 returns trigger
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 set lock_timeout = '2s'
 as $$
@@ -190,8 +190,9 @@ declare
     over uuid[];
     kept uuid[];
 begin
-    -- our own showing; who forges this hides his edit from himself: the completion compares the inputs
-    if current_setting('gridwise.writing', true) = 'on' then
+    -- our own showing, and not what a trigger of the deployment does to other rows because of it; who forges this hides
+    -- his edit from himself: the completion compares the inputs
+    if current_setting('gridwise.writing', true) = 'on' and pg_catalog.pg_trigger_depth() = 1 then
         return null;
     end if;
     select array_agg(coalesce(n.id, o.id)) into changed
@@ -265,7 +266,7 @@ create or replace function agent.on_delete()
 returns trigger
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare

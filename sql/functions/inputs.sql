@@ -32,12 +32,14 @@ create or replace function agent.relaxed_of(metadata jsonb)
 returns jsonb
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select case
         when jsonb_typeof(metadata) = 'object' and jsonb_typeof(metadata -> 'relaxed') = 'array'
             and length(metadata ->> 'relaxed') < 20000
-            and length(regexp_replace(metadata ->> 'relaxed', '[^[{]', '', 'g')) < 500  -- so deep at most
+            and length(regexp_replace(metadata ->> 'relaxed', '[^[{]', '', 'g')) < 500
+            -- a list of entries with a value each, at most a list of pairs
+            and not jsonb_path_exists(metadata -> 'relaxed', 'strict $.**{5}')
             then jsonb_build_object('relaxed', metadata -> 'relaxed')
         else '{}'
     end

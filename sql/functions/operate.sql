@@ -108,7 +108,7 @@ create or replace function public.relax(id uuid, n integer)
 returns jsonb
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare

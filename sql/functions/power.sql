@@ -3,7 +3,7 @@ create or replace function agent.power_of(result jsonb)
 returns table (asset_id uuid, starts timestamptz, ends timestamptz, power_kw numeric)
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     best jsonb := result -> 'options' -> 0;
@@ -33,7 +33,7 @@ create or replace function agent.power_promises(p_start timestamptz, p_end times
 returns table (workload_id uuid, asset_id uuid, starts timestamptz, ends timestamptz, power_kw numeric)
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select p.workload_id, p.asset_id, p.starts, p.ends, p.power_kw
     from agent.power as p

@@ -85,7 +85,7 @@ $$;
 create or replace function agent.leases_have_moved()
 returns trigger
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     raise exception 'leases have moved to agent.queue while this call was under way; send it again'

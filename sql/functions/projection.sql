@@ -5,7 +5,7 @@
 create or replace function agent.show(p_ids uuid[], p_items jsonb)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 set enable_seqscan = off
 set enable_hashjoin = off
@@ -130,7 +130,7 @@ $$;
 create or replace function agent.project(p_limit integer, p_ids uuid[] default null)
 returns integer[]
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set timezone = 'UTC'
 as $$
 declare

@@ -4,7 +4,7 @@
 create or replace function agent.reconcile(p_grace_seconds double precision, p_limit integer)
 returns jsonb
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     first constant uuid := '00000000-0000-0000-0000-000000000000';

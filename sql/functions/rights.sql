@@ -3,7 +3,7 @@
 select agent.only_service_role(array(
     select p.oid::text from pg_catalog.pg_proc as p
     where p.pronamespace = 'agent'::regnamespace
-    or (p.pronamespace = 'public'::regnamespace and 'search_path=""' = any(p.proconfig) and p.proname in (
+    or (p.pronamespace = 'public'::regnamespace and p.proconfig::text like '%search_path=%' and p.proname in (
         'adopt_orphans', 'cancel_workloads', 'claim_deliveries', 'claim_workloads', 'complete_workloads',
         'compute_catalogue', 'extend_leases', 'fail_workload', 'find_workloads', 'leave_poller', 'list_pollers',
         'list_workloads', 'mark_threads_pruned', 'power_commitments', 'project_workloads', 'prunable_threads',
@@ -16,8 +16,18 @@ select agent.only_service_role(array(
 
 do $$
 declare
+    f regprocedure;
     outsider text;
 begin
+    -- `pg_temp` is searched for types before everything unless it is named: with an empty search path, whoever may create
+    -- a temporary domain called `uuid` or `jsonb` has its CHECK, his own code, executed by our security definer functions.
+    -- Those of the released files are brought to it here.
+    for f in
+        select p.oid from pg_catalog.pg_proc as p
+        where p.pronamespace = 'agent'::regnamespace and 'search_path=""' = any(p.proconfig)
+    loop
+        execute format('alter function %s set search_path = pg_catalog, pg_temp', f);
+    end loop;
     for outsider in select rolname from pg_catalog.pg_roles where rolname in ('anon', 'authenticated') loop
         execute format('revoke all on all tables in schema agent from %I', outsider);
         execute format('revoke all on all sequences in schema agent from %I', outsider);
