@@ -1,24 +1,15 @@
 """A clock time and a day that stand apart in one clause are one instant: "the 9 o'clock stand-up on Thursday"."""
 
-from dataclasses import replace
-
 from agents.request import times
 from agents.request.clauses import Clause
 from agents.request.times import Point
-from agents.request.tokens import Tag, words
-
-_OFFICE = words(
-    "meeting standup up stand call review briefing handover lecture class presentation demo sync seminar workshop "
-    "interview committee board session talk webinar appointment conference"
-)
-_WORKING_HOURS = range(8, 19)
+from agents.request.tokens import Tag
 
 
 def settle_appointments(parts: list[Clause]) -> None:
     """Join what belongs together, in place."""
     for before, clause in zip([None, *parts], parts, strict=False):
         _join(clause)
-        _office_hour(clause)
         if before is not None and before.sentence == clause.sentence:
             _take_day(before, clause)
 
@@ -55,21 +46,6 @@ def _join(clause: Clause) -> None:
     before = tags[tags.index(dated[0]) - 1] if tags.index(dated[0]) else None
     if before is not None and before.type in {"AT", "BY", "BEFORE"} and before.word in {"on", "at", "for"}:
         before.type = "GLUE"
-
-
-def _office_hour(clause: Clause) -> None:
-    """ "The 9 o'clock call" is in working hours."""
-    for i, tag in enumerate(clause.tags):
-        if tag.type != "INSTANT" or not tag.value.clock or tag.value.half is not None:
-            continue
-        if not any(known.word in _OFFICE for known in clause.tags[max(0, i - 3) : i + 5]):
-            continue
-        hour = tag.value.clock[0] % 12
-        halves = [half for half, said in (("am", hour), ("pm", hour + 12)) if said in _WORKING_HOURS]
-        if len(halves) == 1:
-            tag.value = replace(tag.value, half=halves[0])
-        else:
-            tag.type = "UNCLEAR"
 
 
 def _take_day(before: Clause, clause: Clause) -> None:

@@ -1,10 +1,7 @@
 """What a clause asks for without a value: pauses, what matters most, and what "there" and "then" refer to."""
 
-from itertools import pairwise
-
 from agents.constraints import Hours, Pausing, Preference, Region
 from agents.request import times
-from agents.request.meanings import read_value
 from agents.request.scope import Scope
 from agents.request.tokens import Tag
 
@@ -39,7 +36,6 @@ def read_moods(scope: Scope) -> None:
     _then(scope)
     for first, kind in _preferences(scope):
         _prefer(scope, first, kind)
-    _bound_after(scope)
 
 
 def _pauses(scope: Scope) -> None:
@@ -50,21 +46,8 @@ def _pauses(scope: Scope) -> None:
         _allow_pauses(scope, tag, allowed=denied)
     elif "PAUSABLE" in types:
         _allow_pauses(scope, scope.first("PAUSABLE"), allowed=not scope.negated)
-    elif (most := _most_pauses(scope)) is not None:
-        scope.end = most.end
-        scope.add(Pausing, most, allowed=True, max_pauses=int(most.value))
     elif "PAUSE" in types and not any(found.constraint.kind == "pausing" for found in scope.found):
         _pause(scope, scope.first("PAUSE"))
-
-
-def _most_pauses(scope: Scope) -> Tag | None:
-    """ "Pauses are fine, but no more than two"."""
-    before = scope.context.before
-    if before is None or "PAUSE" not in before.types or scope.values:
-        return None
-    pairs = pairwise(scope.tags)
-    bounds = {"LE", "LESS"} | ({"MORE"} if scope.negated else set())
-    return next((other for one, other in pairs if one.type in bounds and other.type == "NUM"), None)
 
 
 def _pause(scope: Scope, tag: Tag) -> None:
@@ -175,19 +158,3 @@ def _prefer(scope: Scope, first: str, kind: str) -> None:
     scope.end = max(scope.end, tag.end)
     if not any(known.type in {"NEG", "FREE"} for known in scope.tags[max(0, at - 3) : at]):
         scope.keep(Preference, tag, first=first)
-
-
-def _bound_after(scope: Scope) -> None:
-    """ "… £5, and not a penny more": the bound comes in a clause of its own."""
-    before = scope.context.before
-    if scope.values or before is None or "LE" not in scope.types:
-        return
-    if not scope.types <= {"LE", "LESS", "GLUE", "P", "W", "MORE", "NEG"}:
-        return
-    open_values = [tag for tag in before.values if not tag.used and tag.type in {"MONEY", "RATE", "MASS", "GKWH"}]
-    if not open_values:
-        return
-    for tag in open_values:
-        scope.comparisons, scope.asks = [scope.first("LE")], True
-        read_value(scope, tag, len(scope.tags) - 1)
-        before.told.clear()

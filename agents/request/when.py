@@ -214,26 +214,9 @@ def read_weekdays(scope: Scope, tag: Tag, i: int) -> None:
     if scope.is_content:
         tag.used = True
         return
-    relation = scope.strong()
-    if relation is not None:
-        if tag.value == {"sat", "sun"} and relation.type in {"BEFORE", "BY", "UNTIL", "AFTER"}:
-            _weekend_as_time(scope, tag, i, is_over=relation.type == "AFTER")
-    elif scope.odd:
-        scope.add(Hours, tag, firm=True, allowed=False, weekdays=_ordered(tag))
-    elif scope.asks or scope.words == 0:
-        scope.add(Hours, tag, soft=scope.may, allowed=True, weekdays=_ordered(tag))
-
-
-def _ordered(tag: Tag) -> tuple[str, ...]:
-    return tuple(day for day in WEEKDAYS if day in tag.value)
-
-
-def _weekend_as_time(scope: Scope, tag: Tag, i: int, *, is_over: bool) -> None:
-    today = scope.context.now.date()
-    saturday = today + timedelta(days=(5 - today.weekday()) % 7)
-    point = Point(clock=(0, 0), half="24", day=saturday + timedelta(days=2 * is_over))
-    read_instant(scope, Tag("INSTANT", tag.start, tag.end, "", point), i)
-    tag.used = bool(scope.found)
+    weekdays = tuple(day for day in WEEKDAYS if day in tag.value)
+    if scope.strong() is None and (scope.odd or scope.asks or scope.words == 0):
+        scope.add(Hours, tag, soft=scope.may, firm=scope.odd, allowed=not scope.odd, weekdays=weekdays)
 
 
 def read_next_span(scope: Scope, tag: Tag, i: int) -> None:
