@@ -34,35 +34,24 @@ def read_value(scope: Scope, tag: Tag, i: int) -> None:
 
 
 def _place(scope: Scope, tag: Tag, i: int) -> None:
-    before = next((known for known in reversed(scope.tags[:i]) if known.type != "GLUE"), None)
     if scope.strong() is not None and not scope.odd:
         return  # "before the ship leaves Dover": an event, of which nobody knows the time
-    names = _names_something(scope, i)
-    if names or _is_origin(scope, before) or (scope.is_content and not scope.out):
+    approved = scope.after == "ok" and any(known.type == "POSTOK" for known in scope.tags[i:])
+    if _names_something(scope, i) or (scope.is_content and not scope.out):
         tag.used = True
-        if names and not (scope.must or scope.only or scope.negated or scope.asks):
-            scope.is_about_data = True
-        return
-    _located(scope, tag, i, before)
-
-
-def _located(scope: Scope, tag: Tag, i: int, before: Tag | None) -> None:
-    approved = scope.after == "ok" and not scope.out and any(known.type == "POSTOK" for known in scope.tags[i:])
-    if approved or (scope.may and not scope.only and not scope.out and not scope.odd):
+    elif not scope.out and (approved or (scope.may and not scope.only and not scope.odd)):
         _add_place(scope, tag, allowed=True, soft=True)
     elif scope.odd:
         _add_place(scope, tag, allowed=False)
-    elif _is_of_a_noun(scope, before):
+    elif _is_of_a_noun(scope, i):
         tag.used = True
     elif scope.asks or scope.only or scope.out or scope.must or scope.heads == 0:
         _add_place(scope, tag, allowed=True)
 
 
 def _add_place(scope: Scope, tag: Tag, *, allowed: bool, soft: bool = False) -> None:
-    if tag.type == "SITE":
-        scope.add(Site, tag, soft=soft, firm=not allowed, sites=(tag.value,), allowed=allowed)
-    else:
-        scope.add(Region, tag, soft=soft, firm=not allowed, regions=tuple(tag.value), allowed=allowed)
+    kind, named = (Site, {"sites": (tag.value,)}) if tag.type == "SITE" else (Region, {"regions": tuple(tag.value)})
+    scope.add(kind, tag, soft=soft, firm=not allowed, allowed=allowed, **named)
 
 
 def _names_something(scope: Scope, i: int) -> bool:
@@ -81,38 +70,26 @@ def _names_something(scope: Scope, i: int) -> bool:
     return not excluded and not (inside and (scope.only or scope.must))
 
 
-def _is_origin(scope: Scope, before: Tag | None) -> bool:
-    return before is not None and before.word == "from" and not scope.odd
-
-
-def _is_of_a_noun(scope: Scope, before: Tag | None) -> bool:
+def _is_of_a_noun(scope: Scope, i: int) -> bool:
     """ "A model of house sales in Wales": the noun before "in" has the place, where nothing is asked for."""
-    if before is None or before.type != "IN" or scope.asks or scope.must or scope.only:
+    noun, relation = ([None, None] + [known for known in scope.tags[:i] if known.type != "GLUE"])[-2:]
+    if noun is None or relation is None or relation.type != "IN" or scope.asks or scope.must or scope.only:
         return False
-    at = next(j for j, known in enumerate(scope.tags) if known is before)
-    behind = next((known for known in reversed(scope.tags[:at]) if known.type != "GLUE"), None)
-    return behind is not None and behind.type in {"W", "FACT", "GPUS", "ENERGY"}
+    return noun.type in {"W", "FACT", "GPUS", "ENERGY"}
 
 
 def _hardware(scope: Scope, tag: Tag, i: int) -> None:
-    if scope.odd:
-        scope.add(Hardware, tag, firm=True, gpu_model=_model(tag), allowed=False)
-    elif scope.may and not scope.only:
+    if scope.may and not scope.only and not scope.odd:
         tag.used = True
-    elif scope.asks or scope.only or scope.must or scope.heads == 0 or scope.relations:
-        scope.add(Hardware, tag, gpu_model=_model(tag), allowed=True)
+    else:
+        scope.add(Hardware, tag, firm=scope.odd, gpu_model=_model(tag), allowed=not scope.odd)
 
 
 def _model(tag: Tag) -> str:
     """As written, without the plural of "H100s"."""
-    words = [str(part.value or part.word) if part.type == "W" else part.word for part in tag.parts]
-    plural = len(words) > 1 and words[-1] == "s"
-    text = "".join(
-        word if part.glued or not j else f" {word}"
-        for j, (part, word) in enumerate(zip(tag.parts, words, strict=True))
-        if not (plural and j == len(words) - 1)
-    )
-    return text.upper() if any(letter.isdigit() for letter in text) else text
+    parts = tag.parts[:-1] if len(tag.parts) > 1 and tag.parts[-1].word == "s" else tag.parts
+    text = "".join(f"{'' if part.glued else ' '}{part.value if part.type == 'W' else part.word}" for part in parts)
+    return (text.upper() if any(letter.isdigit() for letter in text) else text).strip()
 
 
 def _count(scope: Scope, tag: Tag, i: int) -> None:
@@ -120,8 +97,7 @@ def _count(scope: Scope, tag: Tag, i: int) -> None:
     pauses = "PAUSE" in scope.types or any(part.type == "PAUSE" for part in tag.parts)
     pauses = pauses or (before is not None and "PAUSE" in before.types)
     denied = scope.negated and tag.parts[0].word != "once"
-    bounded = bool(scope.comparisons) or scope.ahead(i, 3, COMPARISONS) is not None
-    if pauses and (bounded or denied or scope.only):
+    if pauses and (scope.comparisons or scope.ahead(i, 3, COMPARISONS) or denied or scope.only):
         scope.add(Pausing, tag, allowed=True, max_pauses=int(tag.value))
     else:
         tag.used = True
@@ -135,7 +111,7 @@ def _vague(scope: Scope, tag: Tag, i: int) -> None:
 
 
 def _unclear(scope: Scope, tag: Tag, i: int) -> None:
-    """A limit that nobody can resolve ("north of Leeds"): told; "not near London" surely leaves out London."""
+    """What nobody can resolve ("north of Leeds", "£2 an hour"): told; "not near London" surely leaves out London."""
     if scope.odd and isinstance(tag.value, frozenset):
         tag.type = "PLACE"
         _add_place(scope, tag, allowed=False)
@@ -147,9 +123,6 @@ def _amount(scope: Scope, tag: Tag, i: int) -> None:
     side = _side(scope, tag, i)
     if scope.is_content:
         tag.used = True
-        return
-    about = scope.types & {"COST", "CARBON", "INTENSITY", "RENEW", "LE"}
-    if scope.words > 2 and not (scope.asks or scope.negated or "SAVE" in scope.types or about):
         return
     is_saving = tag.type == "PCT" or (side in {">", None} and tag.type in {"MONEY", "MASS"})
     if "SAVE" in scope.types and is_saving:
@@ -192,25 +165,19 @@ def _cap(scope: Scope, tag: Tag) -> None:
 
 
 def _energy(scope: Scope, tag: Tag, i: int) -> None:
-    if scope.is_about_data or scope.comparisons:
-        tag.used = not scope.comparisons
-    else:
+    if not scope.comparisons and not scope.is_about_data:
         scope.add(JobFacts, tag, energy_kwh=tag.value)
+    tag.used = not scope.comparisons
 
 
 def _gpus(scope: Scope, tag: Tag, i: int) -> None:
     model = next((part for part in tag.parts if part.type == "GPU"), None)
+    tag.used = scope.is_about_data
     if scope.is_about_data or scope.comparisons or scope.odd or tag.value < 1:
-        tag.used = scope.is_about_data
         return
     scope.add(JobFacts, tag, gpus=int(tag.value))
     if model is not None:
         scope.add(Hardware, tag, gpu_model=_model(model), allowed=True)
-
-
-def _flow(scope: Scope, tag: Tag, i: int) -> None:
-    """So much an hour: nothing that a placement is limited by, so it is told."""
-    tag.used = scope.is_content
 
 
 _MEANINGS: dict[str, Meaning] = {
@@ -227,6 +194,6 @@ _MEANINGS: dict[str, Meaning] = {
     "COUNT": _count,
     "ENERGY": _energy,
     "GPUS": _gpus,
-    "FLOW": _flow,
+    "FLOW": _unclear,
     **dict.fromkeys(("MONEY", "RATE", "MASS", "GKWH", "PCT"), _amount),
 }
