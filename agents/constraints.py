@@ -3,9 +3,9 @@
 Stored in checkpoints: never move or rename a class; new fields get defaults.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date, datetime, time
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, JsonValue
 
@@ -62,11 +62,18 @@ class Said(Value):
     )
     strength: Strength = Field("must", description="must, or a wish.")
 
+    def phrase(self) -> str:
+        """As words say it, without its strength: "only in London", "not between 16:00 and 19:00"."""
+        raise NotImplementedError
+
 
 class Region(Said):
     kind: Literal["region"] = "region"
     regions: Regions = Field(description="Ids that the words name.")
     allowed: bool = ALLOWED
+
+    def phrase(self) -> str:
+        return f"{_only(self.allowed)} in {region_names(self.regions)}"
 
 
 class Site(Said):
@@ -74,11 +81,17 @@ class Site(Said):
     sites: tuple[str, ...] = Field(description="Names of data centres.")
     allowed: bool = ALLOWED
 
+    def phrase(self) -> str:
+        return f"{_only(self.allowed)} at {_listed(self.sites, 'or')}"
+
 
 class Hardware(Said):
     kind: Literal["hardware"] = "hardware"
     gpu_model: str = Field(description="Such as H100.")
     allowed: bool = ALLOWED
+
+    def phrase(self) -> str:
+        return f"{_only(self.allowed)} on {self.gpu_model}"
 
 
 class Start(Said):
@@ -86,10 +99,17 @@ class Start(Said):
     bound: Literal["earliest", "latest", "exact"]
     time: Instant = Field(description="ISO 8601 with offset.")
 
+    def phrase(self) -> str:
+        how = {"earliest": "start at {} or later", "latest": "start by {}", "exact": "start at {}"}[self.bound]
+        return how.format(uk_time(self.time))
+
 
 class Finish(Said):
     kind: Literal["finish"] = "finish"
     time: Instant = Field(description="ISO 8601 with offset.")
+
+    def phrase(self) -> str:
+        return f"finish by {uk_time(self.time)}"
 
 
 class Between(Value):
@@ -112,31 +132,73 @@ class Hours(Said):
     dates: tuple[date, ...] = Field((), description="Days on which the range begins.")
     recurs: bool = Field(False, description="Every day (nights only), not just the next.")
 
+    def phrase(self) -> str:
+        parts = []
+        if self.start is not None or self.end is not None:
+            ranges = [(self.start or time(), self.end or time()), *((other.start, other.end) for other in self.also)]
+            parts.append(_listed([f"between {start:%H:%M} and {end:%H:%M}" for start, end in ranges], "or"))
+        if self.weekdays:
+            parts.append(f"on {_listed(day.capitalize() for day in WEEKDAYS if day in self.weekdays)}")
+        if self.dates:
+            parts.append(f"on {_listed(f'{day:%a %-d %b}' for day in self.dates)}")
+        return f"{_only(self.allowed)} {' '.join(parts) or 'at any time'}{' on any day' if self.recurs else ''}"
 
-class CarbonTotal(Said):
+
+class Cap(Said):
+    """What bounds one amount of the run."""
+
+    measure: ClassVar[tuple[str, str, str, str]]
+    """The type of the value that the reader makes of words, the field it goes to, the limit, and the phrase."""
+
+    @property
+    def amount(self) -> float:
+        return float(getattr(self, self.measure[1]))
+
+    @property
+    def limit(self) -> str:
+        """The field of `tools.placement.Limits`."""
+        return self.measure[2]
+
+    def phrase(self) -> str:
+        return self.measure[3].format(self.amount)
+
+
+class CarbonTotal(Cap):
+    measure = ("MASS", "max_g", "carbon_cap_g", "emit at most {:g} g of CO2")
     kind: Literal["carbon_total"] = "carbon_total"
     max_g: Amount = Field(description="Grams of CO2 for the whole run.")
 
 
-class CarbonIntensity(Said):
+class CarbonIntensity(Cap):
+    measure = ("GKWH", "max_g_per_kwh", "max_intensity_g_per_kwh", "stay at or below {:g} g/kWh")
     kind: Literal["carbon_intensity"] = "carbon_intensity"
     max_g_per_kwh: Amount
 
 
-class RenewableShare(Said):
+class RenewableShare(Cap):
+    measure = ("PCT", "min_pct", "min_renewable_pct", "use at least {:g} % renewable power")
     kind: Literal["renewable_share"] = "renewable_share"
     min_pct: Annotated[float, Field(ge=0, le=100)]
 
 
-class CostTotal(Said):
+class CostTotal(Cap):
+    measure = ("MONEY", "max_gbp", "max_cost_gbp", "cost at most £{:.2f}")
     kind: Literal["cost_total"] = "cost_total"
     max_gbp: Amount = Field(description="Pounds for the whole run.")
 
 
-class PricePerKwh(Said):
+class PricePerKwh(Cap):
+    measure = ("RATE", "max_gbp_per_kwh", "max_price_gbp_per_kwh", "pay at most £{:g} per kWh")
     kind: Literal["price_per_kwh"] = "price_per_kwh"
     max_gbp_per_kwh: Annotated[float, Field(allow_inf_nan=False)] = Field(description="Pounds, not pence.")
     basis: Literal["each", "mean"] = Field("each", description="each half-hour used, or the run's mean.")
+
+    @property
+    def limit(self) -> str:
+        return "max_mean_price_gbp_per_kwh" if self.basis == "mean" else super().limit
+
+    def phrase(self) -> str:
+        return f"{super().phrase()} {'in every half-hour' if self.basis == 'each' else 'on average'}"
 
 
 class Pausing(Said):
@@ -144,6 +206,14 @@ class Pausing(Said):
     allowed: bool = ALLOWED
     max_pauses: Annotated[int, Field(ge=0)] | None = None
     min_run_minutes: Annotated[int, Field(ge=1)] | None = Field(None, description="Shortest uninterrupted stretch.")
+
+    def phrase(self) -> str:
+        if not self.allowed:
+            return "run in one go"
+        count, shortest = self.max_pauses, self.min_run_minutes
+        most = "" if count is None else f" at most {count} time{'' if count == 1 else 's'}"
+        stretch = "" if shortest is None else f", running at least {shortest} minutes at a stretch"
+        return f"may pause{most}{stretch}"
 
 
 class Saving(Said):
@@ -153,6 +223,10 @@ class Saving(Said):
     amount: Amount
     unit: Literal["pct", "g", "gbp"]
 
+    def phrase(self) -> str:
+        unit = {"pct": "{:g} %", "g": "{:g} g of CO2", "gbp": "£{:g}"}[self.unit]
+        return f"wait only if it saves at least {unit.format(self.amount)}"
+
 
 class Preference(Said):
     kind: Literal["preference"] = "preference"
@@ -160,6 +234,9 @@ class Preference(Said):
     first: Literal["carbon", "cost", "cost_only", "soon", "renewables"] = Field(
         description="What matters most; cost_only: carbon does not matter."
     )
+
+    def phrase(self) -> str:
+        return _FIRST[self.first]
 
 
 class JobFacts(Said):
@@ -170,12 +247,24 @@ class JobFacts(Said):
     energy_kwh: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     gpus: Annotated[int, Field(ge=1)] | None = None
 
+    def phrase(self) -> str:
+        facts = (
+            (self.duration_minutes, "takes {:g} minutes"),
+            (self.energy_kwh, "uses {:g} kWh"),
+            (self.gpus, "needs {:g} GPUs"),
+        )
+        told = [text.format(value) for value, text in facts if value is not None]
+        return _listed(told or ["says nothing of its needs"])
+
 
 class Unsupported(Said):
     """None of these (after another job, a monthly budget)."""
 
     kind: Literal["unsupported"] = "unsupported"
     what: str = Field(description="What is asked, in a few words.")
+
+    def phrase(self) -> str:
+        return self.what
 
 
 Constraint: TypeAlias = (
@@ -220,12 +309,6 @@ def reading_record(constraints: Iterable[ReadConstraint], not_understood: Iterab
     return {"constraints": [item.record() for item in constraints], "not_understood": list(not_understood)}
 
 
-def described(constraint: Constraint) -> str:
-    """The constraint as a phrase, without its strength: "only in London", "not between 16:00 and 19:00"."""
-    phrase: str = _PHRASES[type(constraint)](constraint)
-    return phrase
-
-
 def region_names(regions: Iterable[int]) -> str:
     """ "London and South Wales"; most of the country by what is left out."""
     named = set(regions)
@@ -249,71 +332,10 @@ def _only(allowed: bool) -> str:
     return "only" if allowed else "not"
 
 
-def _start(it: Start) -> str:
-    how = {"earliest": "start at {} or later", "latest": "start by {}", "exact": "start at {}"}[it.bound]
-    return how.format(uk_time(it.time))
-
-
-def _hours(it: Hours) -> str:
-    parts = []
-    if it.start is not None or it.end is not None:
-        ranges = [f"between {it.start or time():%H:%M} and {it.end or time():%H:%M}"]
-        ranges += [f"between {other.start:%H:%M} and {other.end:%H:%M}" for other in it.also]
-        parts.append(_listed(ranges, "or"))
-    if it.weekdays:
-        parts.append(f"on {_listed(day.capitalize() for day in WEEKDAYS if day in it.weekdays)}")
-    if it.dates:
-        parts.append(f"on {_listed(f'{day:%a %-d %b}' for day in it.dates)}")
-    return f"{_only(it.allowed)} {' '.join(parts) or 'at any time'}{' on any day' if it.recurs else ''}"
-
-
-def _pausing(it: Pausing) -> str:
-    if not it.allowed:
-        return "run in one go"
-    most = "" if it.max_pauses is None else f" at most {it.max_pauses} time{'' if it.max_pauses == 1 else 's'}"
-    shortest = "" if it.min_run_minutes is None else f", running at least {it.min_run_minutes} minutes at a stretch"
-    return f"may pause{most}{shortest}"
-
-
-def _saving(it: Saving) -> str:
-    unit = {"pct": "{:g} %", "g": "{:g} g of CO2", "gbp": "£{:g}"}[it.unit]
-    return f"wait only if it saves at least {unit.format(it.amount)}"
-
-
-def _job(it: JobFacts) -> str:
-    facts = (
-        (it.duration_minutes, "takes {:g} minutes"),
-        (it.energy_kwh, "uses {:g} kWh"),
-        (it.gpus, "needs {:g} GPUs"),
-    )
-    return _listed([text.format(value) for value, text in facts if value is not None] or ["says nothing of its needs"])
-
-
 _FIRST = {
     "carbon": "put low carbon first",
     "cost": "put low cost first",
     "cost_only": "look at cost alone",
     "soon": "run soon",
     "renewables": "favour renewable power",
-}
-
-_PHRASES: dict[type[Said], Callable[[Any], str]] = {
-    Region: lambda it: f"{_only(it.allowed)} in {region_names(it.regions)}",
-    Site: lambda it: f"{_only(it.allowed)} at {_listed(it.sites, 'or')}",
-    Hardware: lambda it: f"{_only(it.allowed)} on {it.gpu_model}",
-    Start: _start,
-    Finish: lambda it: f"finish by {uk_time(it.time)}",
-    Hours: _hours,
-    CarbonTotal: lambda it: f"emit at most {it.max_g:g} g of CO2",
-    CarbonIntensity: lambda it: f"stay at or below {it.max_g_per_kwh:g} g/kWh",
-    RenewableShare: lambda it: f"use at least {it.min_pct:g} % renewable power",
-    CostTotal: lambda it: f"cost at most £{it.max_gbp:.2f}",
-    PricePerKwh: lambda it: (
-        f"pay at most £{it.max_gbp_per_kwh:g} per kWh {'in every half-hour' if it.basis == 'each' else 'on average'}"
-    ),
-    Pausing: _pausing,
-    Saving: _saving,
-    Preference: lambda it: _FIRST[it.first],
-    JobFacts: _job,
-    Unsupported: lambda it: it.what,
 }

@@ -6,35 +6,14 @@ Columns bind always. A `must` of the words that cannot be kept fails the row; a 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, TypeAlias
+from typing import Any
 
-from agents.constraints import (
-    WEEKDAYS,
-    CarbonIntensity,
-    CarbonTotal,
-    Constraint,
-    CostTotal,
-    Finish,
-    Hardware,
-    Hours,
-    JobFacts,
-    Outcome,
-    Pausing,
-    Preference,
-    PricePerKwh,
-    ReadConstraint,
-    Region,
-    RenewableShare,
-    Saving,
-    Site,
-    Start,
-    Unsupported,
-    uk_time,
-)
+from agents import constraints as kinds
+from agents.constraints import WEEKDAYS, Constraint, Outcome, ReadConstraint, uk_time
 from persistence.workload import Workload
 from tools.energy import EnergyError, estimate
 from tools.market import Market
-from tools.placement import Job, Problem, Segment
+from tools.placement import Problem, Segment
 from tools.slots import UK, slot_start
 from tools.solver.baseline import basis, counterfactual
 from tools.solver.policy import put_first
@@ -66,7 +45,7 @@ class _Case:
     market: Market
     columns: Problem
     """Before any words."""
-    facts: Sequence[JobFacts]
+    facts: Sequence[kinds.JobFacts]
     """All that the words tell of the job."""
 
 
@@ -84,7 +63,9 @@ def apply(
     `has_place` tells whether a problem has a placement; by default the search does.
     """
     is_open = has_place or (lambda narrowed: bool(search(narrowed, market)))
-    case = _Case(workload, market, problem, [item.constraint for item in read if isinstance(item.constraint, JobFacts)])
+    case = _Case(
+        workload, market, problem, [item.constraint for item in read if isinstance(item.constraint, kinds.JobFacts)]
+    )
     outcomes: dict[int, ReadConstraint] = {}
     order = sorted(
         range(len(read)), key=lambda i: (read[i].constraint.strength != "must", _turn(read[i].constraint), i)
@@ -106,13 +87,8 @@ def apply(
 
 def _turn(constraint: Constraint) -> int:
     """Facts first, then limits; hours after the times that they must lie in; "in one go" has the last word."""
-    if isinstance(constraint, JobFacts):
-        return 0
-    if isinstance(constraint, Hours):
-        return 2
-    return (
-        4 if isinstance(constraint, Saving) else 3 if isinstance(constraint, Pausing) and not constraint.allowed else 1
-    )
+    in_one_go = isinstance(constraint, kinds.Pausing) and not constraint.allowed
+    return 3 if in_one_go else {"job": 0, "hours": 2, "saving": 4}.get(constraint.kind, 1)
 
 
 def _binds(before: Problem, after: Problem) -> bool:
@@ -133,56 +109,44 @@ def _limited(problem: Problem, **update: object) -> Problem:
     return problem.model_copy(update={"limits": problem.limits.model_copy(update=update)})
 
 
-def _with_job(problem: Problem, **update: object) -> Problem:
-    return problem.model_copy(update={"job": problem.job.model_copy(update=update)})
-
-
-def _region(problem: Problem, it: Region, _: _Case) -> Problem:
-    limits = problem.limits
-    if not it.allowed:
-        return _limited(problem, excluded_regions=tuple(sorted({*limits.excluded_regions, *it.regions})))
-    kept = it.regions if limits.required_regions is None else set(it.regions) & set(limits.required_regions)
-    return _limited(problem, required_regions=tuple(sorted(kept)))
-
-
-def _sites(problem: Problem, names: Sequence[str], *, allowed: bool) -> Problem:
-    limits = problem.limits
+def _among(problem: Problem, places: str, named: Sequence[Any], *, allowed: bool) -> Problem:
+    """Only there, or not there: of the regions or the sites."""
+    field = f"{'required' if allowed else 'excluded'}_{places}"
+    known = getattr(problem.limits, field)
     if not allowed:
-        return _limited(problem, excluded_sites=tuple(sorted({*limits.excluded_sites, *names})))
-    kept = names if limits.required_sites is None else set(names) & set(limits.required_sites)
-    return _limited(problem, required_sites=tuple(sorted(kept)))
+        return _limited(problem, **{field: tuple(sorted({*known, *named}))})
+    return _limited(problem, **{field: tuple(sorted(named if known is None else {*known} & {*named}))})
 
 
-def _site(problem: Problem, it: Site, _: _Case) -> Problem:
+def _site(problem: Problem, it: kinds.Site, _: _Case) -> Problem:
     named = [asset.name for asset in problem.assets for site in it.sites if _is_called(asset.name, site)]
     if not named:
         msg = f"no data centre that can host the workload is called {' or '.join(it.sites)}"
         raise CannotApplyError(msg)
-    return _sites(problem, named, allowed=it.allowed)
+    return _among(problem, "sites", named, allowed=it.allowed)
 
 
 def _is_called(name: str, said: str) -> bool:
     return " ".join(said.casefold().split()) in " ".join(name.casefold().split())
 
 
-def _hardware(problem: Problem, it: Hardware, _: _Case) -> Problem:
+def _hardware(problem: Problem, it: kinds.Hardware, _: _Case) -> Problem:
     if not any(asset.hardware for asset in problem.assets):
         msg = "the places tell nothing of their hardware"
         raise CannotApplyError(msg, "unsupported")
     model = _squeezed(it.gpu_model)
     named = [asset.name for asset in problem.assets if model in _squeezed(asset.hardware)]
-    return _sites(problem, named, allowed=it.allowed)
+    return _among(problem, "sites", named, allowed=it.allowed)
 
 
 def _squeezed(text: str) -> str:
     return "".join(letter for letter in text.casefold() if letter.isalnum()).removeprefix("nvidia")
 
 
-def _start(problem: Problem, it: Start, _: _Case) -> Problem:
+def _start(problem: Problem, it: kinds.Start, _: _Case) -> Problem:
     instant, limits = it.time.astimezone(UTC), problem.limits
-    if it.bound != "earliest" and instant < problem.now:
-        msg = f"{uk_time(instant)} has passed"
-        raise CannotApplyError(msg)
+    if it.bound != "earliest":
+        _refuse_past(instant, problem.now)
     if it.bound != "latest" and instant > limits.earliest_start:
         problem = _limited(problem, earliest_start=instant)
     if it.bound == "earliest":
@@ -190,49 +154,41 @@ def _start(problem: Problem, it: Start, _: _Case) -> Problem:
     return _limited(problem, latest_start=_least(limits.latest_start, instant))
 
 
-def _finish(problem: Problem, it: Finish, _: _Case) -> Problem:
+def _finish(problem: Problem, it: kinds.Finish, _: _Case) -> Problem:
     instant = it.time.astimezone(UTC)
-    if instant <= problem.now:
+    _refuse_past(instant, problem.now)
+    return _limited(problem, latest_finish=_least(problem.limits.latest_finish, instant))
+
+
+def _refuse_past(instant: datetime, now: datetime) -> None:
+    if instant <= now:
         msg = f"{uk_time(instant)} has passed"
         raise CannotApplyError(msg)
-    return _limited(problem, latest_finish=_least(problem.limits.latest_finish, instant))
 
 
 def _least(known: Any, said: Any) -> Any:  # noqa: ANN401  instants or amounts
     return said if known is None else min(known, said)
 
 
-def _cap(field: str, value: Callable[[Any], float]) -> Callable[[Problem, Any, _Case], Problem]:
-    def cap(problem: Problem, it: Any, _: _Case) -> Problem:  # noqa: ANN401  the constraint of `value`
-        return _limited(problem, **{field: _least(getattr(problem.limits, field), value(it))})
-
-    return cap
-
-
-def _renewable(problem: Problem, it: RenewableShare, _: _Case) -> Problem:
-    return _limited(problem, min_renewable_pct=max(problem.limits.min_renewable_pct or 0.0, it.min_pct))
+def _cap(problem: Problem, it: kinds.Cap, _: _Case) -> Problem:
+    known = getattr(problem.limits, it.limit)
+    is_floor = isinstance(it, kinds.RenewableShare)
+    return _limited(problem, **{it.limit: max(known or 0.0, it.amount) if is_floor else _least(known, it.amount)})
 
 
-def _price(problem: Problem, it: PricePerKwh, _: _Case) -> Problem:
-    field = "max_price_gbp_per_kwh" if it.basis == "each" else "max_mean_price_gbp_per_kwh"
-    return _limited(problem, **{field: _least(getattr(problem.limits, field), it.max_gbp_per_kwh)})
-
-
-def _pausing(problem: Problem, it: Pausing, _: _Case) -> Problem:
+def _pausing(problem: Problem, it: kinds.Pausing, _: _Case) -> Problem:
     job = problem.job
-    if not it.allowed or it.max_pauses == 0:
-        return _with_job(problem, pausable=False)
-    overhead = job.resume_overhead_minutes if job.pausable else RESUME_OVERHEAD_MINUTES
-    return _with_job(
-        problem,
-        pausable=True,
-        resume_overhead_minutes=overhead,
-        max_pauses=job.max_pauses if it.max_pauses is None else _least(job.max_pauses, it.max_pauses),
-        min_run_minutes=max(job.min_run_minutes, it.min_run_minutes or 0),
-    )
+    update: dict[str, object] = {"pausable": it.allowed and it.max_pauses != 0}
+    if update["pausable"]:
+        update |= {
+            "resume_overhead_minutes": job.resume_overhead_minutes if job.pausable else RESUME_OVERHEAD_MINUTES,
+            "max_pauses": job.max_pauses if it.max_pauses is None else _least(job.max_pauses, it.max_pauses),
+            "min_run_minutes": max(job.min_run_minutes, it.min_run_minutes or 0),
+        }
+    return problem.model_copy(update={"job": job.model_copy(update=update)})
 
 
-def _saving(problem: Problem, it: Saving, case: _Case) -> Problem:
+def _saving(problem: Problem, it: kinds.Saving, case: _Case) -> Problem:
     """A share is of the objective; of grams or pounds at least so many less than running now, or else running now."""
     if it.unit == "pct":
         return problem.model_copy(update={"min_saving": max(problem.min_saving, it.amount / 100)})
@@ -246,10 +202,10 @@ def _saving(problem: Problem, it: Saving, case: _Case) -> Problem:
     if spent >= it.amount and search(saved, case.market):
         return saved
     at_once = _limited(problem, latest_start=_least(problem.limits.latest_start, now.start))
-    return at_once if basis(problem) == "mean" else _sites(at_once, (now.asset.name,), allowed=True)
+    return at_once if basis(problem) == "mean" else _among(at_once, "sites", (now.asset.name,), allowed=True)
 
 
-def _preference(problem: Problem, it: Preference, _: _Case) -> Problem:
+def _preference(problem: Problem, it: kinds.Preference, _: _Case) -> Problem:
     if it.first == "soon":
         return problem.model_copy(update={"min_saving": min(1.0, problem.min_saving * PATIENCE)})
     if it.first == "renewables":
@@ -260,7 +216,7 @@ def _preference(problem: Problem, it: Preference, _: _Case) -> Problem:
     return cheapest.model_copy(update={"carbon_price_gbp_per_tonne": 0.0}) if it.first == "cost_only" else cheapest
 
 
-def _facts(problem: Problem, _it: JobFacts, case: _Case) -> Problem:
+def _facts(problem: Problem, _it: kinds.JobFacts, case: _Case) -> Problem:
     """What the columns leave open; where they speak, they count."""
     row = case.workload
     minutes, gpus, energy_kwh = (
@@ -272,8 +228,7 @@ def _facts(problem: Problem, _it: JobFacts, case: _Case) -> Problem:
     if gpu_minutes is None and gpus:
         gpu_minutes = round(gpus * (hours or problem.job.duration_minutes / 60) * 60)
     energy = row.estimated_energy_kwh or energy_kwh
-    stated = (row.estimated_duration_hours, row.required_gpu_mins, row.estimated_energy_kwh)
-    if (hours, gpu_minutes, energy) == stated:
+    if (hours, gpu_minutes, energy) == (row.estimated_duration_hours, row.required_gpu_mins, row.estimated_energy_kwh):
         return problem
     try:
         job = estimate(
@@ -286,40 +241,30 @@ def _facts(problem: Problem, _it: JobFacts, case: _Case) -> Problem:
         ).job()
     except EnergyError as error:
         raise CannotApplyError(str(error)) from error
-    return problem.model_copy(update={"job": _as_before(job, problem.job)})
+    pausing = problem.job.model_dump(include={"pausable", "min_run_minutes", "resume_overhead_minutes", "max_pauses"})
+    return problem.model_copy(update={"job": job.model_copy(update=pausing)})
 
 
-def _as_before(job: Job, before: Job) -> Job:
-    kept = ("pausable", "min_run_minutes", "resume_overhead_minutes", "max_pauses")
-    return job.model_copy(update={name: getattr(before, name) for name in kept})
-
-
-def _unsupported(_problem: Problem, it: Unsupported, _: _Case) -> Problem:
+def _unsupported(_problem: Problem, it: kinds.Unsupported, _: _Case) -> Problem:
     raise CannotApplyError(it.what, "unsupported")
 
 
-def _hours(problem: Problem, it: Hours, case: _Case) -> Problem:
+def _hours(problem: Problem, it: kinds.Hours, case: _Case) -> Problem:
     start, end = slot_start(problem.now), max(case.market.end, problem.now + timedelta(days=1))
     windows = sorted(occurrences(it, start, end), key=lambda window: window.start)
     if it.allowed:
         if not (it.weekdays or it.dates or it.recurs):
             windows = _next(windows, problem)
         windows = _between(windows, start, end)
-    known = set(problem.limits.forbidden)
-    return _limited(
-        problem,
-        forbidden=(*problem.limits.forbidden, *(window for window in windows if window not in known)),
-    )
+    return _limited(problem, forbidden=tuple(dict.fromkeys((*problem.limits.forbidden, *windows))))
 
 
-def occurrences(hours: Hours, start: datetime, end: datetime) -> Iterator[Segment]:
+def occurrences(hours: kinds.Hours, start: datetime, end: datetime) -> Iterator[Segment]:
     """The times that a clock range on its days takes up within [start, end), by UK time, in UTC."""
     ranges = [(hours.start or time(), hours.end or time()), *((other.start, other.end) for other in hours.also)]
     day = start.astimezone(UK).date() - timedelta(days=1)
     while datetime.combine(day, time(), UK) < end:
-        on = (not hours.weekdays or WEEKDAYS[day.weekday()] in hours.weekdays) and (
-            not hours.dates or day in hours.dates
-        )
+        on = WEEKDAYS[day.weekday()] in (hours.weekdays or WEEKDAYS) and day in (hours.dates or (day,))
         for first, last in ranges if on else ():
             begin = datetime.combine(day, first, UK).astimezone(UTC)
             finish = datetime.combine(day + timedelta(days=last <= first), last, UK).replace(fold=1).astimezone(UTC)
@@ -346,22 +291,17 @@ def _between(windows: Sequence[Segment], start: datetime, end: datetime) -> list
     return [*gaps, Segment(start=start, end=end)] if start < end else gaps
 
 
-_Apply: TypeAlias = Callable[[Problem, Any, _Case], Problem]
-_APPLY: dict[type, _Apply] = {
-    Region: _region,
-    Site: _site,
-    Hardware: _hardware,
-    Start: _start,
-    Finish: _finish,
-    Hours: _hours,
-    CarbonTotal: _cap("carbon_cap_g", lambda it: it.max_g),
-    CarbonIntensity: _cap("max_intensity_g_per_kwh", lambda it: it.max_g_per_kwh),
-    RenewableShare: _renewable,
-    CostTotal: _cap("max_cost_gbp", lambda it: it.max_gbp),
-    PricePerKwh: _price,
-    Pausing: _pausing,
-    Saving: _saving,
-    Preference: _preference,
-    JobFacts: _facts,
-    Unsupported: _unsupported,
+_APPLY: dict[type, Callable[[Problem, Any, _Case], Problem]] = {
+    kinds.Region: lambda problem, it, _: _among(problem, "regions", it.regions, allowed=it.allowed),
+    kinds.Site: _site,
+    kinds.Hardware: _hardware,
+    kinds.Start: _start,
+    kinds.Finish: _finish,
+    kinds.Hours: _hours,
+    **dict.fromkeys(kinds.Cap.__subclasses__(), _cap),
+    kinds.Pausing: _pausing,
+    kinds.Saving: _saving,
+    kinds.Preference: _preference,
+    kinds.JobFacts: _facts,
+    kinds.Unsupported: _unsupported,
 }

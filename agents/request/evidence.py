@@ -5,40 +5,14 @@ from datetime import datetime, time, timedelta
 from math import isclose
 from typing import Any
 
-from agents.constraints import (
-    WEEKDAYS,
-    CarbonIntensity,
-    CarbonTotal,
-    Constraint,
-    CostTotal,
-    Finish,
-    Hardware,
-    Hours,
-    JobFacts,
-    Pausing,
-    Preference,
-    PricePerKwh,
-    Region,
-    RenewableShare,
-    Saving,
-    Site,
-    Start,
-    Unsupported,
-    uk_time,
-)
+from agents import constraints as kinds
+from agents.constraints import WEEKDAYS, Constraint, uk_time
 from agents.request import times
 from agents.request.tokens import Tag
 from tools.regions import REGION_IDS
 from tools.slots import UK
 
 MINUTE = timedelta(minutes=1)
-AMOUNTS: dict[type, tuple[str, str]] = {
-    CarbonTotal: ("MASS", "max_g"),
-    CarbonIntensity: ("GKWH", "max_g_per_kwh"),
-    RenewableShare: ("PCT", "min_pct"),
-    CostTotal: ("MONEY", "max_gbp"),
-    PricePerKwh: ("RATE", "max_gbp_per_kwh"),
-}
 _MOODS = {
     "carbon": frozenset({"CARBON", "GREENEST", "MINIMISE", "RENEW", "INTENSITY"}),
     "cost": frozenset({"COST", "CHEAPEST", "MINIMISE"}),
@@ -55,7 +29,7 @@ def missing(constraint: Constraint, tags: Sequence[Tag], now: datetime) -> str |
     return why
 
 
-def _region(it: Region, tags: Sequence[Tag], _: datetime) -> str | None:
+def _region(it: kinds.Region, tags: Sequence[Tag], _: datetime) -> str | None:
     named = frozenset().union(*(tag.value for tag in tags if tag.type == "PLACE"))
     if not named:
         return "the quoted words name no region of Great Britain"
@@ -65,12 +39,12 @@ def _region(it: Region, tags: Sequence[Tag], _: datetime) -> str | None:
     return f"the quoted words name regions {', '.join(map(str, sorted(named)))}"
 
 
-def _site(it: Site, tags: Sequence[Tag], _: datetime) -> str | None:
+def _site(it: kinds.Site, tags: Sequence[Tag], _: datetime) -> str | None:
     named = {str(tag.value).casefold() for tag in tags if tag.type == "SITE"}
     return None if {site.casefold() for site in it.sites} <= named else "the quoted words name no such data centre"
 
 
-def _hardware(it: Hardware, tags: Sequence[Tag], _: datetime) -> str | None:
+def _hardware(it: kinds.Hardware, tags: Sequence[Tag], _: datetime) -> str | None:
     named = {
         _squeezed("".join(part.word for part in tag.parts))
         for tag in tags
@@ -85,7 +59,7 @@ def _squeezed(text: str) -> str:
     return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
-def _instant(it: Start | Finish, tags: Sequence[Tag], now: datetime) -> str | None:
+def _instant(it: kinds.Start | kinds.Finish, tags: Sequence[Tag], now: datetime) -> str | None:
     meant = [instant for tag in tags for instant in _instants(tag, now)]
     if not meant:
         return "the quoted words hold no time"
@@ -110,7 +84,7 @@ def _instants(tag: Tag, now: datetime) -> list[datetime]:
     return []
 
 
-def _hours(it: Hours, tags: Sequence[Tag], now: datetime) -> str | None:
+def _hours(it: kinds.Hours, tags: Sequence[Tag], now: datetime) -> str | None:
     told = [tag for tag in tags if tag.type in {"RANGE", "DAYS", "INSTANT"}]
     if not told:
         return "the quoted words hold no hours or days"
@@ -146,7 +120,7 @@ def _minute(instant: datetime) -> time:
     return instant.astimezone(UK).time().replace(second=0, microsecond=0, fold=0)
 
 
-def _dates(it: Hours, told: Sequence[Tag], now: datetime) -> str | None:
+def _dates(it: kinds.Hours, told: Sequence[Tag], now: datetime) -> str | None:
     meant = {instant.astimezone(UK).date() for tag in told for instant in _edges(tag, now)}
     for tag in told:
         said = tag.value if tag.type == "INSTANT" else tag.value[0] if tag.type == "RANGE" else None
@@ -159,9 +133,8 @@ def _dates(it: Hours, told: Sequence[Tag], now: datetime) -> str | None:
     return None
 
 
-def _amount(it: Any, tags: Sequence[Tag], _: datetime) -> str | None:  # noqa: ANN401  one of AMOUNTS
-    kind, field = AMOUNTS[type(it)]
-    return _is_said(getattr(it, field), [tag.value for tag in tags if tag.type == kind])
+def _amount(it: kinds.Cap, tags: Sequence[Tag], _: datetime) -> str | None:
+    return _is_said(it.amount, [tag.value for tag in tags if tag.type == it.measure[0]])
 
 
 def _is_said(given: float, said: Sequence[float]) -> str | None:
@@ -170,7 +143,7 @@ def _is_said(given: float, said: Sequence[float]) -> str | None:
     return f"the quoted words hold {' and '.join(f'{amount:g}' for amount in said) or 'no such amount with its unit'}"
 
 
-def _pausing(it: Pausing, tags: Sequence[Tag], _: datetime) -> str | None:
+def _pausing(it: kinds.Pausing, tags: Sequence[Tag], _: datetime) -> str | None:
     if not any(tag.type in PAUSES or any(part.type == "PAUSE" for part in tag.parts) for tag in tags):
         return "the quoted words say nothing of pauses"
     if it.max_pauses and not any(tag.type in {"COUNT", "NUM"} and tag.value == it.max_pauses for tag in tags):
@@ -179,20 +152,20 @@ def _pausing(it: Pausing, tags: Sequence[Tag], _: datetime) -> str | None:
     return None if it.min_run_minutes is None else _is_said(it.min_run_minutes, spans)
 
 
-def _saving(it: Saving, tags: Sequence[Tag], _: datetime) -> str | None:
+def _saving(it: kinds.Saving, tags: Sequence[Tag], _: datetime) -> str | None:
     if not any(tag.type in {"SAVE", "LESS", "CHEAPEST", "GREENEST", "MINIMISE"} for tag in tags):
         return "the quoted words say nothing of saving"
     kind = {"pct": "PCT", "g": "MASS", "gbp": "MONEY"}[it.unit]
     return _is_said(it.amount, [tag.value for tag in tags if tag.type == kind])
 
 
-def _preference(it: Preference, tags: Sequence[Tag], _: datetime) -> str | None:
+def _preference(it: kinds.Preference, tags: Sequence[Tag], _: datetime) -> str | None:
     if any(tag.type in _MOODS[it.first] or (it.first == "carbon" and tag.word == "green") for tag in tags):
         return None
     return "the quoted words say nothing of what matters most"
 
 
-def _job(it: JobFacts, tags: Sequence[Tag], _: datetime) -> str | None:
+def _job(it: kinds.JobFacts, tags: Sequence[Tag], _: datetime) -> str | None:
     said = (
         (it.duration_minutes, [tag.value.total_seconds() / 60 for tag in tags if tag.type == "SPAN"]),
         (it.energy_kwh, [tag.value for tag in tags if tag.type == "ENERGY"]),
@@ -202,16 +175,16 @@ def _job(it: JobFacts, tags: Sequence[Tag], _: datetime) -> str | None:
 
 
 _VALUES: dict[type, Callable[[Any, Sequence[Tag], datetime], str | None]] = {
-    Region: _region,
-    Site: _site,
-    Hardware: _hardware,
-    Start: _instant,
-    Finish: _instant,
-    Hours: _hours,
-    **dict.fromkeys(AMOUNTS, _amount),
-    Pausing: _pausing,
-    Saving: _saving,
-    Preference: _preference,
-    JobFacts: _job,
-    Unsupported: lambda _it, _tags, _now: None,
+    kinds.Region: _region,
+    kinds.Site: _site,
+    kinds.Hardware: _hardware,
+    kinds.Start: _instant,
+    kinds.Finish: _instant,
+    kinds.Hours: _hours,
+    **dict.fromkeys(kinds.Cap.__subclasses__(), _amount),
+    kinds.Pausing: _pausing,
+    kinds.Saving: _saving,
+    kinds.Preference: _preference,
+    kinds.JobFacts: _job,
+    kinds.Unsupported: lambda _it, _tags, _now: None,
 }

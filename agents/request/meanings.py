@@ -3,19 +3,7 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
-from agents.constraints import (
-    CarbonIntensity,
-    CarbonTotal,
-    CostTotal,
-    Hardware,
-    JobFacts,
-    Pausing,
-    PricePerKwh,
-    Region,
-    RenewableShare,
-    Saving,
-    Site,
-)
+from agents import constraints as kinds
 from agents.request.lexicon import JOINING
 from agents.request.scope import COMPARISONS, Scope, follows
 from agents.request.tokens import Tag
@@ -50,8 +38,9 @@ def _place(scope: Scope, tag: Tag, i: int) -> None:
 
 
 def _add_place(scope: Scope, tag: Tag, *, allowed: bool, soft: bool = False) -> None:
-    kind, named = (Site, {"sites": (tag.value,)}) if tag.type == "SITE" else (Region, {"regions": tuple(tag.value)})
-    scope.add(kind, tag, soft=soft, firm=not allowed, allowed=allowed, **named)
+    is_site = tag.type == "SITE"
+    named = {"sites": (tag.value,)} if is_site else {"regions": tuple(tag.value)}
+    scope.add(kinds.Site if is_site else kinds.Region, tag, soft=soft, firm=not allowed, allowed=allowed, **named)
 
 
 def _names_something(scope: Scope, i: int) -> bool:
@@ -82,7 +71,7 @@ def _hardware(scope: Scope, tag: Tag, i: int) -> None:
     if scope.may and not scope.only and not scope.odd:
         tag.used = True
     else:
-        scope.add(Hardware, tag, firm=scope.odd, gpu_model=_model(tag), allowed=not scope.odd)
+        scope.add(kinds.Hardware, tag, firm=scope.odd, gpu_model=_model(tag), allowed=not scope.odd)
 
 
 def _model(tag: Tag) -> str:
@@ -98,7 +87,7 @@ def _count(scope: Scope, tag: Tag, i: int) -> None:
     pauses = pauses or (before is not None and "PAUSE" in before.types)
     denied = scope.negated and tag.parts[0].word != "once"
     if pauses and (scope.comparisons or scope.ahead(i, 3, COMPARISONS) or denied or scope.only):
-        scope.add(Pausing, tag, allowed=True, max_pauses=int(tag.value))
+        scope.add(kinds.Pausing, tag, allowed=True, max_pauses=int(tag.value))
     else:
         tag.used = True
 
@@ -127,7 +116,7 @@ def _amount(scope: Scope, tag: Tag, i: int) -> None:
     is_saving = tag.type == "PCT" or (side in {">", None} and tag.type in {"MONEY", "MASS"})
     if "SAVE" in scope.types and is_saving:
         unit = {"MONEY": "gbp", "MASS": "g", "PCT": "pct"}[tag.type]
-        scope.add(Saving, tag, amount=tag.value, unit=unit)
+        scope.add(kinds.Saving, tag, amount=tag.value, unit=unit)
     elif tag.type == "PCT":
         _share(scope, tag, side)
     elif side == "<":
@@ -149,24 +138,20 @@ def _side(scope: Scope, tag: Tag, i: int) -> str | None:
 def _share(scope: Scope, tag: Tag, side: str | None) -> None:
     demanded = scope.must or scope.only or scope.asks or tag.value == 100
     if "RENEW" in scope.types and tag.value <= 100 and (side == ">" or (side is None and demanded)):
-        scope.add(RenewableShare, tag, min_pct=tag.value)
+        scope.add(kinds.RenewableShare, tag, min_pct=tag.value)
 
 
 def _cap(scope: Scope, tag: Tag) -> None:
-    if tag.type == "RATE":
-        basis = "mean" if "MEAN" in scope.types else "each"
-        scope.add(PricePerKwh, tag, max_gbp_per_kwh=tag.value, basis=basis)
-    elif tag.type == "MONEY":
-        scope.add(CostTotal, tag, max_gbp=tag.value)
-    elif tag.type == "MASS":
-        scope.add(CarbonTotal, tag, max_g=tag.value)
-    else:
-        scope.add(CarbonIntensity, tag, max_g_per_kwh=tag.value)
+    kind = next(kind for kind in kinds.Cap.__subclasses__() if kind.measure[0] == tag.type)
+    value = {kind.measure[1]: tag.value}
+    if kind is kinds.PricePerKwh and "MEAN" in scope.types:
+        value["basis"] = "mean"
+    scope.add(kind, tag, **value)
 
 
 def _energy(scope: Scope, tag: Tag, i: int) -> None:
     if not scope.comparisons and not scope.is_about_data:
-        scope.add(JobFacts, tag, energy_kwh=tag.value)
+        scope.add(kinds.JobFacts, tag, energy_kwh=tag.value)
     tag.used = not scope.comparisons
 
 
@@ -175,9 +160,9 @@ def _gpus(scope: Scope, tag: Tag, i: int) -> None:
     tag.used = scope.is_about_data
     if scope.is_about_data or scope.comparisons or scope.odd or tag.value < 1:
         return
-    scope.add(JobFacts, tag, gpus=int(tag.value))
+    scope.add(kinds.JobFacts, tag, gpus=int(tag.value))
     if model is not None:
-        scope.add(Hardware, tag, gpu_model=_model(model), allowed=True)
+        scope.add(kinds.Hardware, tag, gpu_model=_model(model), allowed=True)
 
 
 _MEANINGS: dict[str, Meaning] = {

@@ -6,22 +6,9 @@ from datetime import datetime, timedelta
 from math import isclose
 from typing import Literal, TypeAlias
 
-from agents.constraints import (
-    Constraint,
-    Finish,
-    Hardware,
-    Hours,
-    Pausing,
-    Preference,
-    ReadBy,
-    ReadConstraint,
-    Region,
-    RenewableShare,
-    Site,
-    Start,
-    Unsupported,
-)
-from agents.request.evidence import AMOUNTS, MINUTE, PAUSES, missing
+from agents import constraints as kinds
+from agents.constraints import Constraint, ReadBy, ReadConstraint
+from agents.request.evidence import MINUTE, PAUSES, missing
 from agents.request.reader import Reading
 from agents.request.scope import Scope
 from agents.request.tokens import Tag
@@ -78,7 +65,7 @@ def verified(
 
 def _accepted(constraint: Constraint, reading: Reading, read_by: ReadBy) -> ReadConstraint:
     """Where nobody can judge the polarity, "only there" shuts out all else: it is a wish at most, and that is told."""
-    if reading.is_english or not getattr(constraint, "allowed", False) or isinstance(constraint, Pausing):
+    if reading.is_english or not getattr(constraint, "allowed", False) or isinstance(constraint, kinds.Pausing):
         return ReadConstraint(constraint=_with_strength(constraint, reading), read_by=read_by)
     wish = constraint.model_copy(update={"strength": "should"})
     return ReadConstraint(constraint=wish, read_by=read_by, reason=AS_READ_BY_THE_MODEL)
@@ -106,7 +93,7 @@ def _contradiction(constraint: Constraint, reading: Reading, start: int, end: in
     why = missing(constraint, tags, now)
     if why:
         return why
-    if isinstance(constraint, Unsupported):
+    if isinstance(constraint, kinds.Unsupported):
         return None
     mine = [found.constraint for found in reading.found if found.start < end and found.end > start]
     mine += [found for found in reading.constraints if _overlaps(_folded(found.quote), _folded(constraint.quote))]
@@ -120,9 +107,9 @@ def _contradiction(constraint: Constraint, reading: Reading, start: int, end: in
 
 def _is_same(one: Constraint, other: Constraint) -> bool:
     """The same demand, whatever its words and strength."""
-    if isinstance(one, Region) and isinstance(other, Region):
+    if isinstance(one, kinds.Region) and isinstance(other, kinds.Region):
         return _places(one) == _places(other)
-    if isinstance(one, Start | Finish) and type(one) is type(other):
+    if isinstance(one, kinds.Start | kinds.Finish) and type(one) is type(other):
         same_bound = getattr(one, "bound", None) == getattr(other, "bound", None)
         return same_bound and abs(one.time - other.time) <= MINUTE
     if type(one) is not type(other):
@@ -134,21 +121,21 @@ def _is_same(one: Constraint, other: Constraint) -> bool:
 _UNSAID = frozenset({"quote", "strength", "recurs"})
 
 
-def _places(it: Region) -> frozenset[int]:
+def _places(it: kinds.Region) -> frozenset[int]:
     named = frozenset(it.regions)
     return named if it.allowed else frozenset(REGION_IDS) - named
 
 
 def _excludes(one: Constraint, other: Constraint) -> bool:
     """Whether the same words cannot say both."""
-    if isinstance(one, Region) and isinstance(other, Region):
+    if isinstance(one, kinds.Region) and isinstance(other, kinds.Region):
         return bool(_places(one) - _places(other)) and bool(_places(other) - _places(one))
-    if isinstance(one, Hours | Site | Hardware | Pausing) and type(one) is type(other):
+    if isinstance(one, kinds.Hours | kinds.Site | kinds.Hardware | kinds.Pausing) and type(one) is type(other):
         return one.allowed != other.allowed
-    if isinstance(one, Start | Finish) and isinstance(other, Start | Finish):
+    if isinstance(one, kinds.Start | kinds.Finish) and isinstance(other, kinds.Start | kinds.Finish):
         close = abs(one.time - other.time) <= timedelta(days=1)
         return close and (type(one) is not type(other) or getattr(one, "bound", 0) != getattr(other, "bound", 0))
-    if isinstance(one, Preference) and isinstance(other, Preference):
+    if isinstance(one, kinds.Preference) and isinstance(other, kinds.Preference):
         return {one.first, other.first} in ({"carbon", "cost"}, {"carbon", "cost_only"})
     return False
 
@@ -165,17 +152,17 @@ def _polarity(constraint: Constraint, scopes: Sequence[Scope], tags: Sequence[Ta
     if scope.free and not (scope.must or scope.only):
         return "these words say that it need not be so"
     odd = _is_odd_before(scope, tags)
-    if isinstance(constraint, Region):
+    if isinstance(constraint, kinds.Region):
         named = frozenset().union(*(tag.value for tag in tags if tag.type == "PLACE"))
         complement = frozenset(constraint.regions) == frozenset(REGION_IDS) - named
         return _clash(odd, forbids=constraint.allowed == complement)
-    if isinstance(constraint, Site | Hardware | Hours):
+    if isinstance(constraint, kinds.Site | kinds.Hardware | kinds.Hours):
         return _clash(odd, forbids=not constraint.allowed)
-    if isinstance(constraint, Pausing) and constraint.max_pauses is None and "ONEGO" not in scope.types:
+    if isinstance(constraint, kinds.Pausing) and constraint.max_pauses is None and "ONEGO" not in scope.types:
         return _clash(odd, forbids=not constraint.allowed)
-    if isinstance(constraint, Start | Finish):
+    if isinstance(constraint, kinds.Start | kinds.Finish):
         return _bound(constraint, scope, tags, odd=odd)
-    if type(constraint) in AMOUNTS:
+    if isinstance(constraint, kinds.Cap):
         return _side(constraint, scope, odd=odd)
     return None
 
@@ -196,9 +183,9 @@ def _clash(odd: bool, *, forbids: bool) -> str | None:
     return "the clause is negated" if odd else "nothing in the clause forbids it"
 
 
-def _bound(constraint: Start | Finish, scope: Scope, tags: Sequence[Tag], *, odd: bool) -> str | None:
-    is_upper = isinstance(constraint, Finish) or constraint.bound == "latest"
-    is_lower = isinstance(constraint, Start) and constraint.bound == "earliest"
+def _bound(constraint: kinds.Start | kinds.Finish, scope: Scope, tags: Sequence[Tag], *, odd: bool) -> str | None:
+    is_upper = isinstance(constraint, kinds.Finish) or constraint.bound == "latest"
+    is_lower = isinstance(constraint, kinds.Start) and constraint.bound == "earliest"
     values = [tag for tag in tags if tag.type in _TIMES]
     if values and values[0].type in {"RANGE", "DAYS"} and odd:
         return "the clause is negated"
@@ -219,8 +206,8 @@ def _side(constraint: Constraint, scope: Scope, *, odd: bool) -> str | None:
         upwards, downwards = frozenset(), frozenset({"LE"})
     elif downwards == frozenset({"LESS"}) and odd:
         upwards, downwards = frozenset({"GE"}), frozenset()
-    wrong = downwards if isinstance(constraint, RenewableShare) else upwards
-    right = upwards if isinstance(constraint, RenewableShare) else downwards
+    wrong = downwards if isinstance(constraint, kinds.RenewableShare) else upwards
+    right = upwards if isinstance(constraint, kinds.RenewableShare) else downwards
     return "the words bound it from the other side" if wrong and not right else None
 
 
@@ -238,7 +225,7 @@ def _in_other_words(constraint: Constraint) -> tuple[Verdict, str]:
     for value in given:
         if not any(isclose(value, number * unit) for number in said for unit in (1, 1e3, 1e6, 1e-2, 1e-3)):
             return "contradicted", f"{value:g} is not in the quoted words"
-    if isinstance(constraint, Start | Finish) and said:
+    if isinstance(constraint, kinds.Start | kinds.Finish) and said:
         local = constraint.time.astimezone(UK)
         if not {local.hour, local.hour % 12, local.day, 12 if local.hour in {0, 12} else -1} & {int(n) for n in said}:
             return "contradicted", "the quoted words hold another time"

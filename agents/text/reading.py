@@ -1,6 +1,6 @@
 """What was read in a request, what became of it, and what was not understood: always told, in the request's words."""
 
-from agents.constraints import Outcome, ReadConstraint, described
+from agents.constraints import Outcome, ReadConstraint
 from agents.state import ComputeAnalysis
 
 _LONGEST_QUOTE = 100
@@ -31,7 +31,7 @@ def not_applied(compute: ComputeAnalysis) -> list[str]:
 
 def _told(read: ReadConstraint) -> str:
     reason = f", {read.reason}" if read.reason else ""
-    return f"{described(read.constraint)} ({_quoted(read.constraint.quote)}{reason})"
+    return f"{read.constraint.phrase()} ({_quoted(read.constraint.quote)}{reason})"
 
 
 def _quoted(words: str) -> str:

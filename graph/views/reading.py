@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from agents.constraints import Constraint, described
+from agents.constraints import Constraint
 from graph.views.text import one_line
 from persistence.columns import mapping
 from persistence.workload import Row
@@ -62,7 +62,7 @@ def _meaning(item: Mapping[str, Any]) -> str:
         constraint: Constraint = _ADAPTER.validate_python({k: v for k, v in item.items() if k not in _OURS})
     except ValidationError:  # of another version
         return one_line(item.get("kind"))
-    return one_line(described(constraint))
+    return one_line(constraint.phrase())
 
 
 _ADAPTER: Final[TypeAdapter[Constraint]] = TypeAdapter(Constraint)

@@ -18,7 +18,6 @@ from agents.constraints import (
     Region,
     Saving,
     Start,
-    described,
 )
 from agents.schema import json_schema
 
@@ -45,7 +44,7 @@ NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
     ],
 )
 def test_a_constraint_is_said_in_plain_english(constraint: Constraint, phrase: str) -> None:
-    assert described(constraint) == phrase
+    assert constraint.phrase() == phrase
 
 
 def test_a_record_is_flat_and_names_reader_and_outcome() -> None:
