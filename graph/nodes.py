@@ -1,6 +1,7 @@
 """The two nodes that no model has a part in: the facts at the start, the recommendation at the end."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal, NotRequired, TypedDict
@@ -8,7 +9,7 @@ from typing import Literal, NotRequired, TypedDict
 from langchain_core.runnables import RunnableConfig
 from pydantic import JsonValue
 
-from agents.constraints import JobFacts, Pausing, ReadConstraint, reading_record
+from agents.constraints import Constraint, JobFacts, Pausing, ReadConstraint, reading_record
 from agents.request.apply import apply
 from agents.request.reader import Reading, read
 from agents.request.text import request_text
@@ -20,11 +21,11 @@ from graph.state import GraphInput, GraphOutput, State
 from persistence.workload import Recommendation, Workload, parse_workload
 from tools.errors import Infeasible, PowerTaken
 from tools.market import Market, MarketSource
-from tools.placement import Problem
+from tools.placement import Option, Problem
 from tools.solver.candidates import option_by_id
 from tools.solver.capacity import commitments_of
 from tools.solver.fallback import BlindPlacement, is_blind, run_blind
-from tools.solver.search import optimum
+from tools.solver.search import optimum, search
 
 TRIES = 20
 """Plans that other processes may be quicker than; each of them then has got what it wanted."""
@@ -67,7 +68,7 @@ class Prepare:
                     prepared["recommendation"] = recommend_blind(problem, market, placed, reading)
                     wanted = commitments_of(problem, placed)
                 else:
-                    wanted = commitments_of(problem, optimum(_most_favourable(problem, workload, market), market))
+                    wanted = commitments_of(problem, _probable(problem, workload, market))
                 if await self._catalogue.reserve(workload.id, wanted, token=_token(config)):
                     return prepared
         raise PowerTaken
@@ -111,13 +112,26 @@ def _read(problem: Problem, workload: Workload) -> Reading:
     return read(request_text(workload), problem.now, [asset.name for asset in problem.assets])
 
 
-def _most_favourable(problem: Problem, workload: Workload, market: Market) -> Problem:
-    """Text can only tighten, but for two things: it may say that the workload can be paused, and what it needs."""
+def _probable(problem: Problem, workload: Workload, market: Market) -> Option:
+    """The best placement before the agents have read the request. Raises `Infeasible` where no words can help.
+
+    Text can only tighten, but for two things: it may say that the workload can be paused, and what it needs.
+    """
     if workload.request_text is None:
-        return problem
-    facts = [item for item in _read(problem, workload).constraints if isinstance(item, JobFacts)]
-    words = [ReadConstraint(constraint=item, read_by="rules") for item in (Pausing(quote="", allowed=True), *facts)]
-    return apply(problem, words, workload, market)[0]
+        return optimum(problem, market)
+    loosening = [item for item in _read(problem, workload).constraints if _loosens(item)]
+    likely = search(_said(problem, loosening, workload, market), market)
+    if likely:
+        return likely[0]
+    return optimum(_said(problem, [Pausing(quote="", allowed=True), *loosening], workload, market), market)
+
+
+def _loosens(said: Constraint) -> bool:
+    return isinstance(said, JobFacts) or (isinstance(said, Pausing) and said.allowed)
+
+
+def _said(problem: Problem, words: Sequence[Constraint], workload: Workload, market: Market) -> Problem:
+    return apply(problem, [ReadConstraint(constraint=one, read_by="rules") for one in words], workload, market)[0]
 
 
 class Conclude:

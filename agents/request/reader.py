@@ -5,7 +5,8 @@ tokens → tags of the lexicon → values → clauses → polarity → constrain
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -24,6 +25,8 @@ from agents.request.values import AMOUNT_TYPES, valued
 from tools.slots import UK
 
 _TRAILING = frozenset({"HEDGE", "GLUE", "P", "W", "CAN", "COND"})
+_REMEMBERED = 256
+"""Readings kept: several nodes of a run read the same request."""
 NOT_ENGLISH = "The request is not in English: it was not read."
 
 
@@ -47,6 +50,11 @@ def read(text: str, now: datetime, sites: Sequence[str] = ()) -> Reading:
         now: the run's clock, aware; times in the text mean UK time as seen from then.
         sites: names of data centres that the text may name.
     """
+    return _read(text, now.astimezone(UTC), tuple(sites))  # UK times of the hour that comes twice are equal
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _read(text: str, now: datetime, sites: Sequence[str]) -> Reading:
     now = now.astimezone(UK)
     split = doubt.marked(tokens(text))
     marks = [tag for tag in split if tag.type == "P" and tag.value]

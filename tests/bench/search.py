@@ -127,13 +127,15 @@ def main(shared_data: Path) -> None:
             "prefix sums alone": lambda: np.cumsum(arrays, axis=2),
             "14 regions, contiguous: plans": lambda: plans(plain, country),
             "14 regions, with pauses: plans": lambda: plans(pausing, country),
-            "14 regions, contiguous: options": lambda: search(plain, country),
-            "14 regions, with pauses: options": lambda: search(pausing, country),
-            "14 regions, with pauses, capped: options": lambda: search(capped, country),
-            "14 regions, with pauses that cost 5 min: options": lambda: search(lossy, country),
-            "the same, each site promised to others off the half-hour: options": lambda: search(promised, country),
+            "14 regions, contiguous: options": lambda: search(plain.model_copy(), country),
+            "14 regions, with pauses: options": lambda: search(pausing.model_copy(), country),
+            "14 regions, with pauses, capped: options": lambda: search(capped.model_copy(), country),
+            "14 regions, with pauses that cost 5 min: options": lambda: search(lossy.model_copy(), country),
+            "the same, each site promised to others off the half-hour: options": lambda: search(
+                promised.model_copy(), country
+            ),
             "one region, contiguous: plans": lambda: plans(single, one),
-            "canonical energy list (four criteria)": lambda: energy_candidates.__wrapped__(plain, country),
+            "canonical energy list (four criteria)": lambda: energy_candidates(plain.model_copy(), country),
         }
     )
     cats = cats_median_ms(shared_data / "peers" / "cats_carbon_intensity_24h.csv")
