@@ -42,7 +42,7 @@ class ExecutorConfig:
     build: GraphBuilder
     """The graph, compiled with the given saver. Its state has `clock` and, once it has succeeded, `recommendation`."""
     input_for: InputFor
-    """The graph's input for a row; the second argument becomes the run's clock."""
+    """The graph's input for a row, which it keeps as `row`; the second argument becomes the run's clock."""
     checkpoints: Pool
     new_thread: Callable[[Lease], Awaitable[Lease]]
     clock: Callable[[], datetime]
@@ -106,13 +106,14 @@ class Executor:
             return classify(error, self._row)
 
     async def _attempt(self) -> Outcome:
-        """At most two threads: a plan that is too late, whose power others have taken, or of which a part was lost or
-        changed in the database, is made anew, once."""
+        """At most two threads: a plan that is too late, whose power others have taken, that is for other inputs, or of
+        which a part was lost or changed in the database, is made anew, once. So is one whose thread somebody else has
+        taken while the lease is ours, which a database that was restored to an earlier moment brings about."""
         values: Mapping[str, Any] = {}
         must_plan_anew = False
         try:
             values = await self._to_end()
-        except (PowerTaken, DamagedCheckpoint):
+        except (PowerTaken, DamagedCheckpoint, LeaseLost):  # a lease that is really lost gets no new thread
             must_plan_anew = True
         if must_plan_anew or ("recommendation" not in values and self._begun != "started"):
             self._lease = await self._config.new_thread(self._lease)
@@ -139,11 +140,12 @@ class Executor:
         state = await saver.open()
         graph = config.build(saver)
         run_config = self._run_config()
+        given = config.input_for(self._row, config.clock())
         if state == "new":
             self._begun = "started"
-            return await self._invoke(graph, config.input_for(self._row, config.clock()), run_config)
+            return await self._invoke(graph, given, run_config)
         snapshot = await graph.aget_state(run_config)
-        if is_too_late(snapshot.values, config.clock()):
+        if is_too_late(snapshot.values, config.clock()) or snapshot.values.get("row") != given["row"]:
             return {}
         if snapshot.next or "recommendation" not in snapshot.values:  # `next` leaves out nodes whose writes are stored
             self._begun = self._begun or "resumed"

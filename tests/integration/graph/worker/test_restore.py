@@ -1,8 +1,10 @@
-"""After a restore, a prune that ended half way, or somebody's hand in the checkpoints: a run starts again or goes on
-from what is whole; it never gives an answer that is not its own."""
+"""After a prune that ended half way, or somebody's hand in the checkpoints: a run starts again or goes on from what is
+whole; it never gives an answer that is not its own. tests/integration/graph/worker/test_earlier_moment.py has the
+whole database set back."""
 
 import asyncio
 from collections.abc import Mapping
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,7 +13,6 @@ from langgraph.runtime import RunControl
 from graph.worker.executor import ExecutorConfig
 from graph.worker.outcome import Lost, Recommended
 from persistence.connections.pool import Pool
-from persistence.errors import LeaseLost
 from persistence.store.open import Store
 from persistence.store.queue import Claim
 from tests.graphs import State, chain, executor_config, run_workload
@@ -19,7 +20,6 @@ from tests.integration.graph.rig import submit
 
 pytestmark = pytest.mark.anyio
 
-TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")
 DAMAGE = {
     "a blob changed": "update agent_checkpoints.checkpoint_blobs set blob = set_byte(blob, length(blob) / 2, 7)",
     "a large value changed": (
@@ -32,7 +32,7 @@ DAMAGE = {
         "update agent_checkpoints.checkpoints set checkpoint = jsonb_set(checkpoint, '{channel_versions,steps}',"
         " checkpoint #> '{channel_versions,row}')"
     ),
-    "another clock": (
+    "another value beside the blobs": (
         "update agent_checkpoints.checkpoints set checkpoint = jsonb_set(checkpoint, '{channel_values,asked}', '5')"
     ),
     "another type": "update agent_checkpoints.checkpoint_blobs set type = 'json'",
@@ -43,10 +43,6 @@ DAMAGE = {
         " where channel = 'steps'"
     ),
 }
-
-
-class Wide(State, total=False):
-    asked: int
 
 
 class Interrupted:
@@ -63,7 +59,7 @@ class Interrupted:
     def _step(self, name: str) -> Any:
         async def node(state: State) -> Mapping[str, Any]:
             self.calls.append(name)
-            return {"steps": [name + " " + "x" * 500]}
+            return {"steps": [name + " " + Random(name).randbytes(3000).hex()]}
 
         return node
 
@@ -109,56 +105,63 @@ async def test_a_damaged_thread_is_left_for_a_new_one(
     mine = await claim(store)
     await interrupted.kill(mine)
     async with open_connection() as connection:
-        await connection.execute(DAMAGE[damage])
+        assert (await connection.execute(DAMAGE[damage])).rowcount > 0, "nothing was damaged"
     report = await run_workload(mine, interrupted.config, RunControl())
     assert isinstance(report.outcome, Recommended), report
+    assert report.lease.thread_id != mine.lease.thread_id
+    assert interrupted.calls == ["first", "second", "third"]
     summary = report.outcome.recommendation.decision_summary
     assert [part.split()[0] for part in summary.split(",")] == ["first", "second", "third"]
-    is_anew = report.lease.thread_id != mine.lease.thread_id
-    assert is_anew == (interrupted.calls == ["first", "second", "third"])
-    assert is_anew or damage in {"another clock", "a large value changed", "large values gone"}, "nothing was damaged"
 
 
-async def test_a_thread_whose_checkpoints_are_half_pruned_starts_anew_or_from_what_is_whole(
-    store: Store, open_connection: Any, interrupted: Interrupted
+PRUNED = {
+    "the newest checkpoint": (
+        "delete from agent_checkpoints.checkpoints where checkpoint_id ="
+        " (select max(checkpoint_id) from agent_checkpoints.checkpoints)",
+        ["second", "third"],
+    ),
+    "all but the newest checkpoint": (
+        "delete from agent_checkpoints.checkpoints where checkpoint_id <"
+        " (select max(checkpoint_id) from agent_checkpoints.checkpoints)",
+        ["third"],
+    ),
+    "all checkpoints, not their blobs": ("delete from agent_checkpoints.checkpoints", ["first", "second", "third"]),
+    "the fence": ("delete from agent.thread_fence", ["third"]),
+}
+"""What a prune that was killed leaves out, and which steps are run then."""
+
+
+@pytest.mark.parametrize("pruned", PRUNED)
+async def test_a_thread_that_is_half_pruned_goes_on_from_what_is_whole(
+    store: Store, open_connection: Any, interrupted: Interrupted, pruned: str
 ) -> None:
     await submit(store)
     mine = await claim(store)
     await interrupted.kill(mine)
+    statement, expected = PRUNED[pruned]
     async with open_connection() as connection:
-        await connection.execute(
-            "delete from agent_checkpoints.checkpoints where checkpoint_id ="
-            " (select max(checkpoint_id) from agent_checkpoints.checkpoints)"
-        )
+        assert (await connection.execute(statement)).rowcount > 0
     report = await run_workload(mine, interrupted.config, RunControl())
-    assert isinstance(report.outcome, Recommended)
-    assert interrupted.calls == ["second", "third"]
+    assert isinstance(report.outcome, Recommended), report
+    assert interrupted.calls == expected
+    assert [part.split()[0] for part in report.outcome.recommendation.decision_summary.split(",")] == [
+        "first", "second", "third",
+    ]  # fmt: skip
 
 
-async def test_a_database_restored_to_an_earlier_moment_is_gone_on_with_and_the_past_holder_writes_nothing(
-    store: Store, pool: Pool, open_connection: Any, interrupted: Interrupted
+async def test_a_thread_whose_fence_somebody_else_has_raised_is_left_while_the_lease_is_ours(
+    store: Store, open_connection: Any, interrupted: Interrupted
 ) -> None:
-    """All tables as they stood when the run was in its third node; the poller that finished it later knows nothing."""
-    (one,) = await submit(store)
+    """As after a restore of the queue alone: its tokens begin again below those that the checkpoints have seen."""
+    await submit(store)
     mine = await claim(store)
     await interrupted.kill(mine)
     async with open_connection() as connection:
-        for table in TABLES:
-            await connection.execute(f"create table public.saved_{table} as table agent_checkpoints.{table}")
-    finished = await run_workload(mine, interrupted.config, RunControl())
-    assert isinstance(finished.outcome, Recommended)
+        await connection.execute("update agent.thread_fence set token = token + 1000")
+    report = await run_workload(mine, interrupted.config, RunControl())
+    assert isinstance(report.outcome, Recommended), report
+    assert report.lease.thread_id != mine.lease.thread_id
     async with open_connection() as connection:
-        for table in TABLES:
-            await connection.execute(f"truncate agent_checkpoints.{table}")
-            await connection.execute(f"insert into agent_checkpoints.{table} table public.saved_{table}")
-    interrupted.calls.clear()
-    again = await run_workload(mine, interrupted.config, RunControl())
-    assert isinstance(again.outcome, Recommended)
-    assert interrupted.calls == ["third"]
-    assert again.outcome.recommendation.decision_summary == finished.outcome.recommendation.decision_summary
-    async with open_connection() as connection:
-        await connection.execute("truncate agent.thread_fence")  # restored to before this holder
-    late = await run_workload(mine, interrupted.config, RunControl())
-    assert isinstance(late.outcome, Recommended | Lost)
-    assert LeaseLost is not None
-    assert (await store.operations.read(one))["status"] == "processing"
+        await connection.execute("update agent.queue set token = token + 1")
+        await connection.execute("update agent.thread_fence set token = token + 1000")
+    assert isinstance((await run_workload(mine, interrupted.config, RunControl())).outcome, Lost)
