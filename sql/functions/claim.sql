@@ -12,6 +12,14 @@ begin
 end
 $$;
 
+-- Grows from call to call. Its last 20 bits are random: a database that was set back to an earlier moment hands its
+-- numbers out again, and whoever still works under one that he was given before must not be taken for its new holder.
+create or replace function agent.new_token()
+returns bigint
+language sql
+set search_path = pg_catalog, pg_temp
+as $$ select (nextval('agent.fence') << 20) + floor(random() * 1048576)::bigint $$;
+
 -- Leases with what their runs read, as claim_workloads returns them.
 create or replace function agent.claims(ids uuid[])
 returns jsonb
@@ -128,8 +136,8 @@ begin
         end if;
     end if;
 
-    tokens := array(select nextval('agent.fence') from generate_series(1, p_limit));
-    elders := (select count(*) from unnest(tokens) as k where k % 8 = 0);
+    tokens := array(select agent.new_token() from generate_series(1, p_limit));
+    elders := (select count(*) from unnest(tokens) as k where (k >> 20) % 8 = 0);
     -- How many of each urgency: ordered lanes, merged by the due of their heads. (From V on: the index's entries below it
     -- are dead, and a snapshot held open elsewhere keeps them. What lives below it is served as an eighth.)
     select array_agg(coalesce(m.n, 0) order by c.r) into lanes
@@ -286,7 +294,7 @@ begin
     end if;
     perform agent.note(mine, 'released', null);
     update agent.queue as q
-    set state = 'retry', owner = null, token = nextval('agent.fence'), request = null, until = clock_timestamp(),
+    set state = 'retry', owner = null, token = agent.new_token(), request = null, until = clock_timestamp(),
         attempt = greatest(q.attempt - 1, 0)
     where q.workload_id = any(mine);
     perform pg_catalog.pg_notify('compute_workloads', '');

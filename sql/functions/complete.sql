@@ -143,7 +143,7 @@ begin
     if p_retry_seconds is not null and q.attempt < p_max_attempts then
         v_outcome := 'retry';
         update agent.queue as k
-        set state = 'retry', owner = null, token = nextval('agent.fence'), request = null, last_error = v_error,
+        set state = 'retry', owner = null, token = agent.new_token(), request = null, last_error = v_error,
             until = t + make_interval(secs => least(greatest(p_retry_seconds, 0), 86400))
         where k.workload_id = p_id;
     else

@@ -53,7 +53,7 @@ begin
                 array[agent.queue_rank(w.urgency, w.deadline, w.latest_completion)]
             ) from public.compute_workloads as w where w.id = v_id;
             update agent.queue as k
-            set thread_id = v_thread, state = 'retry', until = clock_timestamp(), token = nextval('agent.fence'),
+            set thread_id = v_thread, state = 'retry', until = clock_timestamp(), token = agent.new_token(),
                 claimed_at = clock_timestamp(), started_at = w.agent_started_at
             from public.compute_workloads as w where k.workload_id = v_id and w.id = v_id;
             delete from agent.relaxations as r where r.workload_id = v_id;

@@ -1,6 +1,6 @@
-"""The whole database set back to an earlier moment while workers go on with their memory of a later one: a backup played
-back, files copied back, a replica promoted that lacks the last commits. Numbers are handed out again (tokens, rounds,
-submissions), threads are there or not; every row still gets the answer to what it says now."""
+"""The whole database set back to an earlier moment while workers go on with what they know of a later one: a backup
+played back, files copied back, a replica promoted that lacks the last commits. Numbers are handed out again (tokens,
+rounds, submissions), threads are there or not; every row still gets the answer to what it says now."""
 
 import asyncio
 import os
@@ -109,7 +109,7 @@ async def past(request: pytest.FixtureRequest, server_folder: Path) -> AsyncIter
         yield Backup(cluster, url)
         cluster.drop(url)
         return
-    async with embedded_postgres(server_folder, settings=FAST) as server:
+    async with embedded_postgres(server_folder, settings={**FAST, "synchronous_commit": "on"}) as server:
         await migrate(server.url())
         yield Files(server, server_folder)
 

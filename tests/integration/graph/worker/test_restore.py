@@ -4,7 +4,6 @@ whole database set back."""
 
 import asyncio
 from collections.abc import Mapping
-from random import Random
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from graph.worker.outcome import Lost, Recommended
 from persistence.connections.pool import Pool
 from persistence.store.open import Store
 from persistence.store.queue import Claim
-from tests.graphs import State, chain, executor_config, run_workload
+from tests.graphs import State, chain, executor_config, recommendation, run_workload
 from tests.integration.graph.rig import submit
 
 pytestmark = pytest.mark.anyio
@@ -59,7 +58,8 @@ class Interrupted:
     def _step(self, name: str) -> Any:
         async def node(state: State) -> Mapping[str, Any]:
             self.calls.append(name)
-            return {"steps": [name + " " + Random(name).randbytes(3000).hex()]}
+            early = recommendation(state["clock"], summary=name)  # a large value, stored once under its hash
+            return {"steps": [name + " " + "x" * 500], "recommendation": early}
 
         return node
 
@@ -114,18 +114,12 @@ async def test_a_damaged_thread_is_left_for_a_new_one(
     assert [part.split()[0] for part in summary.split(",")] == ["first", "second", "third"]
 
 
+CHECKPOINTS = "agent_checkpoints.checkpoints"
+NEWEST = f"(select max(checkpoint_id) from {CHECKPOINTS})"
 PRUNED = {
-    "the newest checkpoint": (
-        "delete from agent_checkpoints.checkpoints where checkpoint_id ="
-        " (select max(checkpoint_id) from agent_checkpoints.checkpoints)",
-        ["second", "third"],
-    ),
-    "all but the newest checkpoint": (
-        "delete from agent_checkpoints.checkpoints where checkpoint_id <"
-        " (select max(checkpoint_id) from agent_checkpoints.checkpoints)",
-        ["third"],
-    ),
-    "all checkpoints, not their blobs": ("delete from agent_checkpoints.checkpoints", ["first", "second", "third"]),
+    "the newest checkpoint": (f"delete from {CHECKPOINTS} where checkpoint_id = {NEWEST}", ["second", "third"]),
+    "all but the newest checkpoint": (f"delete from {CHECKPOINTS} where checkpoint_id < {NEWEST}", ["third"]),
+    "all checkpoints, not their blobs": (f"delete from {CHECKPOINTS}", ["first", "second", "third"]),
     "the fence": ("delete from agent.thread_fence", ["third"]),
 }
 """What a prune that was killed leaves out, and which steps are run then."""
