@@ -48,6 +48,10 @@ def tens(g: Tags, _: date) -> float | None:
     return ten.value + one.value if in_words else None
 
 
+def and_half(g: Tags, _: date) -> float:
+    return float(g[0].value) + 0.5
+
+
 def half_day(g: Tags, _: date) -> str:
     return f"{g[0].word}m"
 
@@ -120,6 +124,11 @@ def hour(g: Tags, _: date) -> Point | None:
 
 def whole_hour(g: Tags, _: date) -> Point | None:
     return times.whole_hour(_numbers(g)[0])
+
+
+def late_hour(g: Tags, _: date) -> Point | None:
+    """ "By 14h"; "by 6h" may be a length."""
+    return whole_hour(g, _) if 12 < _numbers(g)[0].value < 24 else None
 
 
 def half_past(g: Tags, _: date) -> Point | None:
