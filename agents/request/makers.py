@@ -4,6 +4,7 @@ None: nothing, the pattern does not hold here.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, TypeAlias
 
@@ -219,6 +220,52 @@ def _range(g: Tags) -> ClockRange:
 def spelt_out(g: Tags, _: date) -> ClockRange | None:
     """ "Overnight (22:00 to 6:00)"."""
     return _range(g[1:]) if g[1].word != "(" or g[-1].word == ")" else None
+
+
+def on_days(g: Tags, _: date) -> ClockRange | None:
+    """ "9:00-17:00 on weekdays", "weekdays only, 9:00-17:00"."""
+    start, end = _range(g)
+    if start.day or start.instant or start.days or end.day:
+        return None
+    return replace(start, days=_days(next(tag for tag in g if tag.type == "DAYS"))), end
+
+
+def _bare_range(g: Tags) -> ClockRange | None:
+    ends = [tag for tag in g if tag.type in {"INSTANT", "NUM"}]
+    return times.clock_range(*ends)
+
+
+def around_on_days(g: Tags, today: date) -> ClockRange | None:
+    """ "7am to 9am Monday to Friday"."""
+    hours, days = _bare_range(g), day_span(g[-3:], today)
+    return None if hours is None or days is None else (replace(hours[0], days=days), hours[1])
+
+
+def around_on(g: Tags, _: date, at: int) -> ClockRange | None:
+    """ "Weekdays 9-5"."""
+    hours = _bare_range(g)
+    return hours and (replace(hours[0], days=_days(g[at])), hours[1])
+
+
+def part_of_days(g: Tags, _: date) -> ClockRange | None:
+    """ "Sundays before 10am"."""
+    said: Point = g[-1].value
+    if said.day or not said.clock:
+        return None
+    days, midnight = _days(g[0]), Point(clock=(0, 0), half="24")
+    if g[1].type == "AFTER":
+        return replace(said, days=days), Point(ends=True)
+    return replace(midnight, days=days), said
+
+
+def part_hours(g: Tags, _: date) -> ClockRange | None:
+    """ "This afternoon between 3 and 5"."""
+    said: Point = g[0].value
+    ends = [times.whole_hour(tag) for tag in _numbers(g)]
+    if not said.part or len(ends) != 2 or ends[0] is None or ends[1] is None:
+        return None
+    start, end = (times.in_part(one, said.part) for one in ends)
+    return None if start is None or end is None else (replace(start, day=said.day), end)
 
 
 def dated(g: Tags, _: date) -> ClockRange | None:

@@ -35,6 +35,8 @@ class Point:
     zone: str | None = None
     instant: datetime | None = None
     """Said with its offset, or counted from now."""
+    days: frozenset[str] = frozenset()
+    """The weekdays of a range that begins here."""
     vague: bool = False
     """A bare time word, such as "tonight"."""
 

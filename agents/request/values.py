@@ -97,6 +97,8 @@ def _replacement(kind: str, group: Sequence[Tag], value: object) -> list[Tag]:
         return [*([group[-2]] if keeps else []), tag("INSTANT", group)]
     if kind == "BY+":
         return [Tag("BY", group[0].start, group[2].end, "by"), tag("INSTANT", group[3:])]
+    if kind.startswith("&"):
+        return [*(known for known in group if known.type == "ONLY"), tag(kind[1:], group)]
     if kind.startswith("+"):
         return [group[0], tag(kind[1:], group[1:])]
     return [tag(kind, group)]

@@ -182,8 +182,9 @@ def _add_hours(scope: Scope, tag: Tag, hours: ClockRange, *, allowed: bool, soft
     start, end = window
     dated = bool(hours[0].day or hours[0].instant)
     if not dated:
+        days: dict[str, object] = {"weekdays": _ordered(hours[0].days)} if hours[0].days else {}
         recurs = allowed and scope.only
-        _add(scope, tag, soft, allowed=allowed, start=start.time(), end=end.time(), recurs=recurs)
+        _add(scope, tag, soft, allowed=allowed, start=start.time(), end=end.time(), recurs=recurs, **days)
     elif end - start <= _DAY + timedelta(hours=1):
         dates = (start.date(),)
         _add(scope, tag, soft, allowed=allowed, start=start.time(), end=end.time(), dates=dates)
@@ -214,9 +215,12 @@ def read_weekdays(scope: Scope, tag: Tag, i: int) -> None:
     if scope.is_content:
         tag.used = True
         return
-    weekdays = tuple(day for day in WEEKDAYS if day in tag.value)
     if scope.strong() is None and (scope.odd or scope.asks or scope.words == 0):
-        scope.add(Hours, tag, soft=scope.may, firm=scope.odd, allowed=not scope.odd, weekdays=weekdays)
+        scope.add(Hours, tag, soft=scope.may, firm=scope.odd, allowed=not scope.odd, weekdays=_ordered(tag.value))
+
+
+def _ordered(days: frozenset[str]) -> tuple[str, ...]:
+    return tuple(day for day in WEEKDAYS if day in days)
 
 
 def read_next_span(scope: Scope, tag: Tag, i: int) -> None:
