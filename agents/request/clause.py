@@ -137,7 +137,7 @@ def _take_word(scope: Scope, i: int, tag: Tag) -> None:
         if scope.last_value is None or following is None or following.type != scope.last_value.type:
             scope.out = False
     elif tag.type == "W":
-        scope.words += 1
+        scope.words += tag.word not in {"and", "or"}
         if tag.word == "to" and scope.anchor:
             scope.relations.append(Tag("IN", tag.start, tag.end, "to"))
 

@@ -212,6 +212,12 @@ def part(g: Tags, _: date) -> ClockRange:
     return times.part_range(Point(part=g[-1].word))
 
 
+def part_on_days(g: Tags, _: date) -> ClockRange:
+    """ "Weekday evenings"."""
+    start, end = part(g, _)
+    return replace(start, days=_days(g[0])), end
+
+
 def _range(g: Tags) -> ClockRange:
     said: ClockRange = next(tag.value for tag in g if tag.type.startswith("RANGE"))
     return said
@@ -219,7 +225,11 @@ def _range(g: Tags) -> ClockRange:
 
 def spelt_out(g: Tags, _: date) -> ClockRange | None:
     """ "Overnight (22:00 to 6:00)"."""
-    return _range(g[1:]) if g[1].word != "(" or g[-1].word == ")" else None
+    if (g[-1].word == ")") != any(tag.word == "(" for tag in g):
+        return None
+    start, end = _range(g[1:])
+    said = g[0].value[0].days if g[0].type == "RANGEWORD" else frozenset()
+    return replace(start, days=start.days or said), end
 
 
 def on_days(g: Tags, _: date) -> ClockRange | None:

@@ -86,8 +86,12 @@ def _count(scope: Scope, tag: Tag, i: int) -> None:
     pauses = "PAUSE" in scope.types or any(part.type == "PAUSE" for part in tag.parts)
     pauses = pauses or (before is not None and "PAUSE" in before.types)
     denied = scope.negated and tag.parts[0].word != "once"
-    if pauses and (scope.comparisons or scope.ahead(i, 3, COMPARISONS) or denied or scope.only):
-        scope.add(kinds.Pausing, tag, allowed=True, max_pauses=int(tag.value))
+    said = {known.type for known in scope.comparisons}
+    fine = scope.may or scope.after == "ok" or scope.only or denied
+    if pauses and (said or fine or scope.ahead(i, 3, COMPARISONS)):
+        if "GE" not in said:  # "no fewer than two pauses" is nothing that a placement can be held to
+            fewer = "LESS" in said and not scope.negated
+            scope.add(kinds.Pausing, tag, allowed=True, max_pauses=max(0, int(tag.value) - fewer))
     else:
         tag.used = True
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import time
-from itertools import combinations, pairwise
+from itertools import combinations
 
-from agents.constraints import Between, Constraint, Hours, Preference, Region
+from agents.constraints import Between, Constraint, Hours, Pausing, Preference, Region, Site
 from agents.request.scope import Found
 
 _MOST_RANGES = 32
@@ -13,11 +13,12 @@ _MOST_RANGES = 32
 
 def merged(found: Sequence[Found], text: str) -> list[Constraint]:
     """One set of regions of each strength and polarity, one of weekdays or dates; what is said twice counts once."""
-    kept = _without_hours_twice(found)
+    kept = _without_hours_twice(_days_with_hours(found, text))
     for strength in ("must", "should"):
         for allowed in (True, False):
             kept = _joined_regions(kept, text, strength, allowed=allowed)
-    kept = _same_hours_on_each_day(_less_excluded(kept, text), text)
+        kept = _joined_sites(kept, text, strength)
+    kept = _less_excluded(_joined_pauses(kept, text), text)
     for allowed in (True, False):
         kept = _joined_days(kept, text, allowed=allowed)
     kept = _any_of_the_ranges(kept, text)
@@ -57,6 +58,33 @@ def _joined_regions(found: Sequence[Found], text: str, strength: str, *, allowed
         return list(found)
     regions = tuple(sorted(frozenset().union(*map(_named, same))))
     return _replaced(found, same, _joined(same, text, regions=regions))
+
+
+def _joined_sites(found: Sequence[Found], text: str, strength: str) -> list[Found]:
+    """ "At Edinburgh Park or Cardiff One"."""
+    same = [
+        item
+        for item in found
+        if isinstance(item.constraint, Site) and item.constraint.allowed and item.constraint.strength == strength
+    ]
+    if len(same) < 2:
+        return list(found)
+    sites = dict.fromkeys(name for item in same for name in item.constraint.sites)  # type: ignore[union-attr]  # Site
+    return _replaced(found, same, _joined(same, text, sites=tuple(sites)))
+
+
+def _joined_pauses(found: Sequence[Found], text: str) -> list[Found]:
+    """ "It may be paused, twice at most, for stretches of at least an hour"."""
+    same = [item for item in found if isinstance(item.constraint, Pausing) and item.constraint.allowed]
+    if len(same) < 2:
+        return list(found)
+    said = {
+        name: value
+        for item in same
+        for name in ("max_pauses", "min_run_minutes")
+        if (value := getattr(item.constraint, name)) is not None
+    }
+    return _replaced(found, same, _joined(same, text, **said))
 
 
 def _less_excluded(found: Sequence[Found], text: str) -> list[Found]:
@@ -113,17 +141,31 @@ def _any_of_the_ranges(found: Sequence[Found], text: str) -> list[Found]:
     return kept
 
 
-def _same_hours_on_each_day(found: Sequence[Found], text: str) -> list[Found]:
+def _days_with_hours(found: Sequence[Found], text: str) -> list[Found]:
     """ "On Monday or Tuesday between 9am and 5pm": the hours are of both days."""
     kept = list(found)
-    for item, other in pairwise(found):
-        one, two = item.constraint, other.constraint
-        if not (isinstance(one, Hours) and isinstance(two, Hours) and one.allowed and two.allowed):
-            continue
-        if one.dates and one.start is None and two.dates and two.start is not None and one.strength == two.strength:
-            both = _joined([item, other], text, dates=(*one.dates, *two.dates), start=two.start, end=two.end)
-            kept = _replaced(kept, [item, other], both)
+    at = 0
+    while at + 1 < len(kept):
+        one, two = kept[at].constraint, kept[at + 1].constraint
+        joined = _day_and_hours(one, two) if isinstance(one, Hours) and isinstance(two, Hours) else None
+        if joined is None:
+            at += 1
+        else:
+            kept[at : at + 2] = [_joined(kept[at : at + 2], text, **joined)]
     return kept
+
+
+def _day_and_hours(one: Hours, two: Hours) -> dict[str, object] | None:
+    bare = [item.start is None and item.end is None for item in (one, two)]
+    if not (one.allowed and two.allowed) or all(bare) or not any(bare):
+        return None
+    days, hours = (one, two) if bare[0] else (two, one)
+    if one.strength != two.strength and not (days.dates and hours.dates):
+        return None
+    if hours.weekdays or (hours.dates and not (days.dates and bare[0])) or (days.weekdays and days.dates):
+        return None
+    clock = {"start": hours.start, "end": hours.end, "recurs": hours.recurs and not days.dates}
+    return {**clock, "strength": hours.strength, "weekdays": days.weekdays, "dates": (*days.dates, *hours.dates)}
 
 
 def _are_apart(one: Hours, two: Hours) -> bool:

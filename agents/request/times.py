@@ -1,6 +1,6 @@
 """Points in time and hours of the day, as said and as meant. Words mean UK time, summer time included."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Literal, TypeAlias
 
@@ -176,6 +176,8 @@ def _bare(start: Point, end: Point) -> ClockRange | None:
 def _halves(start: Point, end: Point) -> ClockRange:
     if start.clock and start.half is None and end.ends:
         return Point(start.day, start.clock, "pm"), end
+    if start.ends and end.clock and end.half is None:
+        return start, replace(end, half="am")
     if not (start.clock and end.clock):
         return start, end
     first, last = start.clock[0] % 12 * 60 + start.clock[1], end.clock[0] % 12 * 60 + end.clock[1]

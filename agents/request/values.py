@@ -128,15 +128,30 @@ def _written_clocks(tags: list[Tag]) -> None:
         before = tags[i - 1] if i else None
         after = tags[i + 1] if i + 1 < len(tags) else None
         hour, _, minute = tag.word.partition(".")
-        timely = _timely(before, after)
+        pairs = _pairs(tags, i)
+        timely = pairs or _timely(before, after)
         if len(minute) == 2 and hour.isdigit() and int(hour) < 24 and int(minute) < 60:
             half = after is not None and (after.type == "MER" or (after.word in {"a", "p"} and after.glued))
             if half or (timely and before is not None and before.type not in {"LE", "LESS", "MORE"}):
                 tag.type, tag.value = "HHMM", f"{hour}:{minute}"
         elif _is_military(tag.word) and (
-            (after is not None and after.word in {"hours", "hrs", "h"}) or (timely and hour[0] in "01")
+            pairs
+            or (after is not None and after.word in {"hours", "hrs", "h"})
+            or (timely and (hour[0] in "01" or hour >= "2100"))
         ):
             tag.type, tag.value = "HHMM", f"{hour[:2]}:{hour[2:]}"
+
+
+def _pairs(tags: Sequence[Tag], i: int) -> bool:
+    """ "1600-2000"; "1990 to 2000" are years."""
+    for first, last in ((i, i + 2), (i - 2, i)):
+        if first < 0 or last >= len(tags) or tags[first + 1].word not in {"-", "and", "to", "until", "till"}:
+            continue
+        ends = [tags[at].value.replace(":", "") if tags[at].type == "HHMM" else tags[at].word for at in (first, last)]
+        years = all(end[:2] in {"19", "20"} for end in ends) and not all(end.endswith("00") for end in ends)
+        if all(map(_is_military, ends)) and not years:
+            return True
+    return False
 
 
 def _is_military(word: str) -> bool:

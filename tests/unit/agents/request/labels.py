@@ -97,7 +97,9 @@ def tally(name: str) -> Tally:
 
 
 def _meets(wanted: str, given: str) -> bool:
-    """A window may be labelled without its day."""
+    """A window may be labelled without its day; bounded pauses are allowed ones."""
+    if wanted in {"pause=yes", *given.split(",")} and given.startswith(("pauses=", "stretch=")):
+        return True
     return wanted == given or ("win=" in wanted and "@" not in wanted and given.rpartition("@")[0] == wanted)
 
 
@@ -111,15 +113,17 @@ def _label(item: Constraint, now: datetime) -> str:
 
 
 def _pausing(item: Pausing) -> str:
-    if item.max_pauses is not None:
-        return f"pauses={item.max_pauses}"
-    return f"stretch={item.min_run_minutes}" if item.min_run_minutes else f"pause={'yes' if item.allowed else 'no'}"
+    bounds = {"pauses": item.max_pauses, "stretch": item.min_run_minutes, "pause": "yes" if item.allowed else "no"}
+    said = [f"{name}={bound}" for name, bound in bounds.items() if bound is not None]
+    return ",".join(said[:-1] or said)
 
 
 def _hours(item: Hours, now: datetime) -> str:
     denied = "" if item.allowed else "not"
     start, end = item.start or time(), item.end or time()
     on = set(item.weekdays) | ({WEEKDAYS[day.weekday()] for day in item.dates} if item.start is None else set())
+    if item.weekdays and item.start is not None:
+        return f"{denied}win={start:%H:%M}-{end:%H:%M}@{','.join(item.weekdays)}"
     if on and (item.weekdays or len(item.dates) > 1 or not item.allowed):
         return f"{denied}days={','.join(day for day in WEEKDAYS if day in on)}"
     day = item.dates[0] if item.dates else _next_day(start, end, now)
