@@ -271,11 +271,8 @@ def part_of_days(g: Tags, _: date) -> ClockRange | None:
 def part_hours(g: Tags, _: date) -> ClockRange | None:
     """ "This afternoon between 3 and 5"."""
     said: Point = g[0].value
-    ends = [times.whole_hour(tag) for tag in _numbers(g)]
-    if not said.part or len(ends) != 2 or ends[0] is None or ends[1] is None:
-        return None
-    start, end = (times.in_part(one, said.part) for one in ends)
-    return None if start is None or end is None else (replace(start, day=said.day), end)
+    start, end = (times.in_part(times.whole_hour(tag) or Point(), said.part or "") for tag in _numbers(g))
+    return (replace(start, day=said.day), end) if said.part and start and end else None
 
 
 def dated(g: Tags, _: date) -> ClockRange | None:
