@@ -15,6 +15,8 @@ _OPENERS = words(
     "PAUSABLE SAVE INTENSITY AFTERJOB TAKES PROVISO MATTER LESSMATTER"
 )
 """Tags with which a new clause can begin after a comma or a conjunction."""
+_TELLING = LIMITS | {"PAUSE", "ONEGO", "SOON", "GREENEST", "CHEAPEST"}
+_QUESTIONS = words("is are was were do does did has have had")
 _BOUNDS = frozenset({"BY", "BEFORE", "AFTER", "UNTIL", "AT"})
 _LIGHT = frozenset({"GLUE", "IN", "AT", "OTHER", "P"})
 _ABBREVIATED = words(
@@ -95,7 +97,7 @@ class _Cut:
         if tag.type == "BULLET" or (tag.type == "P" and tag.word in ".!?;\n•*"):
             return True
         is_dash = tag.type == "P" and tag.word == "-" and not tag.glued
-        return is_dash and (not self._open or any(known.type in LIMITS for known in self._open))
+        return is_dash and (not self._open or any(known.type in _TELLING for known in self._open))
 
     def _end_sentence(self, tag: Tag) -> None:
         if tag.word == "?" and self._open:
@@ -106,7 +108,7 @@ class _Cut:
 
     def _mark_question(self) -> None:
         first = self._open[0]
-        if first.type == "WH" or first.word in {"is", "are", "was"}:
+        if first.type == "WH" or first.word in _QUESTIONS:
             self._open.insert(0, Tag("PAST", first.start, first.start, "?"))
             self.found = [clause for clause in self.found if clause.sentence != self._sentence]
         elif (first.type == "MUST" and first.word in {"must", "should", "does"}) or self._asks_whether():

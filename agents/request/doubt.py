@@ -5,7 +5,9 @@ words are few, so those that turn a sentence are data; of all other words the pl
 governs a value is a doubt. What a text takes back, says in another's words, or says twice and differently is no demand.
 """
 
+import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from functools import cache
 from itertools import combinations, pairwise
@@ -28,6 +30,7 @@ from agents.constraints import (
     Start,
     Unsupported,
 )
+from agents.request.clause import read_clause
 from agents.request.lexicon import entries
 from agents.request.scope import Found, Scope
 from agents.request.tokens import Tag, words
@@ -35,14 +38,19 @@ from agents.request.values import AMOUNT_TYPES, LIMITS
 from tools.slots import UK
 
 _LOOSE = frozenset({"W", "GLUE"})
+_HEARD = _LOOSE | {"IN", "AT", "MUST", "CAN", "PAST", "THIS", "RUN"}
 _VERBAL = frozenset({"CAN", "MUST", "NEG", "FREE", "HEDGE"})
 _SUBJECTS = words("i we you he she they it who")
 _AUXILIARIES = words("be is are was were been being will would do does did to not get gets let")
-_PASSED_OVER = words("please just also kindly so then really still even ever very -")
+_PASSED_OVER = words("please just also kindly so then really still ever very all quite pretty -")
+_NO_ADVERBS = words("reply apply supply rely comply imply fly family")
 _DETERMINERS = words("the a an this that these those my our your its it them me us any all some to")
 _OBJECTS = frozenset({"IN", "AT", "BY", "BEFORE", "AFTER", "UNTIL", "LE", "LESS", "MORE", "GE", "P"}) | LIMITS
 _UNITED = frozenset({"PCT", "COUNT", "SPAN"})
+_OFFSETS = AMOUNT_TYPES | {"SPAN", "ENERGY"}
+_COMPARED = frozenset({"LESS", "MORE", "GE"})
 _SIGNS = frozenset({",", ":", "-", "(", ";"})
+_FOCUS = words("just only merely simply solely")
 _OPENING, _CLOSING = "\"“«‘'", "\"”»’'"
 
 
@@ -87,6 +95,12 @@ def weigh(scopes: Sequence[Scope], marks: Sequence[Tag], text: str) -> None:
         reported = _reports(scope) or (reported and scope.context.before is not None)
         if reported or is_doubtful(scope) or _is_quoted(scope, quotes):
             doubt(scope)
+    waiting = {
+        scope.clause.sentence for scope in scopes for item in scope.found if isinstance(item.constraint, Unsupported)
+    }
+    for scope in scopes:
+        if scope.clause.sentence in waiting and "SPAN" in scope.types:
+            doubt(scope)
     for before, scope in pairwise(scopes):
         if before.clause.sentence == scope.clause.sentence:
             _condition(before, scope)
@@ -115,8 +129,10 @@ def is_doubtful(scope: Scope) -> bool:
         or _has(tags, "ELSEWHERE")
         or _is_of_another(tags)
         or _is_lifted(tags)
-        or any(tag.type in {"NUM", "ORD", "DEC"} and not tag.used for tag in tags)
-        or any(_governs(tags, i, tag) for i, tag in enumerate(tags))
+        or any(_is_uncounted(tags, i, tag) or _governs(tags, i, tag) for i, tag in enumerate(tags))
+        or _is_ambiguous(tags)
+        or scope.clause.joined_by == "which"
+        or len({i for i, tag in enumerate(tags) if tag.type == "NEG" and tags[i - 1].type != "NEG"}) > 1
     )
 
 
@@ -137,7 +153,7 @@ def _is_of_another(tags: Sequence[Tag]) -> bool:
 
 
 def _has(tags: Sequence[Tag], group: str) -> bool:
-    loose = " ".join(tag.word if tag.type in _LOOSE and " " not in tag.word else "#" for tag in tags)
+    loose = " ".join(tag.word if tag.type in _HEARD and " " not in tag.word else "#" for tag in tags)
     return any(f" {phrase} " in f" {loose} " for phrase in vocabulary()[group])
 
 
@@ -146,9 +162,13 @@ def _reports(scope: Scope) -> bool:
 
 
 def _is_lifted(tags: Sequence[Tag]) -> bool:
-    """ "Drop the 400 g cap", "not limited to £5"."""
+    """ "Drop the 400 g cap", "not limited to £5", "not just London", "it is not that it must …", "not them: London"."""
     flip = ""
-    for tag in tags:
+    for tag, after in pairwise([*tags, Tag("P", 0, 0)]):
+        if flip and after.word == ":" and tag.type == "GLUE":
+            return True
+        if flip and (tag.word in _FOCUS or (tag.word == "that" and after.type in _LOOSE | {"MUST", "CAN"})):
+            return True
         if tag.type in {"OUT", "NEG", "NOR"}:
             flip = tag.type
         elif (tag.type in {"LE", "GE"} and flip) or (tag.type in AMOUNT_TYPES and flip == "OUT"):
@@ -156,6 +176,33 @@ def _is_lifted(tags: Sequence[Tag]) -> bool:
         elif tag.type != "GLUE":
             flip = ""
     return False
+
+
+def _is_ambiguous(tags: Sequence[Tag]) -> bool:
+    """ "Between 10 and 4 is when it must not run", "on days other than Saturday not before 9"."""
+    kinds = [tag.type for tag in tags]
+    if "OUT" in kinds and len({"DAYS", "RANGE", "INSTANT"}.intersection(kinds[kinds.index("OUT") :])) > 1:
+        return True
+    last = max((i for i, kind in enumerate(kinds) if kind in LIMITS), default=len(kinds))
+    return bool({"NEG", "NOR"}.intersection(kinds[last:]))
+
+
+def _is_uncounted(tags: Sequence[Tag], i: int, tag: Tag) -> bool:
+    """A number that became no value, "from £5 to £8", "an hour after 9pm", "over my dead body in London"."""
+    after = tags[i + 1] if i + 1 < len(tags) else None
+    if tag.type in {"NUM", "ORD", "DEC"} and not tag.used:
+        return True
+    if tag.type == "P":
+        return unicodedata.category(tag.word[0]) == "So"
+    if tag.type in {"PLACE", "SITE"}:
+        before = next((known.type for known in reversed(tags[:i]) if known.type in LIMITS | _COMPARED), "")
+        return before in _COMPARED and (i < 2 or tags[i - 2].type not in {"PLACE", "SITE"})
+    if tag.type in LIMITS and not tag.used and any(other.type == tag.type and other.used for other in tags):
+        return True
+    if tag.type not in _OFFSETS or after is None:
+        return False
+    from_now = i + 2 < len(tags) and tags[i + 2].type == "NOWT"
+    return after.type in {"BEFORE", "AFTER"} or (after.word in {"of", "less than", "more than"} and not from_now)
 
 
 def _governs(tags: Sequence[Tag], i: int, tag: Tag) -> bool:
@@ -172,11 +219,12 @@ def _governs(tags: Sequence[Tag], i: int, tag: Tag) -> bool:
 
 def _is_unknown(tag: Tag) -> bool:
     is_word = tag.type == "W" and tag.word.isalpha()
-    return is_word and tag.word not in vocabulary()["PLAIN"] and not tag.word.endswith("ly")
+    return is_word and tag.word not in vocabulary()["PLAIN"] and not _is_passed_over(tag)
 
 
 def _is_passed_over(tag: Tag) -> bool:
-    return tag.word in _PASSED_OVER or (tag.type == "W" and tag.word.endswith("ly"))
+    is_adverb = tag.type == "W" and tag.word.endswith("ly") and tag.word not in _NO_ADVERBS
+    return is_adverb or tag.word in _PASSED_OVER
 
 
 def _quoted(text: str) -> Iterator[tuple[int, int]]:
@@ -214,15 +262,15 @@ def _family(item: Found) -> str:
 
 def _take_back(scopes: Sequence[Scope], mark: Tag) -> None:
     """What stands before the mark gives way to what is said after it about the same thing."""
-    earlier = [scope for scope in scopes if scope.tags[0].start < mark.start and (scope.found or scope.values)]
+    earlier = [scope for scope in scopes if scope.tags[0].start < mark.start and scope.found]
+    earlier = [scope for scope in earlier if scope.clause.sentence == earlier[-1].clause.sentence]
     later = [scope for scope in scopes if scope.tags[0].start >= mark.start]
     reach = later[0].clause.sentence + (mark.value == "RETRACTED") if later else 0
     later = [scope for scope in later if scope.clause.sentence <= reach]
-    said = {_family(item) for scope in later for item in scope.found}
     types = {tag.type for scope in later for tag in scope.values}
     for scope in earlier:
-        if scope.clause.sentence != earlier[-1].clause.sentence:
-            continue
+        _put_in_its_place(scope, later)
+        said = {_family(item) for other in later for item in other.found}
         if said & {_family(item) for item in scope.found}:
             scope.found = [item for item in scope.found if _family(item) not in said]
         elif mark.value == "RETRACTED" or types & {tag.type for tag in scope.values}:
@@ -230,15 +278,33 @@ def _take_back(scopes: Sequence[Scope], mark: Tag) -> None:
                 doubt(known)
 
 
+def _put_in_its_place(scope: Scope, later: Sequence[Scope]) -> None:
+    """ "Finish by 8pm - no, 9pm": the clause before, read again with the new value."""
+    bare = [it for it in later if it.values and not it.found and not it.types - _LOOSE - LIMITS - {"P", "HEDGE"}]
+    if len(bare) != 1 or len(bare[0].values) != 1 or any(_governs(bare[0].tags, *at) for at in enumerate(bare[0].tags)):
+        return
+    value, old = bare[0].values[0], [tag for tag in scope.values if tag.used]
+    if len(old) != 1 or old[0].type != value.type:
+        return
+    tags = [replace(value, used=False) if tag is old[0] else tag for tag in scope.tags]
+    again = read_clause(replace(scope.clause, tags=tags), scope.context)
+    bare[0].found, bare[0].told = again.found, again.told
+
+
 def _drop_asides(scopes: Sequence[Scope], text: str) -> None:
-    """ "By noon tomorrow (that's the 26th)": what stands in brackets explains, it sets no second limit."""
-    outside: set[str] = set()
+    """ "By noon tomorrow (that's the 26th)": what stands in brackets explains, and is no second limit.
+
+    "Nights (23:00-05:00)" says it exactly: the aside counts, and the word before it does not.
+    """
+    outside: dict[str, tuple[Scope, Found]] = {}
     for scope in scopes:
         for item in tuple(scope.found):
-            if text.count("(", 0, item.end) > text.count(")", 0, item.end) and _family(item) in outside:
-                scope.found.remove(item)
-            else:
-                outside.add(_family(item))
+            if text.count("(", 0, item.end) == text.count(")", 0, item.end):
+                outside[_family(item)] = scope, item
+            elif _family(item) in outside:
+                owner, known = outside[_family(item)]
+                exact = isinstance(known.constraint, Hours) and isinstance(item.constraint, Hours)
+                (owner.found if exact else scope.found).remove(known if exact else item)
 
 
 def _tell_contradictions(scopes: Sequence[Scope]) -> None:

@@ -67,7 +67,7 @@ def _pause(scope: Scope, tag: Tag) -> None:
         scope.add(Pausing, tag, allowed=True)
     elif scope.free and any(known.type == "FREE" for known in earlier):
         return
-    elif any(known.type == "NEG" for known in earlier) != (scope.after == "out"):
+    elif (sum(known.type == "NEG" for known in earlier) + (scope.after == "out")) % 2:
         scope.add(Pausing, tag, allowed=False)
     elif scope.may or scope.after == "ok" or "CAN" in scope.types:
         scope.add(Pausing, tag, allowed=True)

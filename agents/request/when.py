@@ -247,7 +247,10 @@ def _is_needed(scope: Scope, tag: Tag, i: int) -> bool:
 def read_span(scope: Scope, tag: Tag, i: int) -> None:
     anchor, relation = scope.anchor, scope.strong()
     until = scope.context.now + tag.value
-    at_most = any(known.type in {"LE", "LESS"} for known in scope.comparisons)
+    at_most = any(
+        known.type == ("GE" if scope.odd else "LE") or (known.type == "LESS" and not scope.odd)
+        for known in scope.comparisons
+    )
     within = any(known.word == "within" for known in scope.comparisons)
     if scope.is_about_data and not scope.must:
         tag.used = True
