@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Protocol, cast
 from uuid import UUID
 
-import structlog
-
 from persistence.columns import mapping
+from persistence.log import default_log
 from persistence.store.catalogue import AssetCatalogue, AssetRow, Window
 from tools.energy import coefficients
 from tools.placement import Asset, Commitment
@@ -47,7 +46,6 @@ class StoredCatalogue:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._assets: tuple[Asset, ...] = ()
-        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
         self._read_at: float | None = None
 
     async def assets(self) -> tuple[Asset, ...]:
@@ -62,7 +60,9 @@ class StoredCatalogue:
         try:
             return asset_from(row)
         except (ValueError, TariffError) as error:
-            self._log.warning("Asset left out: its row cannot be read", asset=row.get("asset_name"), error=str(error))
+            default_log().warning(
+                "Asset left out: its row cannot be read", asset=row.get("asset_name"), error=str(error)
+            )
             return None
 
     async def commitments(self, start: datetime, end: datetime, *, besides: UUID) -> tuple[Commitment, ...]:

@@ -31,10 +31,12 @@ from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import PoolTimeout
+from structlog.typing import FilteringBoundLogger
 
 from persistence.connections.pool import Pool, translate
 from persistence.contents import CHANNEL, NAMESPACE, Contents, ContentSerializer, compressed
 from persistence.errors import DamagedCheckpoint, LeaseLost, StoreError, Unreachable
+from persistence.log import default_log
 from persistence.retry import Backoff, Outage, Retrier, Until
 
 ThreadState: TypeAlias = Literal["new", "known"]
@@ -166,6 +168,7 @@ class FencedSaver(PooledSaver):
         call_seconds: float = 10,
         outage: Outage | None = None,
         part: str = "checkpoint",
+        log: FilteringBoundLogger | None = None,
     ) -> None:
         super().__init__(pool, stored_types=stored_types)
         self.thread_id = str(thread_id)
@@ -173,6 +176,7 @@ class FencedSaver(PooledSaver):
         self._patience = Until(seconds=patience_seconds)
         self._retry = Retrier(outage, backoff=_BACKOFF)
         self._part = part
+        self._log = log or default_log()
         self._call_seconds = call_seconds
         self._is_new = False
         self._stored: set[str] = set()
@@ -246,8 +250,11 @@ class FencedSaver(PooledSaver):
             nodes=[*(before.nodes if before else ()), *tasks.nodes],
         )
         self._held[namespace] = held
-        if not _may_wait(namespace, metadata, tasks):
+        may_wait = _may_wait(namespace, metadata, tasks)
+        if not may_wait:
             await self._flush(namespace)
+        if tasks.nodes:
+            self._log.debug("Nodes finished", nodes=tasks.nodes, namespace=namespace, is_stored=not may_wait)
         tasks.superseded.set()
         return {
             "configurable": {

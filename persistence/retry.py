@@ -6,9 +6,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Final, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, runtime_checkable
 
 from persistence.errors import RowBusy, StoreError
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 T = TypeVar("T")
 
@@ -56,20 +59,10 @@ def may_pass(error: StoreError) -> bool:
     return error.retryable or error.cause is not None
 
 
-class Log(Protocol):
-    """The part of structlog's bound logger that is used here."""
-
-    def bind(self, **values: object) -> "Log": ...
-    def debug(self, event: str, **values: object) -> object: ...
-    def info(self, event: str, **values: object) -> object: ...
-    def warning(self, event: str, **values: object) -> object: ...
-    def error(self, event: str, **values: object) -> object: ...
-
-
 class Outage:
     """Shared by all parts of one process that talk to the database; safe to use from several threads."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: "FilteringBoundLogger") -> None:
         self._log = log
         self._lock = threading.Lock()
         self._failing: dict[str, Exception] = {}

@@ -9,7 +9,7 @@ import structlog
 from graph.views.text import one_line
 
 
-def configure_logs(log_format: Literal["auto", "text", "json"], *, level: int = logging.INFO) -> None:
+def configure_logs(log_format: Literal["auto", "text", "json"], *, level: str = "info") -> None:
     """`auto` is text on a terminal and in a pipe alike: the description's lines stay greppable either way."""
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
@@ -35,7 +35,8 @@ def configure_logs(log_format: Literal["auto", "text", "json"], *, level: int = 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[*tail, renderer], foreign_pre_chain=shared))
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # a line per connection, where the poller says it once
-    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
+    libraries = logging.CRITICAL if level == "critical" else logging.WARNING
+    logging.basicConfig(level=libraries, handlers=[handler], force=True)
 
 
 def _clean(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

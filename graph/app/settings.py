@@ -98,6 +98,8 @@ class Settings(BaseSettings):
     langgraph_api_key: SecretStr | None = Field(default=None, validation_alias="LANGGRAPH_API_KEY")
     """Of the server that `run --server` names; sent to no other address."""
     log_format: Literal["auto", "text", "json"] = Field(default="auto", validation_alias="GRIDWISE_LOG_FORMAT")
+    log_level: Literal["debug", "info", "warning"] = Field(default="info", validation_alias="GRIDWISE_LOG_LEVEL")
+    """debug: a line at every step of a run (claimed, thread opened, nodes finished, result written, lease lost)."""
     metrics_host: str = Field(default="127.0.0.1", validation_alias="GRIDWISE_METRICS_HOST")
     """Address that /metrics and /healthz are served on; 0.0.0.0 in a container that others scrape."""
 

@@ -1,7 +1,6 @@
 """`gridwise demo`: the poller over sample workloads, until each has its answer."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -14,9 +13,10 @@ import typer
 from graph.app.database import new_demo
 from graph.app.samples import sample_rows
 from graph.app.settings import Settings, load_settings
-from graph.cli.options import AsJson, short_id
+from graph.cli.options import AsJson
 from graph.cli.output import Output
 from graph.views.placements import TERMS, heading, placement_lines
+from persistence.ids import short_id
 from persistence.workload import Row
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ async def _runtime(settings: Settings, *, own: bool, verbose: bool) -> "AsyncIte
         from graph.app.logs import configure_logs
         from graph.app.runtime import open_runtime
 
-        configure_logs(settings.log_format, level=logging.INFO if verbose else logging.CRITICAL)
+        configure_logs(settings.log_format, level=settings.log_level if verbose else "critical")
         yield await stack.enter_async_context(open_runtime(settings))
 
 

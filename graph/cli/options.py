@@ -1,6 +1,6 @@
 """Arguments and options that several commands share. Light: every command imports it."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,3 @@ WorkloadRefs = Annotated[
     list[str], typer.Argument(metavar="ID...", help="The workloads: ids, the first digits of ids, or names.")
 ]
 Demo = Annotated[bool, typer.Option("--demo", help="Look at the last demo's workloads.")]
-SHORT_ID: Final = 8
-"""Digits of an id that are shown; more than a person's queue needs to tell its workloads apart."""
-
-
-def short_id(workload_id: object) -> str:
-    return str(workload_id)[:SHORT_ID]

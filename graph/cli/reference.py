@@ -6,8 +6,8 @@ from uuid import UUID
 
 from graph.app.database import last_demo, open_store
 from graph.app.settings import Settings, load_settings
-from graph.cli.options import short_id
 from graph.views.text import one_line
+from persistence.ids import short_id
 from persistence.store.directory import FOUND_AT_MOST, Filter
 from persistence.store.open import Store
 from tools.errors import GridwiseError

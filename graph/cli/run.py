@@ -1,7 +1,6 @@
 """`gridwise run`: the poller."""
 
 import asyncio
-import logging
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -51,7 +50,7 @@ def run(
         raise typer.BadParameter(msg)
     settings = load_settings()
     is_quiet = until_empty and not verbose and sys.stderr.isatty()
-    configure_logs(settings.log_format, level=logging.WARNING if is_quiet else logging.INFO)
+    configure_logs(settings.log_format, level="warning" if is_quiet else settings.log_level)
     output = Output(as_json=as_json)
     running = _run(settings, output, until_empty=until_empty, metrics_port=metrics_port, server=server)
     if asyncio.run(running):
@@ -76,7 +75,7 @@ async def _run(
             log.info(line)
         lines = _Lines(output)
         if server:
-            log.info(f"Runs are handed to: {server}")
+            log.info("Runs are handed to a LangGraph Server", url=server)
         worker = make_worker(
             lines.reported_by(runtime) if until_empty else runtime, until_empty=until_empty, server=handed_to
         )

@@ -12,12 +12,13 @@ from pydantic import JsonValue
 
 from graph.app.database import open_store
 from graph.app.settings import load_settings
-from graph.cli.options import AsJson, short_id
+from graph.cli.options import AsJson
 from graph.cli.output import Output
 from graph.cli.workload import WorkloadOptions, takes_workload
 from graph.cli.workload_file import FileRow, read_rows
 from graph.views.text import one_line
 from persistence.errors import InvalidWorkload
+from persistence.ids import short_id
 from persistence.store.open import Store
 from persistence.transports.rpc import unstorable
 from persistence.workload import Row, Workload, parse_workload

@@ -5,6 +5,7 @@ from typing import Final
 
 from graph.views.rows import local
 from graph.views.text import one_line
+from persistence.ids import short_id
 from persistence.store.operations import Count, Leased, Parked, Status
 from persistence.store.pollers import PollerSeen
 
@@ -28,7 +29,7 @@ def status_lines(status: Status, pollers: Sequence[PollerSeen] = ()) -> list[str
     """The lines of `gridwise status`."""
     lines = [_count(count) for count in status["counts"]] or ["No workloads. `gridwise submit` adds one."]
     if oldest := status["oldest_pending"]:
-        name = f"{one_line(oldest['workload_name'])} ({str(oldest['id'])[:8]})"
+        name = f"{one_line(oldest['workload_name'])} ({short_id(oldest['id'])})"
         lines.append(f"waiting longest: {name}, since {_when(oldest['submitted_at'])}")
     lines += _pollers(pollers, status["leases"])
     lines += _leases(status["leases"])
@@ -67,16 +68,16 @@ def _leases(leases: Sequence[Leased]) -> list[str]:
         owner = lease["owner"] or f"waits for its next attempt at {_when(lease['until'])}"
         error = f", last error: {one_line(lease['last_error'])}" if lease["last_error"] else ""
         lines.append(
-            f"  {one_line(lease['workload_name'])} ({lease['workload_id'][:8]}): {owner}, attempt {lease['attempt']}, "
-            f"{lease['age_seconds']:.0f} s{error}"
+            f"  {one_line(lease['workload_name'])} ({short_id(lease['workload_id'])}): {owner}, "
+            f"attempt {lease['attempt']}, {lease['age_seconds']:.0f} s{error}"
         )
     return [*lines, *_more(leases)]
 
 
 def _parked(rows: Sequence[Parked]) -> list[str]:
     shown = [
-        f"  {one_line(row['workload_name'])} ({row['workload_id'][:8]}): {row['what']}, {row['tries']} tries since"
-        f" {_when(row['since'])}, next at {_when(row['next_try'])}: {one_line(row['reason'])}"
+        f"  {one_line(row['workload_name'])} ({short_id(row['workload_id'])}): {row['what']}, {row['tries']} tries "
+        f"since {_when(row['since'])}, next at {_when(row['next_try'])}: {one_line(row['reason'])}"
         for row in rows[:_SHOWN]
     ]
     return ["rows that refuse to be written", *shown, *_more(rows)] if shown else []

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from agents.constraints import Constraint
 from graph.views.text import one_line
 from persistence.columns import mapping
+from persistence.ids import short_id
 from persistence.workload import Row
 
 _OUTCOMES: Final = {"given_up": "given up", "refused": "refused", "unsupported": "understood, but cannot be kept"}
@@ -46,7 +47,7 @@ def reading_lines(row: Row) -> list[str]:
         for number, says, is_owners in found
     ]
     if any(is_owners for _, _, is_owners in found):
-        lines.append(f"`gridwise relax {str(row.get('id'))[:8]} NUMBER` accepts one and submits the workload again.")
+        lines.append(f"`gridwise relax {short_id(row.get('id'))} NUMBER` accepts one and submits the workload again.")
     return lines
 
 

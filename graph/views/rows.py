@@ -6,6 +6,7 @@ from typing import Any
 
 from graph.views.text import one_line, shorten
 from persistence.columns import mapping
+from persistence.ids import short_id
 from persistence.workload import Row
 from tools.slots import LONDON
 
@@ -18,7 +19,7 @@ def list_cells(row: Row, *, name_width: int | None = None) -> tuple[str, ...]:
     """One line of `gridwise list`; see `LIST_COLUMNS`. Names are whole unless a width is given."""
     name = one_line(row.get("workload_name"))
     return (
-        str(row.get("id"))[:8],
+        short_id(row.get("id")),
         name if name_width is None else shorten(name, name_width),
         STATE_WORDS.get(str(row.get("status")), one_line(row.get("status"))),
         one_line(row.get("recommended_region")),

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST
+from structlog.typing import FilteringBoundLogger
 
 from graph.worker.metrics import Health, Metrics
-from persistence.retry import Log
 
 
 class MetricsServer:
@@ -54,13 +54,15 @@ class MetricsServer:
 
 
 @contextmanager
-def serving(metrics: Metrics, health: Health, *, port: int | None, log: Log, host: str = "127.0.0.1") -> Iterator[None]:
+def serving(
+    metrics: Metrics, health: Health, *, port: int | None, log: FilteringBoundLogger, host: str = "127.0.0.1"
+) -> Iterator[None]:
     """Serve a worker's metrics and health meanwhile; nothing without a port. Raises `OSError` if it is taken."""
     if port is None:
         yield
         return
     server = MetricsServer(metrics, health, port=port, host=host)
-    log.info(f"Metrics on port {server.port}: /metrics, /healthz", host=host)
+    log.info("Serving /metrics and /healthz", host=host, port=server.port)
     try:
         yield
     finally:

@@ -8,8 +8,9 @@ from typing import Final
 from uuid import UUID
 
 from pydantic import JsonValue
+from structlog.typing import FilteringBoundLogger
 
-from persistence.retry import Backoff, Fault, Log
+from persistence.retry import Backoff, Fault
 
 SUSPICIOUS: Final = 3
 """Workloads that have to meet an uncertain fault one after the other, before it is taken for the system's."""
@@ -44,7 +45,12 @@ class Breaker:
     """
 
     def __init__(
-        self, log: Log, random: Random, *, clock: Callable[[], float] = time.monotonic, backoff: Backoff | None = None
+        self,
+        log: FilteringBoundLogger,
+        random: Random,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        backoff: Backoff | None = None,
     ) -> None:
         self._log = log
         self._random = random

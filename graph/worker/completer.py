@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from random import Random
 from typing import Final, Literal, TypeAlias
 
+from structlog.typing import FilteringBoundLogger
+
 from graph.worker.outcome import Drained, Failed, Lost, Recommended, Report, Retry, Suspended
 from persistence.errors import LeaseLost, StoreError
-from persistence.retry import CALL_SECONDS, Backoff, Log, Retrier, is_retryable
+from persistence.retry import CALL_SECONDS, Backoff, Retrier, is_retryable
 from persistence.store.queue import Lease, Queue
 from persistence.workload import Recommendation
 
@@ -38,7 +40,7 @@ class BatchCompleter:
         self._writer: asyncio.Task[None] | None = None
         """Runs while there are groups to write."""
 
-    async def complete(self, report: Report, log: Log) -> Ending:
+    async def complete(self, report: Report, log: FilteringBoundLogger) -> Ending:
         lease = report.lease
         try:
             match report.outcome:
@@ -62,7 +64,7 @@ class BatchCompleter:
             log.error("The outcome could not be written; the lease will run out", exc_info=error)
             return "unwritten"
 
-    async def _recommend(self, lease: Lease, outcome: Recommended, log: Log) -> Ending:
+    async def _recommend(self, lease: Lease, outcome: Recommended, log: FilteringBoundLogger) -> Ending:
         try:
             is_written = await self.write(lease, outcome.recommendation)
         except LeaseLost:
@@ -75,7 +77,7 @@ class BatchCompleter:
         log.info(f"Workload {lease.workload_id} updated with agent recommendations", **_decision(outcome))
         return "queued"
 
-    async def _fail(self, lease: Lease, outcome: Failed, log: Log) -> Ending:
+    async def _fail(self, lease: Lease, outcome: Failed, log: FilteringBoundLogger) -> Ending:
         written = await self._retry(
             "fail",
             lambda: self._queue.fail(
@@ -87,15 +89,15 @@ class BatchCompleter:
             ),
             timeout=CALL_SECONDS,
         )
-        log.warning(f"Workload {lease.workload_id} failed", error=outcome.error, written=written)
+        log.warning("Workload failed", error=outcome.error, written=written)
         return written
 
-    async def _give_back(self, lease: Lease, log: Log) -> Ending:
+    async def _give_back(self, lease: Lease, log: FilteringBoundLogger) -> Ending:
         await self._retry("release", lambda: self._queue.release([lease]), timeout=CALL_SECONDS)
         log.info("Workload put back: the system is at fault, not the workload")
         return "suspended"
 
-    async def _try_again(self, lease: Lease, outcome: Retry, log: Log) -> Ending:
+    async def _try_again(self, lease: Lease, outcome: Retry, log: FilteringBoundLogger) -> Ending:
         delay = self._backoff.delay_seconds(lease.attempt, self._random, at_least_seconds=outcome.after_seconds)
         written = await self._retry(
             "fail",
@@ -103,9 +105,7 @@ class BatchCompleter:
             timeout=CALL_SECONDS,
         )
         log.warning(
-            f"Workload {lease.workload_id} will be tried again"
-            if written == "retry"
-            else f"Workload {lease.workload_id} failed",
+            "Workload will be tried again" if written == "retry" else "Workload failed",
             error=outcome.error,
             retry_in_seconds=round(delay, 1),
             written=written,

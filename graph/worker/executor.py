@@ -19,12 +19,14 @@ from langgraph.errors import GraphDrained
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import RunControl
 from pydantic import JsonValue
+from structlog.typing import FilteringBoundLogger
 
 from graph.relaxations import relaxations_of
 from graph.worker.outcome import Begun, Drained, Failed, Lost, Outcome, Recommended, Report, Retry
 from persistence.checkpoint import FencedSaver
 from persistence.connections.pool import Pool
 from persistence.errors import DamagedCheckpoint, InvalidWorkload, LeaseLost, StoreError
+from persistence.log import default_log
 from persistence.retry import Backoff, Fault, Outage, Retrier, Until, is_retryable
 from persistence.store.queue import Claim, Lease
 from persistence.workload import Recommendation, Row
@@ -67,6 +69,7 @@ class Executor:
         control: RunControl,
         callbacks: Sequence[BaseCallbackHandler] = (),
         outage: Outage | None = None,
+        log: FilteringBoundLogger | None = None,
     ) -> None:
         self._lease = claim.lease
         """Its thread changes when the run is planned again."""
@@ -77,6 +80,7 @@ class Executor:
         self._control = control
         self._callbacks = list(callbacks)
         self._outage = outage
+        self._log = log or default_log()
         self._part = f"run {claim.lease.token}"
         self._retry = Retrier(outage, config.random, backoff=Backoff(base_seconds=0.1, cap_seconds=2))
 
@@ -117,6 +121,7 @@ class Executor:
             must_plan_anew = True
         if must_plan_anew or ("recommendation" not in values and self._begun != "started"):
             self._lease = await self._config.new_thread(self._lease)
+            self._log.debug("Planning again on a new thread", thread=str(self._lease.thread_id))
             values = await self._to_end()
         if "recommendation" not in values:
             return Failed(error="Internal error: the run ended without a recommendation.")
@@ -136,8 +141,10 @@ class Executor:
             stored_types=config.stored_types,
             outage=self._outage,
             part=self._part,
+            log=self._log,
         )
         state = await saver.open()
+        self._log.debug("Thread opened", thread=str(self._lease.thread_id), state=state)
         graph = config.build(saver)
         run_config = self._run_config()
         given = config.input_for(self._row, config.clock())

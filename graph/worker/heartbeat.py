@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TypeAlias
 
+from structlog.typing import FilteringBoundLogger
+
 from graph.worker.tasks import end
 from persistence.errors import StoreError
-from persistence.retry import Backoff, Log, Outage, Retrier
+from persistence.retry import Backoff, Outage, Retrier
 from persistence.store.open import Store
 from persistence.store.pollers import PollerIdentity
 from persistence.store.queue import Lease
@@ -37,7 +39,7 @@ class Heartbeat:
         *,
         lease_seconds: float,
         outage: Outage,
-        log: Log,
+        log: FilteringBoundLogger,
         poller: PollerIdentity | None = None,
         problems: Callable[[], Sequence[str]] = tuple,
     ) -> None:
@@ -137,6 +139,8 @@ class Heartbeat:
     def _report(self, lease: Lease) -> None:
         with self._lock:
             is_watched = self._leases.pop(lease.token, None) is not None
+        if is_watched:
+            self._log.debug("Lease lost", workload=str(lease.workload_id), token=lease.token)
         if is_watched and self._owner_loop is not None and self._on_lost is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to cancel
                 self._owner_loop.call_soon_threadsafe(self._on_lost, lease)

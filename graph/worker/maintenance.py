@@ -1,20 +1,20 @@
 """What has to be done now and then, by whichever poller is there."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from random import Random
 from typing import TypeVar
+
+from structlog.typing import FilteringBoundLogger
 
 from graph.worker.metrics import Metrics
 from persistence.checkpoint import delete_threads
 from persistence.connections.pool import Pool
-from persistence.errors import StoreError
-from persistence.retry import Log, Retrier
+from persistence.retry import Retrier
 from persistence.store.open import Store
 
 T = TypeVar("T")
 
+INTERVAL_SECONDS = 30.0
 PRUNE_BATCH = 500
 PRUNE_BATCHES = 20
 TRIM_BATCH = 1000
@@ -37,29 +37,18 @@ class Maintenance:
     checkpoints: Pool
     metrics: Metrics
     retry: Retrier
-    random: Random
-    log: Log
+    log: FilteringBoundLogger
     retention_seconds: float
     history_seconds: float
-    interval_seconds: float = 30
 
-    async def run(self) -> None:
-        """Ends by cancellation."""
-        while True:
-            try:
-                await self.once()
-            except StoreError as error:
-                self.log.error("Maintenance failed", error=str(error))
-            except Exception as error:
-                self.log.error("Maintenance failed", exc_info=error)
-            await asyncio.sleep(self.interval_seconds * self.random.uniform(0.5, 1.5))
-
-    async def once(self) -> None:
+    async def once(self) -> float:
+        """One pass; how many seconds until the next."""
         self.metrics.observe_depth(await self._step(self.store.operations.depth))
         if rescued := await self._step(self.store.retention.adopt_orphans):
-            self.log.warning(f"Adopted {rescued} workload(s) that the queue did not know of")
+            self.log.warning("Adopted workloads that the queue did not know of", count=rescued)
         await self._prune()
         await self._trim()
+        return INTERVAL_SECONDS
 
     async def _prune(self) -> None:
         pruned = 0
@@ -69,7 +58,7 @@ class Maintenance:
             if count < PRUNE_BATCH:
                 break
         if pruned:
-            self.log.info(f"Pruned the checkpoints of {pruned} finished run(s)")
+            self.log.info("Pruned the checkpoints of finished runs", count=pruned)
 
     async def _prune_batch(self) -> int:
         retention, seconds = self.store.retention, self.retention_seconds
@@ -90,7 +79,7 @@ class Maintenance:
             if count < TRIM_BATCH:
                 break
         if trimmed:
-            self.log.info(f"Trimmed {trimmed} attempt(s) from the history")
+            self.log.info("Trimmed attempts from the history", count=trimmed)
 
     async def _step(self, call: Callable[[], Awaitable[T]]) -> T:
         return await self.retry("maintenance", call, timeout=STEP_SECONDS)

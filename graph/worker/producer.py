@@ -2,24 +2,23 @@
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
 from random import Random
 from time import monotonic
 from typing import Any
 
-from langgraph.runtime import RunControl
+from structlog.typing import FilteringBoundLogger
 
+from graph.worker.attempt import Attempt, Means
 from graph.worker.breaker import Breaker
-from graph.worker.completer import BatchCompleter, Ending
-from graph.worker.executor import Executor, ExecutorConfig
-from graph.worker.handover import HandedOver, Server
+from graph.worker.completer import BatchCompleter
+from graph.worker.executor import ExecutorConfig
+from graph.worker.handover import Server
 from graph.worker.heartbeat import Heartbeat
-from graph.worker.metrics import Metrics, TokenUsage
-from graph.worker.outcome import Failed, Recommended, Report, Retry, Suspended
+from graph.worker.metrics import Metrics
 from graph.worker.tasks import end
 from persistence.errors import StoreError
-from persistence.retry import CALL_SECONDS, Backoff, Log, Outage, Retrier
+from persistence.retry import CALL_SECONDS, Backoff, Outage, Retrier
 from persistence.store.open import Store
 from persistence.store.operations import Depth
 from persistence.store.queue import Claim, Lease
@@ -27,8 +26,6 @@ from tools.errors import SystemFault
 
 _LAST_CALL_SECONDS = 1.0
 """What a call that is under way gets when we are told to stop."""
-SHORT_ID = 8
-"""Characters of an id that tell workloads apart, as git shortens."""
 _DUE_SPREAD_SECONDS = 0.3
 """Idle pollers come at most this much after a lease is due, and not all at once."""
 
@@ -51,11 +48,8 @@ class ProducerOptions:
 
 @dataclass(kw_only=True, slots=True)
 class _InFlight:
-    claim: Claim
-    control: RunControl
+    attempt: Attempt
     task: asyncio.Task[None]
-    is_completing: bool = False
-    is_lost: bool = False
 
 
 class Producer:
@@ -76,22 +70,27 @@ class Producer:
         metrics: Metrics,
         options: ProducerOptions,
         random: Random,
-        log: Log,
+        log: FilteringBoundLogger,
         server: Server | None = None,
     ) -> None:
         self._store = store
-        self._server = server
-        self._config = config
         self._heartbeat = heartbeat
         self._retry = retry
         self._breaker = breaker
-        self._outage = outage
         self._metrics = metrics
         self._options = options
         self._random = random
         self._log = log
-        self._completer = BatchCompleter(
-            store.queue, retry, max_attempts=options.max_attempts, backoff=options.backoff, random=random
+        self._means = Means(
+            config=config,
+            operations=store.operations,
+            completer=BatchCompleter(
+                store.queue, retry, max_attempts=options.max_attempts, backoff=options.backoff, random=random
+            ),
+            breaker=breaker,
+            outage=outage,
+            metrics=metrics,
+            server=server,
         )
         self._runs: dict[int, _InFlight] = {}
         """By token: everything leased, from the claim to the written outcome. `_begin` adds, `_end` removes."""
@@ -124,7 +123,7 @@ class Producer:
         """Places for further runs. A run whose result is being written has left its place to the next; as many results
         as runs may be on their way, so that a database that takes no results is asked for no more work."""
         concurrency = self._options.concurrency
-        running = sum(not run.is_completing for run in self._runs.values())
+        running = sum(not run.attempt.is_completing for run in self._runs.values())
         return max(0, min(concurrency - running, 2 * concurrency - len(self._runs)))
 
     @property
@@ -148,8 +147,8 @@ class Producer:
         """The heartbeat found that this lease is no longer ours. A run that is being written down is left to the fence,
         since it may have been its own write that ended the lease."""
         run = self._runs.get(lease.token)
-        if run is not None and not run.is_completing:
-            run.is_lost = True
+        if run is not None and not run.attempt.is_completing:
+            run.attempt.is_lost = True
             run.task.cancel()
 
     async def run(self) -> None:
@@ -178,6 +177,7 @@ class Producer:
         started = monotonic()
         claims = await self._retry("claim", lambda: self._claim_once(demand), timeout=CALL_SECONDS)
         self.last_claim_at = monotonic()
+        self._log.debug("Claimed", wanted=demand, found=len(claims))
         self._metrics.claim_latency.observe(self.last_claim_at - started)
         self._must_look = self._must_look or len(claims) == demand
         if self._stopping.is_set():
@@ -257,89 +257,27 @@ class Producer:
         return seconds
 
     def _begin(self, claim: Claim) -> None:
-        self._heartbeat.watch(claim.lease)
+        lease = claim.lease
+        self._heartbeat.watch(lease)
         submitted_at = claim.row.get("submitted_at")
-        if claim.lease.attempt == 1 and isinstance(submitted_at, str):
-            self._metrics.observe_wait(submitted_at, self._config.clock())
-        control = RunControl()
-        task = asyncio.create_task(self._work(claim, control), name=f"workload {claim.lease.workload_id}")
-        self._runs[claim.lease.token] = _InFlight(claim=claim, control=control, task=task)
+        if lease.attempt == 1 and isinstance(submitted_at, str):
+            self._metrics.observe_wait(submitted_at, self._means.config.clock())
+        attempt = Attempt(claim, self._means, self._log, freed=self._freed)
+        task = asyncio.create_task(self._work(attempt), name=f"workload {lease.workload_id}")
+        self._runs[lease.token] = _InFlight(attempt=attempt, task=task)
         self._metrics.in_flight.set(len(self._runs))
 
-    async def _work(self, claim: Claim, control: RunControl) -> None:
-        lease = claim.lease
-        log = self._log.bind(
-            workload=str(lease.workload_id),
-            name=str(claim.row.get("workload_name") or ""),
-            id=str(lease.workload_id)[:SHORT_ID],
-            thread=str(lease.thread_id),
-            attempt=lease.attempt,
-            token=lease.token,
-        )
-        if lease.attempt > 1:
-            await self._announce_takeover(lease, log)
-        log.info(f"Processing workload {lease.workload_id}...")
-        usage = TokenUsage(self._metrics)
-        started = monotonic()
-        report: Report | None = None
-        ending: Ending = "unwritten"
+    async def _work(self, attempt: Attempt) -> None:
         try:
-            if self._server is None:
-                report = await Executor(claim, self._config, control, [usage], self._outage).run()
-            else:
-                report = await HandedOver(claim, self._config, self._server).run()
-            report = self._judged(report)
-            self._runs[lease.token].is_completing = True
-            if self._must_look:
-                self._wake_up.set()
-            ending = await self._completer.complete(report, log)
-            self._count(report, ending)
-        except asyncio.CancelledError:
-            ending = "lost" if self._runs[lease.token].is_lost else "drained"
-            log.warning("Run stopped: the lease was lost" if ending == "lost" else "Run stopped by shutdown")
+            if await attempt.run() == "drained":
+                self._to_release.append(attempt.lease)
         finally:
-            if ending == "drained":
-                self._to_release.append(lease)
-            self._end(lease)
-            self._metrics.observe_run(
-                ending, monotonic() - started, report.begun if report else None, usage.usage_metadata
-            )
+            self._end(attempt.lease)
 
-    async def _announce_takeover(self, lease: Lease, log: Log) -> None:
-        """Whose run is continued, and why it did not end it. For the log alone: nothing waits for a slow answer."""
-        try:
-            async with asyncio.timeout(_LAST_CALL_SECONDS):
-                attempts = await self._store.operations.history(lease.workload_id)
-        except (StoreError, TimeoutError):
-            attempts = []
-        before = next((one for one in reversed(attempts) if one["token"] < lease.token and one["ended_at"]), None)
-        if before is None or before["outcome"] not in ("lost", "retry"):
-            return
-        ago = (self._config.clock() - datetime.fromisoformat(str(before["ended_at"]))).total_seconds()
-        why = "ran out" if before["outcome"] == "lost" else "ended to try again"
-        log.info(
-            f"Resuming {lease.workload_id}, lease of {before['owner']} {why}",
-            ended_seconds_ago=round(max(ago, 0.0), 1),
-            held_seconds=round(before["seconds"], 1),
-            error=before["error"],
-        )
-
-    def _count(self, report: Report, ending: Ending) -> None:
-        outcome = report.outcome
-        if isinstance(outcome, Recommended) and ending == "queued":
-            self._metrics.observe_decision(outcome.recommendation.metadata.get("provenance"))
-        elif isinstance(outcome, Failed | Retry):
-            self._metrics.failures.labels(outcome.kind).inc()
-        elif isinstance(outcome, Suspended):
-            self._metrics.failures.labels(outcome.cause).inc()
-
-    def _judged(self, report: Report) -> Report:
-        """The report, its outcome replaced where the system is at fault."""
-        if isinstance(report.outcome, Recommended):
-            self._breaker.succeed()
-        elif report.fault is not None and self._breaker.blames_system(report.fault, report.lease.workload_id):
-            return replace(report, outcome=Suspended(cause=report.fault.cause or ""))
-        return report
+    def _freed(self) -> None:
+        """A run has ended, and there may be room for the next while its result is being written."""
+        if self._must_look:
+            self._wake_up.set()
 
     def _end(self, lease: Lease) -> None:
         self._heartbeat.forget(lease)
@@ -347,16 +285,15 @@ class Producer:
         self._metrics.in_flight.set(len(self._runs))
         if self._options.until_empty and not self._runs:
             self._must_look = True  # the last look at the queue was before this run ended
-        if self._must_look:
-            self._wake_up.set()
+        self._freed()
 
     async def _drain(self) -> None:
         for run in self._runs.values():
-            run.control.request_drain()
-            if self._server is not None and not run.is_completing:
+            run.attempt.control.request_drain()
+            if self._means.server is not None and not run.attempt.is_completing:
                 run.task.cancel()  # it goes on at the server, and the next holder of the lease joins it
         if tasks := [run.task for run in self._runs.values()]:
-            self._log.info(f"Stopping: waiting for {len(tasks)} run(s) to finish their step; signal again to stop now")
+            self._log.info("Waiting for runs to finish their step; signal again to stop now", runs=len(tasks))
             await self._wait_for(tasks)
             await end(tasks)
         if self._to_release:
@@ -381,4 +318,4 @@ class Producer:
         except (StoreError, TimeoutError) as error:
             self._log.warning("Leases not released, they will run out", leases=len(self._to_release), error=str(error))
         else:
-            self._log.info(f"Released {released} workload(s); another poller will continue them")
+            self._log.info("Released workloads; another poller will continue them", count=released)

@@ -1,11 +1,11 @@
 """Shows in the shared table what it would not take at once: rows that somebody had locked, or that refuse."""
 
-import asyncio
 from dataclasses import dataclass
-from random import Random
 from typing import Final
 
-from persistence.retry import CALL_SECONDS, Log, Retrier
+from structlog.typing import FilteringBoundLogger
+
+from persistence.retry import CALL_SECONDS, Retrier
 from persistence.store.queue import Queue
 
 BATCH: Final = 20
@@ -19,24 +19,13 @@ class Projector:
 
     queue: Queue
     retry: Retrier
-    random: Random
-    log: Log
-
-    async def run(self) -> None:
-        """Ends by cancellation."""
-        while True:
-            seconds = INTERVAL_SECONDS
-            try:
-                seconds = await self.once()
-            except Exception as error:
-                self.log.error("Showing results failed", exc_info=error)
-            await asyncio.sleep(seconds * self.random.uniform(0.8, 1.2))
+    log: FilteringBoundLogger
 
     async def once(self) -> float:
         """One round; how many seconds until the next is worth it."""
         done = await self.retry("projection", lambda: self.queue.project(limit=BATCH), timeout=CALL_SECONDS)
         if done.parked:
-            self.log.warning(f"{done.parked} row(s) refuse their state or answer; gridwise status shows why")
+            self.log.warning("Rows refuse their state or answer; `gridwise status` shows why", count=done.parked)
         if done.next_seconds is None:
             return INTERVAL_SECONDS
         return min(max(done.next_seconds, SHORTEST_SECONDS), INTERVAL_SECONDS)

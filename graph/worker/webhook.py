@@ -16,13 +16,14 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
+from structlog.typing import FilteringBoundLogger
 
-from persistence.errors import StoreError
-from persistence.retry import Log
+from graph.worker.periodic import periodically
 from persistence.store.outbox import Delivery, Outbox
 
 TIMEOUT_SECONDS: Final = 10.0
 LEASE_SECONDS: Final = 60.0
+INTERVAL_SECONDS: Final = 2.0
 BATCH: Final = 10
 MOST_ATTEMPTS: Final = 12
 FIRST_RETRY_SECONDS: Final = 5.0
@@ -186,19 +187,15 @@ class Deliveries:
     outbox: Outbox
     sender: Sender
     random: Random
-    log: Log
-    interval_seconds: float = 2.0
+    log: FilteringBoundLogger
 
     async def run(self) -> None:
         """Ends by cancellation."""
-        while True:
-            try:
-                sent = await self.once()
-            except StoreError as error:
-                self.log.warning("Webhook: the outbox cannot be read", error=str(error))
-                sent = 0
-            if not sent:
-                await asyncio.sleep(self.interval_seconds * self.random.uniform(0.5, 1.5))
+
+        async def batch() -> float:
+            return 0.0 if await self.once() else INTERVAL_SECONDS
+
+        await periodically("webhook", batch, interval_seconds=INTERVAL_SECONDS, random=self.random, log=self.log)
 
     async def once(self) -> int:
         """One batch; how many were tried."""
@@ -213,12 +210,13 @@ class Deliveries:
             wait = self.retry_seconds(delivery.attempt) if error.retryable else None
             if delivery.attempt >= MOST_ATTEMPTS:
                 wait = None
-            outcome = "given up" if wait is None else f"again in {wait:.0f} s"
             self.log.warning(
-                f"Webhook: {delivery.event} not delivered, {outcome}",
-                error=str(error),
-                attempt=delivery.attempt,
+                "Webhook event not delivered",
+                webhook_event=delivery.event,
                 delivery=str(delivery.id),
+                attempt=delivery.attempt,
+                retry_seconds=None if wait is None else round(wait),
+                error=str(error),
             )
             await self.outbox.failed(delivery, str(error), retry_seconds=wait)
         else:

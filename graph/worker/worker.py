@@ -11,18 +11,21 @@ from secrets import token_hex
 from time import monotonic
 
 from pydantic import JsonValue
+from structlog.typing import FilteringBoundLogger
 
+from graph.worker import maintenance, projector
 from graph.worker.breaker import Breaker
 from graph.worker.executor import ExecutorConfig
 from graph.worker.handover import Server
 from graph.worker.heartbeat import Heartbeat, OpenStore
 from graph.worker.maintenance import Maintenance
 from graph.worker.metrics import Metrics
+from graph.worker.periodic import periodically
 from graph.worker.producer import Producer, ProducerOptions
 from graph.worker.projector import Projector
 from graph.worker.tasks import background, signals
 from persistence.errors import StoreError
-from persistence.retry import Backoff, Log, Outage, Retrier
+from persistence.retry import Backoff, Outage, Retrier
 from persistence.store.open import Store
 from persistence.store.pollers import PollerIdentity
 
@@ -46,7 +49,7 @@ class Worker:
         open_store: OpenStore,
         config: ExecutorConfig,
         options: ProducerOptions,
-        log: Log,
+        log: FilteringBoundLogger,
         retention_seconds: float = 7 * 86400,
         history_seconds: float = 90 * 86400,
         metrics: Metrics | None = None,
@@ -56,6 +59,7 @@ class Worker:
         self._store = store
         self._options = options
         self._log = log
+        self._random = config.random
         self._outage = Outage(log)
         self._retry = Retrier(self._outage, config.random)
         self._identity = PollerIdentity(
@@ -95,12 +99,11 @@ class Worker:
             checkpoints=config.checkpoints,
             metrics=self.metrics,
             retry=self._retry,
-            random=config.random,
             log=log,
             retention_seconds=retention_seconds,
             history_seconds=history_seconds,
         )
-        self._projector = Projector(queue=store.queue, retry=self._retry, random=config.random, log=log)
+        self._projector = Projector(queue=store.queue, retry=self._retry, log=log)
 
         self.is_interrupted = False
         """Somebody pressed Ctrl-C; written by `stop`, read by the command."""
@@ -111,8 +114,12 @@ class Worker:
         async with AsyncExitStack() as stack:
             self._heartbeat.start(on_lost=self._producer.lose)
             stack.push_async_callback(self._heartbeat.stop)
-            await stack.enter_async_context(background(self._maintenance.run()))
-            await stack.enter_async_context(background(self._projector.run()))
+            for task, once, seconds in (
+                ("maintenance", self._maintenance.once, maintenance.INTERVAL_SECONDS),
+                ("projection", self._projector.once, projector.INTERVAL_SECONDS),
+            ):
+                work = periodically(task, once, interval_seconds=seconds, random=self._random, log=self._log)
+                await stack.enter_async_context(background(work))
             await stack.enter_async_context(background(self._listen()))
             stack.enter_context(signals(self.stop))
             await self._producer.run()

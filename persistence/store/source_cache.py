@@ -1,7 +1,6 @@
 """The last good answer of an outside source, shared by all pollers, so that one of them asks and not each."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -11,9 +10,8 @@ from uuid import uuid4
 from pydantic import JsonValue
 
 from persistence.errors import StoreError
+from persistence.log import default_log
 from persistence.transports.rpc import Rpc
-
-_log = logging.getLogger(__name__)
 
 _POLL_SECONDS: Final = 0.2
 
@@ -30,7 +28,7 @@ class SourceCache:
         try:
             found = cast("dict[str, JsonValue] | None", await self._rpc("source_cache_get", {"p_key": key}))
         except StoreError as error:
-            _log.warning("source cache: cannot read %s: %s", key, error)
+            _warn("read", key, error)
             return None
         return None if found is None else (found["payload"], datetime.fromisoformat(str(found["fetched_at"])))
 
@@ -38,7 +36,7 @@ class SourceCache:
         try:
             await self._rpc("source_cache_put", {"p_key": key, "p_payload": payload})
         except StoreError as error:
-            _log.warning("source cache: cannot store %s: %s", key, error)
+            _warn("store", key, error)
 
     @asynccontextmanager
     async def lock(self, key: str) -> AsyncIterator[None]:
@@ -50,16 +48,20 @@ class SourceCache:
         try:
             await self._acquire(key, holder)
         except StoreError as error:
-            _log.warning("source cache: cannot lock %s: %s", key, error)
+            _warn("lock", key, error)
         try:
             yield
         finally:
             try:
                 await self._rpc("source_cache_unlock", {"p_key": key, "p_holder": holder})
             except StoreError as error:
-                _log.warning("source cache: cannot unlock %s: %s", key, error)
+                _warn("unlock", key, error)
 
     async def _acquire(self, key: str, holder: str) -> None:
         arguments: dict[str, JsonValue] = {"p_key": key, "p_holder": holder, "p_seconds": self._lock_seconds}
         while not await self._rpc("source_cache_lock", arguments):  # noqa: ASYNC110  another process may hold it
             await asyncio.sleep(_POLL_SECONDS)
+
+
+def _warn(call: str, key: str, error: StoreError) -> None:
+    default_log().warning("Source cache unavailable", call=call, key=key, error=str(error))

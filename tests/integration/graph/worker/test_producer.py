@@ -40,12 +40,24 @@ async def test_log_lines_of_a_run_carry_whose_run_it_is(rig: Rig, store: Store) 
     assert str(result["start"]).endswith("Z")
 
 
+async def test_every_step_of_a_run_has_a_line_for_who_looks_closely(rig: Rig, store: Store) -> None:
+    (one,) = await submit(store)
+    await rig.drain_queue(chain())
+    mine = [event for event, values in rig.log.entries if values.get("workload") == str(one)]
+    steps = [
+        f"Processing workload {one}...", "Thread opened", "Nodes finished", "Run ended",
+        f"Workload {one} updated with agent recommendations", "Attempt ended",
+    ]  # fmt: skip
+    assert list(dict.fromkeys(mine)) == steps
+    assert [values["nodes"] for event, values in rig.log.entries if event == "Nodes finished"]
+
+
 async def test_a_takeover_says_whose_lease_ran_out(rig: Rig, store: Store, open_connection: Any) -> None:
     (one,) = await submit(store)
     await store.queue.claim(owner="gone:1:abc", limit=1, lease_seconds=1, max_attempts=5)
     await rig.drain_queue(chain())
-    values = await rig.log.seen(f"Resuming {one}, lease of gone:1:abc ran out")
-    assert values["attempt"] == 2
+    values = await rig.log.seen("Resuming the workload of a lease that ran out")
+    assert (values["workload"], values["former_owner"], values["attempt"]) == (str(one), "gone:1:abc", 2)
     assert 0 <= float(str(values["ended_seconds_ago"])) < 10
 
 

@@ -45,9 +45,7 @@ async def poller(
 
 
 async def metrics_address(log: Log) -> str:
-    await log.seen("Metrics on port")
-    line = next(event for event in log.events if event.startswith("Metrics on port"))
-    return f"http://127.0.0.1:{line.split()[3].rstrip(':')}"
+    return f"http://127.0.0.1:{(await log.seen('Serving /metrics'))['port']}"
 
 
 async def test_it_says_what_it_does_in_the_words_operators_search_for(database_url: str, log: Log) -> None:
@@ -66,7 +64,7 @@ async def test_an_insert_wakes_it_long_before_its_interval(database_url: str, lo
         poller(database_url, log, chain(), options=options, metrics_port=0),
         open_connection() as connection,
     ):
-        await log.seen("Metrics on port")
+        await log.seen("Serving /metrics")
         await _listening(connection)
         await connection.execute("insert into compute_workloads (workload_name) values ('hello')")
         await log.seen("updated with agent recommendations")
@@ -127,11 +125,11 @@ async def test_what_nobody_leases_is_adopted_and_old_threads_are_pruned(
             " values ('stuck', 'processing', now() - interval '1 day')"
         )
     async with poller(database_url, log, chain(), options={"poll_interval_seconds": 0.1}):
-        await log.seen("Adopted 1 workload(s)")
+        await log.seen("Adopted workloads")
         await log.seen("updated with agent recommendations")
     log.entries.clear()
     async with poller(database_url, log, chain(), retention_seconds=0):
-        await log.seen("Pruned the checkpoints of 1 finished run(s)")
+        await log.seen("Pruned the checkpoints")
     async with open_connection() as connection:
         found = await (await connection.execute("select count(*) from agent_checkpoints.checkpoints")).fetchone()
     assert found == (0,)
