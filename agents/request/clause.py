@@ -17,12 +17,14 @@ from agents.request.when import read_instant
 
 Step: TypeAlias = Callable[[Scope, int, Tag], None]
 
+_REASONS = frozenset({"because", "as", "since"})
 _BOUNDING = frozenset({"BEFORE", "AFTER", "UNTIL"})
 _SUBJECTS = frozenset({"you", "we", "i", "it", "this", "that", "they"})
 _READY = frozenset(
     {"be there", "ready", "done", "complete", "back", "through", "finished", "completed", "in hand", "delivered"}
 )
 _OUTPUTS = frozenset({"result", "results", "output", "report", "through", "back"})
+_MOST = frozenset({"LE"})
 _WORK = frozenset({"job", "workload", "work", "use", "window", "anything", "any time"})
 _LIKEWISE = frozenset({"too", "either", "also", "neither", "likewise", "as well"})
 _EARLIER = frozenset({"earlier", "later", "before", "after", "any earlier", "sooner"})
@@ -44,6 +46,9 @@ def read_clause(clause: Clause, context: Context, *, denied: bool = False) -> Sc
     _inherit(scope)
     for i, tag in enumerate(scope.tags):
         _take(scope, i, tag)
+    if clause.joined_by in _REASONS and not scope.demands:  # "as the lab needs the nodes from Monday" asks for nothing
+        scope.found = work
+        return scope
     _refer_back(scope)
     read_moods(scope)
     _tell_the_rest(scope)
@@ -103,7 +108,7 @@ def _inherit(scope: Scope) -> None:
         scope.negated = before.negated
     if scope.guarded or (joined_by == "while" and before.negated and not before.values):
         scope.negated = True
-    if not before.past and joined_by not in {"so", "because"} and (joined_by != "but" or before.anchor == "START"):
+    if not before.past and joined_by not in {"so", *_REASONS} and (joined_by != "but" or before.anchor == "START"):
         scope.anchor = before.anchor
     scope.inherited = True
     if joined_by in {"or", "and"} and not scope.types & {"MUST", "NEG"}:
@@ -203,6 +208,10 @@ def _anchor(scope: Scope, i: int, tag: Tag) -> None:
 
 
 def _run(scope: Scope, i: int, tag: Tag) -> None:
+    following = follows(scope.tags, i)
+    if tag.word == "be running" and following is not None and following.type == "BY":
+        _anchor(scope, i, Tag("START", tag.start, tag.end, tag.word))
+        return
     if scope.anchor in {None, "RUN"} or (scope.inherited and tag.word not in _WORK):
         scope.anchor, scope.inherited = "RUN", False
     scope.is_about_data, scope.asks = False, True
@@ -247,6 +256,7 @@ _STEPS: dict[str, Step] = {
     "SHIFT": _run,
     "MUST": _insist,
     "ONLY": _insist,
+    "ASK": _insist,
     "HEDGE": _hope,
     "INPUT": _set(is_input=True),
     "PROVISO": _provide,
@@ -266,7 +276,8 @@ def _take_value(scope: Scope, i: int, tag: Tag) -> None:
         scope.relations.append(bound)
         scope.end = max(scope.end, bound.end)
     scope.end = max(scope.end, tag.end)
-    if scope.compares or (scope.free and not scope.only) or _is_less_preferred(scope, i, tag):
+    waits = tag.type in {"SPAN", "INSTANT"} and (bound or scope.ahead(i, 3, _MOST) or scope.comparisons)
+    if scope.compares or (scope.free and not scope.only and not waits) or _is_less_preferred(scope, i, tag):
         tag.used = True
     else:
         read_value(scope, tag, i)

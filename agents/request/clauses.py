@@ -97,7 +97,14 @@ class _Cut:
         if tag.type == "BULLET" or (tag.type == "P" and tag.word in ".!?;\n•*"):
             return True
         is_dash = tag.type == "P" and tag.word == "-" and not tag.glued
-        return is_dash and (not self._open or any(known.type in _TELLING for known in self._open))
+        if is_dash and (not self._open or any(known.type in _TELLING for known in self._open)):
+            return True
+        return (is_dash or tag.word == ":") and self._is_title()
+
+    def _is_title(self) -> bool:
+        """ "Downscaling ensemble: …"."""
+        types = {known.type for known in self._open}
+        return "W" in types and types <= {"W", "GLUE", "P", "OTHER", "RUN", "NUM", "IN", "AT"}
 
     def _end_sentence(self, tag: Tag) -> None:
         if tag.word == "?" and self._open:
@@ -117,7 +124,9 @@ class _Cut:
     def _asks_whether(self) -> bool:
         """ "Can it run in Wales?"; "can you run it in Wales?", "could it be done by six?" are requests."""
         subject = self._open[1].word if len(self._open) > 1 else ""
-        asked = any(tag.word in {"be", "please"} or tag.type == "FINISH" for tag in self._open)
+        asked = any(
+            tag.word in {"be", "please"} or tag.type in {"FINISH", "INSTANT", "RANGE", "DAYS"} for tag in self._open
+        )
         return self._open[0].type == "CAN" and subject in _PRONOUNS and not asked
 
     def _settle(self, tags: Sequence[Tag], i: int, tag: Tag) -> None:
@@ -138,6 +147,8 @@ class _Cut:
 
     def _joins(self, tags: Sequence[Tag], i: int, tag: Tag) -> bool:
         last = self._open[-1] if self._open else None
+        if last is not None and last.word == "," and tag.word in {"as", "since"}:
+            return bool(self._open) and not any(known.type in LIMITS for known in tags[i + 1 : i + 2])
         if tag.word not in JOINING and tag.type != "NOR":
             return False
         if tag.type == "THEN" and last is not None and last.type in _BOUNDS:

@@ -124,16 +124,22 @@ def is_doubtful(scope: Scope) -> bool:
     if not scope.found:
         return False
     tags = _bearing(scope)
+    is_fact = all(isinstance(item.constraint, JobFacts) for item in scope.found)
     return (
         _has(tags, "TURNING")
         or _has(tags, "ELSEWHERE")
         or _is_of_another(tags)
         or _is_lifted(tags)
-        or any(_is_uncounted(tags, i, tag) or _governs(tags, i, tag) for i, tag in enumerate(tags))
+        or any(_is_uncounted(tags, i, tag) or (not is_fact and _governs(tags, i, tag)) for i, tag in enumerate(tags))
         or _is_ambiguous(tags)
         or scope.clause.joined_by == "which"
         or len({i for i, tag in enumerate(tags) if tag.type == "NEG" and tags[i - 1].type != "NEG"}) > 1
     )
+
+
+def _is_name(tags: Sequence[Tag], i: int) -> bool:
+    """ "IFRS 17", "ERA5"."""
+    return i > 0 and tags[i - 1].type == "W" and (tags[i].glued or str(tags[i - 1].value)[1:].isupper())
 
 
 def _bearing(scope: Scope) -> list[Tag]:
@@ -191,7 +197,7 @@ def _is_uncounted(tags: Sequence[Tag], i: int, tag: Tag) -> bool:
     """A number that became no value, "from £5 to £8", "an hour after 9pm", "over my dead body in London"."""
     after = tags[i + 1] if i + 1 < len(tags) else None
     if tag.type in {"NUM", "ORD", "DEC"} and not tag.used:
-        return True
+        return not _is_name(tags, i)
     if tag.type == "P":
         return unicodedata.category(tag.word[0]) == "So"
     if tag.type in {"PLACE", "SITE"}:

@@ -169,6 +169,22 @@ def calendar(g: Tags, today: date) -> Point | None:
     return times.calendar_day(said[0], times.month(month), said[1] if len(said) > 1 else None, today)
 
 
+_FEASTS = {"christmas eve": (24, 12), "christmas day": (25, 12), "boxing day": (26, 12), "halloween": (31, 10)}
+_FEASTS |= {"new year 's eve": (31, 12), "new year 's day": (1, 1), "new year eve": (31, 12), "new years eve": (31, 12)}
+_FEASTS |= {"new years day": (1, 1), "bonfire night": (5, 11), "burns night": (25, 1), "valentine 's day": (14, 2)}
+
+
+def feast(g: Tags, today: date) -> Point | None:
+    return times.calendar_day(*_FEASTS[g[0].word], None, today)
+
+
+def calendar_span(g: Tags, today: date) -> ClockRange | None:
+    """ "24 to 26 December"."""
+    month = times.month(g[-1].word)
+    start, end = (times.calendar_day(tag.value, month, None, today) for tag in _numbers(g))
+    return (start, end) if start and end else None
+
+
 def slashed(g: Tags, today: date) -> Point | None:
     said = [tag.value for tag in _numbers(g)]
     year = said[2] + 2000 * (said[2] < 100) if len(said) > 2 else None
@@ -186,6 +202,11 @@ def dated_weekday(g: Tags, today: date) -> Point | None:
 
 def joined(g: Tags, _: date) -> Point | None:
     return times.joined(times.point(g[0]), times.point(g[-1])) if g[0].type != "NUM" or g[0].value < 13 else None
+
+
+def clarified(g: Tags, _: date) -> Point | None:
+    """ "Thursday lunchtime (12:30)"."""
+    return replace(g[2].value, day=g[0].value.day) if g[2].value.clock and not g[2].value.day else None
 
 
 def in_part(g: Tags, _: date) -> Point | None:

@@ -13,6 +13,8 @@ Meaning: TypeAlias = Callable[[Scope, Tag, int], None]
 
 _OVERRUN = frozenset({"run over", "go past", "run past", "overrun", "later", "run beyond"})
 _BUDGETS = frozenset({"budget", "allowance", "price", "prices", "cost", "costs", "bill"})
+_UNIT_PRICE = frozenset({"unit", "kwh", "kilowatt", "electricity", "power", "energy"})
+"""Words of a price's name that make it one of a kWh."""
 _AFTER_A_PLACE = JOINING | {"or", "only", "'s", "then", "if", "to", "at", "for", "when", "as"}
 
 
@@ -76,7 +78,7 @@ def _hardware(scope: Scope, tag: Tag, i: int) -> None:
 
 def _model(tag: Tag) -> str:
     """As written, without the plural of "H100s"."""
-    parts = tag.parts[:-1] if len(tag.parts) > 1 and tag.parts[-1].word == "s" else tag.parts
+    parts = tag.parts[:-1] if len(tag.parts) > 1 and tag.parts[-1].value == "s" and tag.word != "l 40 s" else tag.parts
     text = "".join(f"{'' if part.glued else ' '}{part.value if part.type == 'W' else part.word}" for part in parts)
     return (text.upper() if any(letter.isdigit() for letter in text) else text).strip()
 
@@ -146,7 +148,11 @@ def _share(scope: Scope, tag: Tag, side: str | None) -> None:
 
 
 def _cap(scope: Scope, tag: Tag) -> None:
-    kind = next(kind for kind in kinds.Cap.__subclasses__() if kind.measure[0] == tag.type)
+    per_kwh = tag.type == "MONEY" and any(
+        known.type == "COST" and _UNIT_PRICE & set(known.word.split()) for known in scope.tags
+    )
+    type_ = "RATE" if per_kwh else tag.type
+    kind = next(kind for kind in kinds.Cap.__subclasses__() if kind.measure[0] == type_)
     value = {kind.measure[1]: tag.value}
     if kind is kinds.PricePerKwh and "MEAN" in scope.types:
         value["basis"] = "mean"

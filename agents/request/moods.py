@@ -10,18 +10,31 @@ from agents.request.tokens import Tag
 
 _MIND = ("mind", "matter", "bothered", "happy", "problem", "fussed")
 _RANKS = frozenset(
-    {"better", "better than", "preferred", "over", "more than", "above", "beats", "trumps", "outranks", "outweighs"}
+    {
+        "than",
+        "better",
+        "better than",
+        "preferred",
+        "over",
+        "more than",
+        "above",
+        "beats",
+        "trumps",
+        "outranks",
+        "outweighs",
+    }
 )
 _RANKED = {"CHEAPEST": "COST", "GREENEST": "CARBON", "RENEW": "CARBON", "CARBON": "CARBON", "COST": "COST"}
 _SPOKEN_OF = frozenset({"CARBON", "COST", "BEFORE", "VERSUS", "CHEAPEST", "GREENEST"})
 _SIDES = {"green": "CARBON", "greener": "CARBON", "greener than": "CARBON", "cleaner than": "CARBON"}
 _SIDES |= {"cheap": "COST", "cheaper": "COST", "cheaper than": "COST", "dearer": "COST"}
 _SAME = {"CARBON": {"CARBON", "GREENEST"}, "COST": {"COST", "CHEAPEST"}}
-_MEASURES = frozenset({"CARBON", "INTENSITY", "COST"})
+_MEASURES = frozenset({"CARBON", "INTENSITY", "COST", "RENEW"})
 _WEIGHED = (
     "cost_only: NOTCARE CARBON", "cost_only: CARBON NOMATTER", "cost_only: CARBON FREE",
     "carbon: NOTCARE COST", "carbon: COST NOMATTER", "carbon: COST FREE",
     "cost: CARBON LESSMATTER", "carbon: COST LESSMATTER", "carbon: CARBON MATTER", "cost: COST MATTER",
+    "renewables: RENEW MATTER",
 )  # fmt: skip
 _MINIMISED = (
     "carbon: MINIMISE CARBON", "carbon: CARBON MINIMISE", "carbon: MINIMISE INTENSITY", "carbon: INTENSITY MINIMISE",
@@ -51,6 +64,8 @@ def read_moods(scope: Scope) -> None:
 
 def _pauses(scope: Scope) -> None:
     types = scope.types
+    if any(isinstance(found.constraint, Pausing) and found.constraint.min_run_minutes for found in scope.found):
+        return
     if "ONEGO" in types:
         scope.add(Pausing, scope.first("ONEGO"), allowed=scope.negated)
     elif "PAUSABLE" in types:

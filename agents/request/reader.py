@@ -125,7 +125,7 @@ def _read_one(clause: Clause, context: Context) -> Scope:
 
 def _weigh_conditions(scope: Scope, before: Scope) -> None:
     """ "…, or 8pm if": neither is certain. "If it costs more than £5, don't run it": the condition is the limit."""
-    if scope.types <= _TRAILING and "HEDGE" in scope.types and before.found:  # "…, if you can"
+    if scope.types <= _TRAILING and "HEDGE" in scope.types and before.found:  # "…, if you can", "Not a must."
         before.found = [_wish(item) for item in before.found]
         scope.hoped = False
     denies = scope.negated and not scope.values and bool(scope.types & {"RUN", "START"})
@@ -162,5 +162,5 @@ def _remembered(context: Context, scope: Scope) -> Context:
 
 def _bounds_a_bare_number(scope: Scope) -> bool:
     """ "Under 5": five of what was not said."""
-    pairs = pairwise(scope.tags)
+    pairs = pairwise([tag for tag in scope.tags if tag.type not in {"GLUE", "AT"} and tag.word != ":"])
     return not scope.found and any(one.type in COMPARISONS and other.type == "NUM" for one, other in pairs)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from itertools import pairwise
 from typing import NamedTuple
 
 from agents.request import makers, times
@@ -53,7 +54,9 @@ def valued(tags: list[Tag], today: date) -> list[Tag]:
             present = _present(tags)
     for i, tag in enumerate(tags):
         _bare_hour(tags, i, tag)
-    for tag in tags:
+    for tag, after in pairwise([*tags, Tag("P", 0, 0)]):
+        if tag.word == "from" and after.type in {"PLACE", "SITE"}:
+            tag.type = "IN"
         _settle(tag)
     return tags
 
@@ -131,7 +134,9 @@ def _written_clocks(tags: list[Tag]) -> None:
         pairs = _pairs(tags, i)
         timely = pairs or _timely(before, after)
         if len(minute) == 2 and hour.isdigit() and int(hour) < 24 and int(minute) < 60:
-            half = after is not None and (after.type == "MER" or (after.word in {"a", "p"} and after.glued))
+            half = after is not None and (
+                after.type == "MER" or (after.word in {"a", "p"} and (after.glued or _is(tags, i + 2, ".")))
+            )
             if half or (timely and before is not None and before.type not in {"LE", "LESS", "MORE"}):
                 tag.type, tag.value = "HHMM", f"{hour}:{minute}"
         elif _is_military(tag.word) and (
@@ -140,6 +145,10 @@ def _written_clocks(tags: list[Tag]) -> None:
             or (timely and (hour[0] in "01" or hour >= "2100"))
         ):
             tag.type, tag.value = "HHMM", f"{hour[:2]}:{hour[2:]}"
+
+
+def _is(tags: Sequence[Tag], at: int, word: str) -> bool:
+    return at < len(tags) and tags[at].word == word
 
 
 def _pairs(tags: Sequence[Tag], i: int) -> bool:

@@ -9,8 +9,10 @@ from agents.request.times import ClockRange, Point
 from agents.request.tokens import Tag
 
 _ONWARDS = frozenset({"onwards", "onward", "on", "or later"})
-_PAST_IT = frozenset({"beyond", "past", "over", "go beyond", "goes beyond", "less", "within"})
+_PAST_IT = frozenset({"beyond", "past", "over", "go beyond", "goes beyond", "less"})
 _DAY = timedelta(days=1)
+_AT_MOST = frozenset({"LE", "LESS"})
+_JOB = frozenset({"job", "run", "workload", "work", "training", "compute", "computing", "fine tuning", "retraining"})
 
 
 def read_instant(scope: Scope, tag: Tag, i: int) -> None:
@@ -63,17 +65,23 @@ def _before(scope: Scope, tag: Tag, anchor: str | None, early: datetime, late: d
 
 
 def _implied(scope: Scope, tag: Tag, following: Tag | None) -> Tag | None:
-    """ "6pm onwards", "not beyond 6pm", "within"."""
+    """ "6pm onwards", "not beyond 6pm", "up to 6pm", "6pm is the deadline"."""
     if following is not None and following.word in _ONWARDS:
         return Tag("AFTER", tag.start, tag.end)
-    if scope.comparisons and scope.comparisons[-1].word in _PAST_IT:
-        return Tag("BY" if scope.comparisons[-1].word == "within" else "AFTER", tag.start, tag.end)
-    return None
+    said = scope.comparisons[-1] if scope.comparisons else None
+    if said is not None and said.word in _PAST_IT:
+        return Tag("AFTER", tag.start, tag.end)
+    i = scope.tags.index(tag) if tag in scope.tags else 0
+    bound = said or scope.ahead(i, 4, frozenset({"LE", "FINISH"}))
+    if bound is None or not (bound.type == "LE" or "deadline" in bound.word or "cut" in bound.word):
+        return None
+    scope.end = max(scope.end, bound.end)
+    return Tag("LATEST", tag.start, tag.end)
 
 
 def _is_allowance(scope: Scope, kind: str | None, anchor: str | None) -> bool:
     """ "It can finish on Friday" demands nothing; "it can start after 6" does."""
-    bounds = kind in {"AFTER", "EARLIEST"} or (kind == "UNTIL" and anchor == "RUN")
+    bounds = kind in {"AFTER", "EARLIEST", "LATEST"} or (kind == "UNTIL" and anchor == "RUN")
     return scope.may and not scope.only and not scope.odd and not bounds
 
 
@@ -113,12 +121,13 @@ def _at(scope: Scope, tag: Tag, i: int, kind: str | None, early: datetime, late:
     said, anchor = tag.value, scope.anchor
     whole = said.is_whole_day
     needs = any(known.type == "MUST" and known.word in {"need", "needs"} for known in scope.tags[:i])
+    is_due = anchor == "FINISH" and (kind or scope.words < 4) and not (scope.inherited and scope.words)
     if scope.odd:
         if whole:
             _forbid_day(scope, tag, said)
         elif anchor in {"RUN", None}:
             scope.add(Finish, tag, time=late)
-    elif (anchor is None and kind and not whole and needs) or (anchor == "FINISH" and (kind or scope.words < 4)):
+    elif (anchor is None and kind and not whole and needs) or is_due:
         scope.add(Finish, tag, time=late)
     elif anchor in {"AVAIL", "WAIT"}:
         scope.add(Start, tag, bound="earliest", time=early)
@@ -234,27 +243,31 @@ def read_next_span(scope: Scope, tag: Tag, i: int) -> None:
 
 
 def _is_needed(scope: Scope, tag: Tag, i: int) -> bool:
-    """ "4 GPUs for six hours", "a 5 hour job": a length beside a count is the job's."""
+    """ "4 GPUs for six hours", "a 5 hour job", "6 GPUs. 9 hours.": a length that bounds nothing is the job's."""
     if scope.odd or scope.anchor in {"WAIT", "FINISH", "START"} or scope.strong() is not None:
         return False
-    following = follows(scope.tags, i)
-    is_a_job = following is not None and following.word in {"job", "run", "workload"} and bool(scope.types & {"GPUS"})
-    over = all(known.word == "over" and "ENERGY" in scope.types for known in scope.comparisons)
-    inside = any(known.type == "IN" for known in scope.relations)
-    return is_a_job or (bool(scope.types & {"GPUS", "ENERGY"}) and over and not inside)
+    if any(known.type == "IN" for known in scope.relations):
+        return False
+    facts = scope.types & {"GPUS", "ENERGY", "GPU"}
+    if not all(known.word == "over" and "ENERGY" in scope.types for known in scope.comparisons):
+        return False
+    following, last = follows(scope.tags, i), scope.context.last
+    before = scope.tags[i - 1].word if i else ""
+    is_a_job = following is not None and (following.word in _JOB or (following.word == "of" and not facts))
+    is_listed = last is not None and any(item.constraint.kind in {"job", "hardware"} for item in last.found)
+    return bool(facts) or is_a_job or before == "of" or (is_listed and len(scope.values) == 1 and scope.words == 0)
 
 
 def read_span(scope: Scope, tag: Tag, i: int) -> None:
     anchor, relation = scope.anchor, scope.strong()
     until = scope.context.now + tag.value
-    at_most = any(
-        known.type == ("GE" if scope.odd else "LE") or (known.type == "LESS" and not scope.odd)
-        for known in scope.comparisons
-    )
+    bound = scope.comparisons[-1] if scope.comparisons else scope.ahead(i, 3, _AT_MOST)
+    at_most = bound is not None and bound.type in ({"GE"} if scope.odd else _AT_MOST)
     within = any(known.word == "within" for known in scope.comparisons)
+    is_least = bound is not None and bound.type == ("LESS" if scope.odd else "GE")
     if scope.is_about_data and not scope.must:
         tag.used = True
-    elif "STRETCH" in scope.types and not at_most:
+    elif ("STRETCH" in scope.types and not at_most) or (scope.types & {"PAUSE", "ONEGO"} and is_least):
         scope.add(Pausing, tag, allowed=True, min_run_minutes=max(1, round(tag.value.total_seconds() / 60)))
     elif (
         scope.takes
