@@ -310,7 +310,8 @@ def _drop_asides(scopes: Sequence[Scope], text: str) -> None:
             elif _family(item) in outside:
                 owner, known = outside[_family(item)]
                 exact = isinstance(known.constraint, Hours) and isinstance(item.constraint, Hours)
-                (owner.found if exact else scope.found).remove(known if exact else item)
+                gone, other = (known, owner) if exact else (item, scope)
+                other.found = [one for one in other.found if one is not gone]
 
 
 def _tell_contradictions(scopes: Sequence[Scope]) -> None:
