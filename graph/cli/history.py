@@ -10,7 +10,7 @@ from graph.cli.options import AsJson, Demo, WorkloadRef
 from graph.cli.output import Output
 from graph.cli.reference import chosen_settings, resolve
 from graph.views.history import AttemptSteps, attempt_lines, attempts_of
-from persistence.checkpoint import thread_steps
+from persistence.checkpoints.threads import thread_steps
 from persistence.connections.pool import open_pool
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from langchain_core.runnables import RunnableConfig
 
 from graph.state import STORED_TYPES
-from persistence.checkpoint import PooledSaver
+from persistence.checkpoints.pooled import PooledSaver
 from persistence.connections.pool import open_pool
 from persistence.store.open import Store
 from persistence.workload import Row

@@ -7,7 +7,7 @@ from typing import Final, cast
 from pydantic import JsonValue
 
 from graph.views.rows import local
-from persistence.checkpoint import Step
+from persistence.checkpoints.threads import Step
 from persistence.store.operations import Attempt
 from persistence.workload import Row
 

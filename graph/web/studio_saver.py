@@ -1,12 +1,11 @@
 """Checkpoints for LangGraph's development server: those of the pollers to look at, its own to write."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, LiteralString
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import LiteralString
 
-from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
-
-from persistence.checkpoint import PooledSaver
+from persistence.checkpoints.pooled import PooledSaver
+from persistence.checkpoints.watched import WatchedSaver
 from persistence.errors import StoreError
 
 
@@ -20,28 +19,17 @@ class ThreadOfPoller(StoreError):  # noqa: N818  says what happened
         )
 
 
-class StudioSaver(PooledSaver):
+class StudioSaver(WatchedSaver, PooledSaver):
     """Reads every thread, writes to its own. Has what the server needs for `multitask_strategy` rollback."""
 
-    async def aput(
-        self,
-        config: RunnableConfig,
-        checkpoint: Checkpoint,
-        metadata: CheckpointMetadata,
-        new_versions: ChannelVersions,
-    ) -> RunnableConfig:
-        await self.refuse_pollers(config["configurable"]["thread_id"])
-        return await super().aput(config, checkpoint, metadata, new_versions)
-
-    async def aput_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
-    ) -> None:
-        await self.refuse_pollers(config["configurable"]["thread_id"])
-        await super().aput_writes(config, writes, task_id, task_path)
+    @asynccontextmanager
+    async def writing(self, thread_id: str) -> AsyncIterator[None]:
+        await self.refuse_pollers(thread_id)
+        yield
 
     async def adelete_thread(self, thread_id: str) -> None:
-        await self.refuse_pollers(thread_id)
-        await super().adelete_thread(thread_id)
+        async with self.writing(thread_id):
+            await super().adelete_thread(thread_id)
 
     async def adelete_for_runs(self, run_ids: Iterable[str]) -> None:
         """Forget what these runs of the server stored."""

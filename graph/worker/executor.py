@@ -23,7 +23,7 @@ from structlog.typing import FilteringBoundLogger
 
 from graph.relaxations import relaxations_of
 from graph.worker.outcome import Begun, Drained, Failed, Lost, Outcome, Recommended, Report, Retry
-from persistence.checkpoint import FencedSaver
+from persistence.checkpoints.fenced import FencedSaver
 from persistence.connections.pool import Pool
 from persistence.errors import DamagedCheckpoint, InvalidWorkload, LeaseLost, StoreError
 from persistence.log import default_log

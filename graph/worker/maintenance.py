@@ -7,7 +7,7 @@ from typing import TypeVar
 from structlog.typing import FilteringBoundLogger
 
 from graph.worker.metrics import Metrics
-from persistence.checkpoint import delete_threads
+from persistence.checkpoints.threads import delete_threads
 from persistence.connections.pool import Pool
 from persistence.retry import Retrier
 from persistence.store.open import Store

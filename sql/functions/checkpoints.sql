@@ -1,7 +1,7 @@
 -- What the checkpoint writer and LangGraph's own server ask. Needs 0006_checkpoint_fence and 0013_checkpoint_writes and
 -- nothing else: checkpoints may live in another database than the workloads.
 
--- Checkpoints whose values are stored once per thread (persistence/contents.py): blobs come with the namespace that each
+-- Checkpoints whose values are stored once per thread (persistence/checkpoints/contents.py): blobs come with the namespace that each
 -- belongs to, and a checkpoint says itself which nodes led to it, since their writes are not kept once it is there.
 create or replace function agent_checkpoints.put_checkpoint_v2(
     p_thread text,

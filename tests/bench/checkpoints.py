@@ -13,7 +13,8 @@ from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from persistence.checkpoint import FencedSaver, PooledSaver
+from persistence.checkpoints.fenced import FencedSaver
+from persistence.checkpoints.pooled import PooledSaver
 from persistence.connections.pool import Pool, open_pool
 from tests.bench.measure import Bench, interleaved
 from tests.chaos.proxy import Proxy

@@ -10,7 +10,7 @@ import structlog
 from graph.app.runtime import Runtime, make_worker, open_runtime
 from graph.app.settings import Settings
 from graph.state import STORED_TYPES, graph_input
-from persistence.checkpoint import FencedSaver
+from persistence.checkpoints.fenced import FencedSaver
 from tests.bench.measure import Bench, interleaved
 from tests.graphs import now
 

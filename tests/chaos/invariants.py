@@ -12,7 +12,7 @@ from uuid import UUID
 
 import psycopg
 
-from persistence.checkpoint import PooledSaver
+from persistence.checkpoints.pooled import PooledSaver
 from persistence.connections.pool import open_pool
 from tests.graphs import STORED_TYPES
 

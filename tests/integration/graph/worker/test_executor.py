@@ -13,7 +13,7 @@ from langgraph.runtime import RunControl
 from agents.model.errors import ModelError
 from graph.worker.executor import ExecutorConfig
 from graph.worker.outcome import Drained, Failed, Lost, Recommended, Report, Retry
-from persistence.checkpoint import FencedSaver
+from persistence.checkpoints.fenced import FencedSaver
 from persistence.connections.pool import Pool
 from persistence.errors import InvalidWorkload
 from persistence.store.open import Store

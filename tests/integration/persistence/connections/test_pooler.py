@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from persistence.checkpoint import FencedSaver
+from persistence.checkpoints.fenced import FencedSaver
 from persistence.connections import pooler
 from persistence.connections.pool import open_pool
 from persistence.connections.pooler import is_transaction_pooled

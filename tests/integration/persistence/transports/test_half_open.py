@@ -10,7 +10,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from persistence.checkpoint import FencedSaver, delete_threads, thread_steps
+from persistence.checkpoints.fenced import FencedSaver
+from persistence.checkpoints.threads import delete_threads, thread_steps
 from persistence.connections.pool import KEEPALIVE, Pool, link_options, open_pool
 from persistence.store.open import Store, open_postgres_store
 from tests.chaos.proxy import Proxy
@@ -91,7 +92,7 @@ async def test_a_checkpoint_is_written_on_a_connection_that_lives(far_pool: Pool
 async def test_reading_and_deleting_threads_is_given_up_in_time(
     far_pool: Pool, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("persistence.checkpoint.MANY_THREADS_SECONDS", 0.3)
+    monkeypatch.setattr("persistence.checkpoints.threads.MANY_THREADS_SECONDS", 0.3)
     for call in (thread_steps, delete_threads):
         proxy.freeze()
         async with asyncio.timeout(3):

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from graph.views.history import attempt_lines, attempts_of
-from persistence.checkpoint import Step
+from persistence.checkpoints.threads import Step
 
 THREAD = uuid4()
 NOW = datetime(2026, 11, 24, 12, 25, tzinfo=UTC)

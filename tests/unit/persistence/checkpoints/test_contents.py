@@ -2,7 +2,7 @@
 
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from persistence.contents import ContentSerializer
+from persistence.checkpoints.contents import ContentSerializer
 from tests.unit.tools.instances import market_of, problem_of
 from tools.placement import Problem
 

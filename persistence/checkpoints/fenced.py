@@ -1,4 +1,4 @@
-"""LangGraph's checkpoints in Postgres, written only by whoever holds the lease.
+"""A run's checkpoints, written only by whoever holds the lease.
 
 LangGraph has no lock on a thread: two processes that run the same thread fork it. Every write here therefore carries
 the holder's token and is refused by the database once a newer token has opened the thread, in the same round trip.
@@ -6,15 +6,10 @@ the holder's token and is refused by the database once a newer token has opened 
 
 import asyncio
 import json
-import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import cache
 from hashlib import blake2b
-from types import TracebackType
-from typing import Any, Literal, LiteralString, Self, TypeAlias, TypeVar, cast
+from typing import Any, Final, Literal, LiteralString, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 import psycopg
@@ -27,15 +22,14 @@ from langgraph.checkpoint.base import (
     CheckpointTuple,
     get_serializable_checkpoint_metadata,
 )
-from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
-from psycopg_pool import PoolTimeout
 from structlog.typing import FilteringBoundLogger
 
-from persistence.connections.pool import Pool, translate
-from persistence.contents import CHANNEL, NAMESPACE, Contents, ContentSerializer, compressed
-from persistence.errors import DamagedCheckpoint, LeaseLost, StoreError, Unreachable
+from persistence.checkpoints.contents import CHANNEL, NAMESPACE, Contents, compressed
+from persistence.checkpoints.pooled import PooledSaver, translated
+from persistence.connections.pool import Pool
+from persistence.errors import DamagedCheckpoint, LeaseLost, StoreError
 from persistence.log import default_log
 from persistence.retry import Backoff, Outage, Retrier, Until
 
@@ -43,105 +37,10 @@ ThreadState: TypeAlias = Literal["new", "known"]
 
 T = TypeVar("T")
 
-SCHEMA = "agent_checkpoints"
-MANY_THREADS_SECONDS = 30.0
-"""For one call about hundreds of threads."""
-SUPERSEDED_SECONDS = 0.1
+SUPERSEDED_SECONDS: Final = 0.1
 """How long what a task wrote waits for the checkpoint that makes keeping it unnecessary. It comes within a millisecond
 where the task ran alone; where siblings still run, a finished task loses no more than this to a kill."""
-_CONTENTS = """
-select version, type, blob from checkpoint_blobs
-where checkpoint_ns = %(space)s and channel = %(channel)s and (%(thread)s::text is null or thread_id = %(thread)s)
-"""
-_BACKOFF = Backoff(base_seconds=0.05, cap_seconds=1)
-_TABLES = re.compile(r"\b(checkpoint_migrations|checkpoint_blobs|checkpoint_writes|checkpoints)\b")
-
-
-@asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
-    try:
-        yield
-    except psycopg.errors.ObjectInUse as error:
-        msg = f"Another poller has taken over this run: {error.diag.message_primary}."
-        raise LeaseLost(msg) from error
-    except PoolTimeout as error:
-        msg = f"The checkpoint database does not answer: {error}."
-        raise Unreachable(msg) from error
-    except TimeoutError as error:
-        msg = "The checkpoint database does not answer in time."
-        raise Unreachable(msg) from error
-    except psycopg.Error as error:
-        raise translate(error) from error
-
-
-@cache
-def _qualified(statement: str) -> bytes:
-    return _TABLES.sub(rf"{SCHEMA}.\1", statement).encode()
-
-
-class _Cursor(psycopg.AsyncCursor[DictRow]):
-    """Names the schema in the statements of the stock saver; a pooler leaves no room for a search path."""
-
-    async def execute(self, query: Any, *args: Any, **options: Any) -> Self:  # noqa: ANN401  psycopg's overloads
-        return await super().execute(_qualified(query), *args, **options)
-
-    async def executemany(self, query: Any, *args: Any, **options: Any) -> None:  # noqa: ANN401  as above
-        await super().executemany(_qualified(query), *args, **options)
-
-
-class _NoLock:
-    """The stock saver's lock lets one coroutine at a time use the whole pool (langgraph #7259)."""
-
-    async def __aenter__(self) -> None:
-        return None
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
-
-
-class PooledSaver(AsyncPostgresSaver):
-    """The stock saver over a shared pool: schema of its own, no lock, and only listed types are ever deserialised.
-
-    `stored_types` are the classes of the state that are not plain data. Without `LANGGRAPH_STRICT_MSGPACK` in the
-    environment LangGraph does not collect them from the state's schema by itself.
-    """
-
-    def __init__(self, pool: Pool, *, stored_types: Iterable[type] = ()) -> None:
-        self.contents = ContentSerializer(stored_types)
-        super().__init__(pool, serde=self.contents)
-        self.lock = cast("Any", _NoLock())
-        self._pool = pool
-
-    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        await self._learn(config["configurable"]["thread_id"])
-        return await super().aget_tuple(config)
-
-    async def alist(
-        self,
-        config: RunnableConfig | None,
-        *,
-        limit: int | None = None,
-        **search: Any,  # noqa: ANN401  passed on
-    ) -> AsyncIterator[CheckpointTuple]:
-        await self._learn(None if config is None else config["configurable"].get("thread_id"))
-        async for found in super().alist(config, limit=limit, **search):
-            yield found
-
-    async def _learn(self, thread_id: str | None) -> None:
-        """Fetch the contents that the checkpoints of a thread refer to; of all threads without one."""
-        async with self._cursor() as cursor:
-            await cursor.execute(_CONTENTS, {"space": NAMESPACE, "channel": CHANNEL, "thread": thread_id}, binary=True)
-            self.contents.learn((row["version"], row["type"], row["blob"]) for row in await cursor.fetchall())
-
-    @asynccontextmanager
-    async def _cursor(self, *, pipeline: bool = False) -> AsyncIterator[psycopg.AsyncCursor[DictRow]]:
-        async with _translated(), self._pool.connection() as connection:
-            batch: AbstractAsyncContextManager[Any] = connection.pipeline() if pipeline else _NoLock()
-            async with batch, _Cursor(connection, row_factory=dict_row) as cursor:
-                cursor.format = psycopg.pq.Format.BINARY
-                yield cursor
+_BACKOFF: Final = Backoff(base_seconds=0.05, cap_seconds=1)
 
 
 class FencedSaver(PooledSaver):
@@ -343,7 +242,7 @@ class FencedSaver(PooledSaver):
         return await self._retry(self._part, lambda: self._in_time(call), until=self._patience)
 
     async def _in_time(self, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        async with _translated():
+        async with translated():
             return await self._pool.within(self._call_seconds, call())
 
 
@@ -402,49 +301,3 @@ async def _happens(event: asyncio.Event, *, within_seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
-    """Nodes that ran side by side, and the attempt (by its token) that stored what they gave."""
-
-    thread_id: UUID
-    nodes: tuple[str, ...]
-    """Names, behind those of the subgraphs that they are in: `compute/model`."""
-    token: int | None
-    finished_at: datetime
-
-
-async def thread_steps(pool: Pool, thread_ids: Sequence[UUID]) -> list[Step]:
-    """What was done in these threads, in order; nothing of threads that were pruned."""
-
-    async def read() -> list[Step]:
-        async with pool.connection() as connection:
-            cursor = await connection.execute(
-                "select * from agent_checkpoints.thread_steps(%s)", ([str(thread) for thread in thread_ids],)
-            )
-            return [_step(row) for row in await cursor.fetchall()]
-
-    async with _translated():
-        return await pool.within(MANY_THREADS_SECONDS, read())
-
-
-def _step(row: DictRow) -> Step:
-    place = f"{row['place']}/" if row["place"] else ""
-    return Step(
-        thread_id=UUID(row["thread_id"]),
-        nodes=tuple(f"{place}{node}" for node in row["nodes"] or ()),
-        token=row["token"],
-        finished_at=row["finished_at"],
-    )
-
-
-async def delete_threads(pool: Pool, thread_ids: Sequence[UUID]) -> None:
-    """Delete all checkpoints of finished threads."""
-
-    async def delete() -> None:
-        async with pool.connection() as connection:
-            await connection.execute("select agent_checkpoints.delete_threads(%s)", ([str(i) for i in thread_ids],))
-
-    async with _translated():
-        await pool.within(MANY_THREADS_SECONDS, delete())

@@ -8,7 +8,9 @@ import pytest
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langgraph.graph import END, START, StateGraph, add_messages
 
-from persistence.checkpoint import FencedSaver, PooledSaver, delete_threads
+from persistence.checkpoints.fenced import FencedSaver
+from persistence.checkpoints.pooled import PooledSaver
+from persistence.checkpoints.threads import delete_threads
 from persistence.connections.pool import Pool, open_pool
 from persistence.errors import LeaseLost, StoreError
 from persistence.workload import Recommendation
