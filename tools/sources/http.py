@@ -3,7 +3,9 @@
 import asyncio
 import json
 import math
+import ssl
 from collections.abc import Mapping
+from functools import cache
 
 import httpx
 from pydantic import JsonValue
@@ -14,6 +16,12 @@ MAX_BYTES = 8_000_000
 """A two-day answer for all regions is about 0.6 MB."""
 ATTEMPTS = 3
 RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates that httpx trusts, read once for all sources: that takes longer than most answers."""
+    return httpx.create_ssl_context()
 
 
 class JsonClient:
@@ -36,6 +44,7 @@ class JsonClient:
         self._http = httpx.AsyncClient(
             timeout=timeout_seconds,
             transport=transport,
+            verify=_trusted(),
             headers={"accept": "application/json", "user-agent": "gridwise"},
         )
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache, cached_property
 from urllib.parse import parse_qs, urlsplit
 
 from tools.regions import REGIONS
@@ -24,6 +25,10 @@ class Reply:
     raw: bytes | None = None
     hang: bool = False
     drop: bool = False
+
+    @cached_property
+    def sent(self) -> bytes:
+        return self.raw if self.raw is not None else json.dumps(self.body).encode()
 
 
 Handler = Callable[[str, dict[str, str]], Reply]
@@ -75,7 +80,7 @@ async def serving(handle: Handler) -> AsyncIterator[SourceServer]:
 
 
 async def send(writer: asyncio.StreamWriter, reply: Reply) -> None:
-    body = reply.raw if reply.raw is not None else json.dumps(reply.body).encode()
+    body = reply.sent
     headers = {"content-type": "application/json", "content-length": str(len(body)), **reply.headers}
     head = "".join(f"{k}: {v}\r\n" for k, v in headers.items())
     writer.write(f"HTTP/1.1 {reply.status} X\r\n{head}\r\n".encode())
@@ -122,7 +127,17 @@ def asked_slot(path: str) -> datetime:
 
 
 def healthy_neso(path: str, _query: dict[str, str]) -> Reply:
-    return Reply(neso_body(asked_slot(path), 97))
+    return _healthy_carbon(asked_slot(path))
+
+
+@cache
+def _healthy_carbon(slot: datetime) -> Reply:
+    return Reply(neso_body(slot, 97))
+
+
+@cache
+def _healthy_rates(letter: str, since: datetime, until: datetime) -> Reply:
+    return Reply(rates_body(letter, since, until))
 
 
 def rate(time: datetime, letter: str) -> float:
@@ -172,7 +187,7 @@ def healthy_octopus(published_until: datetime, since: datetime) -> Handler:
         if path == "/products/":
             return Reply(products_body())
         assert path.startswith("/products/AGILE-24-10-01/electricity-tariffs/E-1R-AGILE-24-10-01-"), path
-        return Reply(rates_body(path.split("/")[4][-1], since, published_until))
+        return _healthy_rates(path.split("/")[4][-1], since, published_until)
 
     return handle
 

@@ -31,16 +31,15 @@ def imported(call):
     return json.loads(found.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["statsu"], ["--nonsense"], ["submit", "--nope"]])
-def test_help_version_and_wrong_usage_import_next_to_nothing(arguments):
-    modules = imported(f"exit_code({arguments})")
+def test_help_version_and_wrong_usage_import_next_to_nothing():
+    given = [["--help"], ["--version"], ["statsu"], ["--nonsense"], ["submit", "--nope"]]
+    modules = imported(f"for arguments in {given}: exit_code(arguments)")
     assert not HEAVY & {name.partition(".")[0] for name in modules}
     assert len(modules) <= MODULES_OF_HELP
 
 
-@pytest.mark.parametrize("command", ["submit", "show", "status", "retry"])
-def test_a_command_of_the_queue_loads_neither_langgraph_nor_a_model_nor_the_evals(command):
-    modules = imported(f"from graph.cli.lazy import load; load({command!r})")
+def test_a_command_of_the_queue_loads_neither_langgraph_nor_a_model_nor_the_evals():
+    modules = imported("from graph.cli.lazy import load; [load(c) for c in ('submit', 'show', 'status', 'retry')]")
     used = {name.partition(".")[0] for name in modules}
     assert "psycopg" in used
     assert not {"evals", "google", "langchain_core", "langchain_google_genai", "langgraph", "numpy"} & used
@@ -68,9 +67,9 @@ def test_what_follows_the_dashes_is_not_judged(capsys):
     assert "--hours: -1 is not a duration" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("module", ["graph.app.runtime", "graph.app.oneshot", "graph.worker.worker"])
-def test_a_run_without_a_key_does_not_import_the_client_of_gemini(module):
-    modules = imported(f"import {module}; from agents.model.clients import Models; Models.offline()")
+def test_a_run_without_a_key_does_not_import_the_client_of_gemini():
+    runs = "graph.app.runtime, graph.app.oneshot, graph.worker.worker"
+    modules = imported(f"import {runs}; from agents.model.clients import Models; Models.offline()")
     assert not {name for name in modules if name.startswith(("langchain_google_genai", "google.genai"))}
 
 

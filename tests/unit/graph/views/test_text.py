@@ -7,13 +7,14 @@ from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
 import structlog
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph.app.logs import configure_logs
 from graph.cli.output import Output
 from graph.views.html import escape
 from graph.views.text import clean, escaped_json, one_line, shorten
+from tests.thorough import tries
 
 HOSTILE = "night\x1b[31m\x1b]0;title\x07 \u202egnp.exe\u2066 \u200b<b>\x9b2J\r\nSecond: forged=1"
 KEPT = "\n\t"
@@ -33,6 +34,7 @@ def test_any_text_is_harmless_and_plain_text_is_unchanged(text):
     assert clean(printable) == printable
 
 
+@settings(max_examples=tries(30, 200), deadline=None)
 @given(st.recursive(st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
 def test_json_keeps_its_value(value):
     shown = escaped_json(json.dumps(value, ensure_ascii=False))

@@ -223,7 +223,7 @@ async def test_a_region_that_never_answers_does_not_hold_up_the_others():
     def silent_a(path, query):
         return Reply(rates_body("A", SLOT, PUBLISHED), hang=True) if "-A/" in path else healthy(path, query)
 
-    async with sources(octopus=silent_a, timeout_seconds=5.0) as (source, _, _):
+    async with sources(octopus=silent_a, timeout_seconds=1.5) as (source, _, _):
         market = await source.market(NOW)
     assert market.price_estimated[9].all()
     assert not market.price_estimated[12, :20].any()
