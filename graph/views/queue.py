@@ -28,6 +28,10 @@ _HINTS: Final = {
 def status_lines(status: Status, pollers: Sequence[PollerSeen] = ()) -> list[str]:
     """The lines of `gridwise status`."""
     lines = [_count(count) for count in status["counts"]] or ["No workloads. `gridwise submit` adds one."]
+    if status["is_read_only"]:
+        lines.append(
+            "warning: the database is read-only: nobody can claim or answer anything; use the primary's address"
+        )
     if oldest := status["oldest_pending"]:
         name = f"{one_line(oldest['workload_name'])} ({short_id(oldest['id'])})"
         lines.append(f"waiting longest: {name}, since {_when(oldest['submitted_at'])}")

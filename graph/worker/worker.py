@@ -75,7 +75,7 @@ class Worker:
             outage=self._outage,
             log=log,
             poller=self._identity,
-            problems=lambda: [circuit.error for circuit in self._breaker.open],
+            problems=lambda: [*self._outage.reasons, *(circuit.error for circuit in self._breaker.open)],
         )
         self._producer = Producer(
             store=store,

@@ -99,6 +99,8 @@ class LastHour(TypedDict):
 class Status(Depth):
     """What `gridwise status` shows."""
 
+    is_read_only: bool
+    """The database takes no writes, not even a poller's word of what keeps it from working."""
     counts: list[Count]
     oldest_pending: Oldest | None
     leases: list[Leased]

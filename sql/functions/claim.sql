@@ -93,8 +93,11 @@ begin
             end if;
         end if;
     end if;
-    t := clock_timestamp();
     perform set_config('lock_timeout', '200ms', true);
+    if exists (select from agent.trigger_faults) then
+        perform agent.catch_up();
+    end if;
+    t := clock_timestamp();
     v := agent.turns();
 
     got := array(

@@ -113,6 +113,23 @@ begin
 end
 $$;
 
+-- A trigger could not do its work, and the user's statement stands: pollers wake up, and the next claim catches up.
+create or replace function agent.note_trigger_fault(p_sqlstate text, p_message text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise warning 'gridwise: % (the queue follows with the next claim)', p_message;
+    if not exists (select from agent.trigger_faults as f where f.sqlstate = p_sqlstate and f.tried_at is null) then
+        insert into agent.trigger_faults (sqlstate, message) values (p_sqlstate, left(p_message, 1000));
+    end if;
+    perform pg_catalog.pg_notify('compute_workloads', '');
+exception when others then
+    raise warning 'gridwise: % (the queue follows with the next scan)', sqlerrm;
+end
+$$;
+
 -- The triggers on the shared table: security definer, since users have no right in this schema. Whatever goes wrong in
 -- them, the user's statement stands: reconcile finds what they missed.
 create or replace function agent.on_insert()
@@ -167,7 +184,7 @@ begin
     perform agent.enter(ids, us, rs);
     return null;
 exception when others then
-    raise warning 'gridwise: % (rows enter the queue with the next scan)', sqlerrm;
+    perform agent.note_trigger_fault(sqlstate, sqlerrm);
     return null;
 end
 $$;
@@ -257,7 +274,7 @@ begin
     end if;
     return null;
 exception when others then
-    raise warning 'gridwise: % (the queue follows with the next scan)', sqlerrm;
+    perform agent.note_trigger_fault(sqlstate, sqlerrm);
     return null;
 end
 $$;
@@ -281,7 +298,7 @@ begin
     perform agent.leave(ids, 'gone');
     return null;
 exception when others then
-    raise warning 'gridwise: % (the queue follows with the next scan)', sqlerrm;
+    perform agent.note_trigger_fault(sqlstate, sqlerrm);
     return null;
 end
 $$;

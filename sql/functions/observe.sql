@@ -35,6 +35,8 @@ stable
 set search_path = ''
 as $$
     select public.queue_depth() || jsonb_build_object(
+        -- not transaction_read_only: PostgREST calls a stable function in a transaction that is
+        'is_read_only', pg_is_in_recovery() or current_setting('default_transaction_read_only')::boolean,
         'counts', (
             select coalesce(jsonb_agg(jsonb_build_object(
                 'status', left(c.status, 100), 'agent_status', left(c.agent_status, 100), 'count', c.n

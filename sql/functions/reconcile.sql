@@ -74,6 +74,33 @@ begin
 end
 $$;
 
+-- After a fault of a trigger: what it missed enters or leaves, a piece at a time, at most one a second. What is wrong with
+-- the tables is the caller's error, so that it stops and says so; what passes (a lock) is left for the next call.
+create or replace function agent.catch_up()
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    t constant timestamptz := clock_timestamp();
+begin
+    perform from agent.trigger_faults as f
+    where f.tried_at is null or f.tried_at < t - interval '1 second' for update skip locked;
+    if not found then
+        return;
+    end if;
+    update agent.trigger_faults as f set tried_at = t;
+    if agent.reconcile(600, 5000) ->> 'end' = 'true' then
+        delete from agent.trigger_faults as f where f.ends > 0;  -- twice: the scan may have begun anywhere
+        update agent.trigger_faults as f set ends = 1;
+    end if;
+exception when others then
+    if sqlstate like '42%' or sqlstate like '3F%' then
+        raise;
+    end if;
+end
+$$;
+
 -- How many rows nobody knew of.
 create or replace function public.adopt_orphans(p_grace_seconds double precision)
 returns jsonb

@@ -66,12 +66,12 @@ class Polling:
                 await connection.execute(INSERT, (name,))
 
     async def status(self) -> str:
-        """What `gridwise status` says of its pollers, once it says of one that it takes no work."""
+        """What `gridwise status` says of what keeps pollers from working, once it says so."""
         async with asyncio.timeout(20):
             while True:
-                pollers = await self._store.pollers.seen()
-                lines = status_lines(await self._store.operations.status(), pollers)
-                if found := [line for line in lines if "takes no work" in line]:
+                status, pollers = await self._store.operations.status(), await self._store.pollers.seen()
+                lines = status_lines(status, pollers)
+                if found := [line for line in lines if "takes no work" in line or "read-only" in line]:
                     return " ".join(found)
                 await asyncio.sleep(0.1)
 
@@ -183,6 +183,7 @@ $$ begin raise exception 'could not extend file: No space left on device' using 
 """
 FILL = "create trigger is_full before insert on agent_checkpoints.checkpoint_blobs execute function public.is_full()"
 READ_ONLY = "alter database {database} set default_transaction_read_only ="
+CLAIM = "claim_workloads(text, integer, double precision, integer, uuid, boolean)"
 FAULTS = {
     "disk full": ([FULL, FILL], ["drop function public.is_full() cascade"], "Free space"),
     "missing function": (
@@ -194,6 +195,24 @@ FAULTS = {
         ["alter table compute_workloads rename priority to importance"],
         ["alter table compute_workloads rename importance to priority"],
         "gridwise migrate",
+    ),
+    "column that only the insert trigger reads": (
+        ["alter table compute_workloads rename user_id to owner_id"],
+        ["alter table compute_workloads rename owner_id to user_id"],
+        "gridwise migrate",
+    ),
+    "column of another type": (
+        ["drop view workloads_with_recommendations; alter table compute_workloads alter user_id type text"],
+        ["alter table compute_workloads alter user_id type uuid using user_id::uuid"],
+        "gridwise migrate",
+    ),
+    "right taken away": (
+        [
+            "create role {database}_owner; grant usage on schema public, agent to {database}_owner",
+            f"alter function {CLAIM} security definer; alter function {CLAIM} owner to {{database}}_owner",
+        ],
+        [f"alter function {CLAIM} security invoker"],
+        "may not do this",
     ),
     "read-only": ([f"{READ_ONLY} on", END_OTHERS], [f"{READ_ONLY} off", END_OTHERS], "read-only"),
     "missing schema": (
@@ -220,6 +239,7 @@ async def test_what_is_wrong_with_the_database_is_no_workloads_fault(
                 await connection.execute(INSERT, (name,))
         health = await worker.health(503)
         assert says in " ".join(health["problems"])
+        assert says in await worker.status()
         await asyncio.sleep(0.5)
         assert await worker.attempts() == [1], "that of the first workload, which was answered"
         await _run(open_connection, mended)

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from graph.views.queue import status_lines
-from persistence.errors import InvalidWorkload, StoreError
+from persistence.errors import InvalidWorkload, MigrationNeeded, StoreError
 from persistence.store.open import Store
 from persistence.store.queue import Claim
 from persistence.workload import Recommendation
@@ -298,10 +298,29 @@ async def test_a_fault_of_ours_never_refuses_a_users_statement(db: Any, store: S
     await db.run("update compute_workloads set urgency = 'HIGH'")
     gone = await db.insert()
     await db.run("delete from compute_workloads where id = %s", gone)
+    with pytest.raises(MigrationNeeded, match="round"):
+        await claim()
     await db.run("alter table agent.queue rename column turned to round")
-    assert await claim() == []
-    assert await store.retention.adopt_orphans() == 1
     assert [one.lease.workload_id for one in await claim()] == [workload]
+    await db.run("update agent.trigger_faults set tried_at = now() - interval '2 s'")
+    assert await claim() == []
+    assert await db.one("select count(*) from agent.trigger_faults") == 0
+
+
+async def test_faults_without_end_cost_a_scan_a_second_and_stop_nobody(
+    db: Any, store: Store, claim: Claimer, open_connection: Any
+) -> None:
+    """Somebody holds a row of the queue while its user changes the shared one: our trigger gives up each time."""
+    mine = await db.insert(workload_name="mine")
+    async with open_connection() as holder, holder.transaction():
+        await holder.execute("select from agent.queue where workload_id = %s for update", (mine,))
+        await db.run("alter function agent.on_update() set lock_timeout = '10ms'")
+        for n in range(3):
+            await db.run("update compute_workloads set priority = %s", n)
+            await db.run("insert into compute_workloads (workload_name, user_id) values ('other', %s)", UUID(int=n))
+            assert [one.row["workload_name"] for one in await claim()] == ["other"]
+        assert await db.one("select count(*) from agent.trigger_faults") <= 3
+    assert [one.row["priority"] for one in await claim()] == [2]
 
 
 async def test_rows_that_came_or_went_while_the_triggers_were_off_are_found(
