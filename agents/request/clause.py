@@ -139,7 +139,8 @@ def _take_word(scope: Scope, i: int, tag: Tag) -> None:
         read_instant(scope, Tag("INSTANT", tag.start, tag.end, "", said), i)
     elif tag.word == "," and tag.type in {"P", "W"}:
         following = follows(scope.tags, i)
-        if scope.last_value is None or following is None or following.type != scope.last_value.type:
+        last = scope.last_value
+        if following is None or following.type not in (LIMITS if last is None else {last.type}):
             scope.out = False
     elif tag.type == "W":
         scope.words += tag.word not in {"and", "or"}
@@ -184,7 +185,9 @@ def _insist(scope: Scope, i: int, tag: Tag) -> None:
 
 def _allow(scope: Scope, i: int, tag: Tag) -> None:
     following = follows(scope.tags, i)
-    scope.may = not ((following is not None and following.type == "NEG") or _is_question(scope, i, following))
+    asked = _is_question(scope, i, following)
+    scope.asks |= asked
+    scope.may = not (asked or (following is not None and following.type == "NEG"))
 
 
 def _is_question(scope: Scope, i: int, following: Tag | None) -> bool:
@@ -233,7 +236,7 @@ def _set(**states: bool) -> Step:
 def _other(scope: Scope, i: int, tag: Tag) -> None:
     """What the job is about; "about 3 hours" is an amount."""
     following = follows(scope.tags, i)
-    if not (tag.word == "about" and following is not None and following.type in LIMITS - {"PLACE"}):
+    if not (tag.word == "about" and following is not None and following.type in LIMITS - {"PLACE"} | {"FACT"}):
         scope.is_about_data = True
 
 

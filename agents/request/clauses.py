@@ -120,6 +120,9 @@ class _Cut:
             self.found = [clause for clause in self.found if clause.sentence != self._sentence]
         elif (first.type == "MUST" and first.word in {"must", "should", "does"}) or self._asks_whether():
             self._open.insert(0, Tag("COND", first.start, first.start, "?"))
+        else:
+            for tag in self._open:
+                tag.type = "GLUE" if tag.type == "CAN" else tag.type  # what is asked for is no allowance
 
     def _asks_whether(self) -> bool:
         """ "Can it run in Wales?"; "can you run it in Wales?", "could it be done by six?" are requests."""

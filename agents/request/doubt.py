@@ -48,6 +48,7 @@ _DETERMINERS = words("the a an this that these those my our your its it them me 
 _OBJECTS = frozenset({"IN", "AT", "BY", "BEFORE", "AFTER", "UNTIL", "LE", "LESS", "MORE", "GE", "P"}) | LIMITS
 _UNITED = frozenset({"PCT", "COUNT", "SPAN"})
 _OFFSETS = AMOUNT_TYPES | {"SPAN", "ENERGY"}
+_SUBMITTED = words("submission submitting receipt sending now this running runtime processing work")
 _COMPARED = frozenset({"LESS", "MORE", "GE"})
 _SIGNS = frozenset({",", ":", "-", "(", ";"})
 _FOCUS = words("just only merely simply solely")
@@ -208,7 +209,17 @@ def _is_uncounted(tags: Sequence[Tag], i: int, tag: Tag) -> bool:
     if tag.type not in _OFFSETS or after is None:
         return False
     from_now = i + 2 < len(tags) and tags[i + 2].type == "NOWT"
-    return after.type in {"BEFORE", "AFTER"} or (after.word in {"of", "less than", "more than"} and not from_now)
+    if after.type in {"BEFORE", "AFTER"}:
+        return not (i + 2 < len(tags) and tags[i + 2].type == "START")
+    if after.word == "of":
+        return not (from_now or _is_measured(tags[i + 2 :]))
+    return after.word in {"less than", "more than"} and not from_now
+
+
+def _is_measured(ahead: Sequence[Tag]) -> bool:
+    """ "5 hours of submission", "45 minutes of uninterrupted running"."""
+    known = next((tag for tag in ahead if tag.type != "GLUE"), None)
+    return known is None or known.type in {"RUN", "ONEGO", "CARBON"} or known.word in _SUBMITTED
 
 
 def _governs(tags: Sequence[Tag], i: int, tag: Tag) -> bool:
@@ -319,7 +330,8 @@ def _tell_contradictions(scopes: Sequence[Scope]) -> None:
     items = [(scope, item.constraint) for scope in scopes for item in scope.found]
     firm = [(scope, it) for scope, it in items if it.strength == "must" or isinstance(it, Preference)]
     for (scope, one), (other, two) in combinations(firm[:_MOST], 2):
-        if _contradict(one, two, apart=scope.clause.sentence != other.clause.sentence):
+        apart = scope.clause.sentence != other.clause.sentence and bool(scope.heads or other.heads)
+        if _contradict(one, two, apart=apart):
             doubt(scope)
             doubt(other)
 

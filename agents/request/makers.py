@@ -170,12 +170,18 @@ def calendar(g: Tags, today: date) -> Point | None:
 
 
 _FEASTS = {"christmas eve": (24, 12), "christmas day": (25, 12), "boxing day": (26, 12), "halloween": (31, 10)}
+_FEASTS |= {"christmas": (25, 12), "the new year": (1, 1), "new year": (1, 1)}
 _FEASTS |= {"new year 's eve": (31, 12), "new year 's day": (1, 1), "new year eve": (31, 12), "new years eve": (31, 12)}
 _FEASTS |= {"new years day": (1, 1), "bonfire night": (5, 11), "burns night": (25, 1), "valentine 's day": (14, 2)}
 
 
 def feast(g: Tags, today: date) -> Point | None:
     return times.calendar_day(*_FEASTS[g[0].word], None, today)
+
+
+def month_end(_g: Tags, today: date) -> Point:
+    first = (today.replace(day=1) + timedelta(days=31)).replace(day=1)
+    return Point(first - timedelta(days=1), ends=True)
 
 
 def calendar_span(g: Tags, today: date) -> ClockRange | None:

@@ -100,16 +100,14 @@ def _count(scope: Scope, tag: Tag, i: int) -> None:
 
 def _vague(scope: Scope, tag: Tag, i: int) -> None:
     """Told where it bounds something, since nobody can say which hours it means."""
-    bounds = scope.relations or scope.odd or scope.must or scope.only
-    if scope.is_about_data or not bounds or (scope.may and not scope.odd):
-        tag.used = True
+    tag.used = scope.is_content or scope.free or (scope.may and not scope.odd)
 
 
 def _unclear(scope: Scope, tag: Tag, i: int) -> None:
     """What nobody can resolve ("north of Leeds", "£2 an hour"): told; "not near London" surely leaves out London."""
-    if scope.odd and isinstance(tag.value, frozenset):
+    if (scope.odd or scope.hoped) and isinstance(tag.value, frozenset):
         tag.type = "PLACE"
-        _add_place(scope, tag, allowed=False)
+        _add_place(scope, tag, allowed=not scope.odd)
         return
     tag.used = scope.is_content
 

@@ -57,6 +57,8 @@ def read_moods(scope: Scope) -> None:
         return
     if "RENEW" in types and types & {"ONLY", "MUST"} and not scope.found and "PCT" not in types:
         scope.tell()
+    if "FOSSIL" in types and not scope.found and not scope.is_content:
+        scope.tell()
     _then(scope)
     for first, kind in _preferences(scope):
         _prefer(scope, first, kind)
@@ -115,12 +117,20 @@ def _preferences(scope: Scope) -> list[tuple[str, str]]:
         return [ranked]
     wishes = _said(scope, _MINIMISED)
     wishes += [(first, kind) for kind, first in (("GREENEST", "carbon"), ("CHEAPEST", "cost")) if kind in scope.types]
-    if "RENEW" in scope.types and scope.hoped and not wishes and not scope.values:
+    plain = scope.hoped or scope.types <= {"RENEW", "GLUE", "P", "W", "RUN"}
+    if "RENEW" in scope.types and plain and not scope.is_about_data and not wishes and not scope.values:
         wishes.append(("renewables", "RENEW"))
+    wishes += [("cost", "COST") for i, tag in enumerate(scope.tags) if tag.word == "cheap" and _stands_alone(scope, i)]
     if not scope.values:
         now = scope.types & {"RUN", "MUST", "START"} and not scope.is_about_data
         wishes += [("soon", kind) for kind in ("SOON", "NOWT") if kind in scope.types and (kind == "SOON" or now)]
     return wishes
+
+
+def _stands_alone(scope: Scope, i: int) -> bool:
+    """ "Weekend, Scotland, cheap." """
+    around = (*scope.tags[max(0, i - 1) : i], *scope.tags[i + 1 : i + 2])
+    return all(tag.type in {"P", "GLUE"} for tag in around)
 
 
 def _said(scope: Scope, rows: Sequence[str]) -> list[tuple[str, str]]:

@@ -11,7 +11,8 @@ from agents.request.tokens import Tag
 _ONWARDS = frozenset({"onwards", "onward", "on", "or later"})
 _PAST_IT = frozenset({"beyond", "past", "over", "go beyond", "goes beyond", "less"})
 _DAY = timedelta(days=1)
-_AT_MOST = frozenset({"LE", "LESS"})
+_AT_MOST = frozenset({"LE", "LESS", "LATEST"})
+_ENDS = frozenset({"START", "FINISH"})
 _JOB = frozenset({"job", "run", "workload", "work", "training", "compute", "computing", "fine tuning", "retraining"})
 
 
@@ -23,9 +24,16 @@ def read_instant(scope: Scope, tag: Tag, i: int) -> None:
         return
     if scope.after == "ok" and scope.strong() is None and not scope.out:
         tag.used = True
+        works = any(known.type == "POSTOK" for known in scope.tags[i:])
+        if said.is_whole_day and works and not any(known.word == "any time" for known in scope.tags[:i]):
+            _on_day(scope, tag, said, soft=True)
         return
     relation = scope.strong() or _implied(scope, tag, following)
     kind = relation.type if relation else "AT" if scope.relations else None
+    ahead = scope.ahead(i, 2, _ENDS) if scope.anchor is None and relation is None else None
+    if ahead is not None:  # "Tuesday 14:00 start"
+        scope.anchor, kind = ahead.type, "AT"
+        scope.end = max(scope.end, ahead.end)
     anchor = scope.anchor
     if scope.comparisons and scope.comparisons[-1].type == "GE" and kind == "UNTIL":
         anchor = "WAIT"
@@ -127,7 +135,7 @@ def _at(scope: Scope, tag: Tag, i: int, kind: str | None, early: datetime, late:
             _forbid_day(scope, tag, said)
         elif anchor in {"RUN", None}:
             scope.add(Finish, tag, time=late)
-    elif (anchor is None and kind and not whole and needs) or is_due:
+    elif (anchor is None and ((kind and not whole and needs) or (scope.heads == 0 and _closes(tag)))) or is_due:
         scope.add(Finish, tag, time=late)
     elif anchor in {"AVAIL", "WAIT"}:
         scope.add(Start, tag, bound="earliest", time=early)
@@ -139,6 +147,11 @@ def _at(scope: Scope, tag: Tag, i: int, kind: str | None, early: datetime, late:
         scope.add(Start, tag, bound="exact", time=early)
     elif scope.words > 2 and not scope.asks:
         tag.used = True
+
+
+def _closes(tag: Tag) -> bool:
+    """ "EOD Friday", "close of business"."""
+    return tag.type in {"EOD", "COB"} or any(map(_closes, tag.parts))
 
 
 def _forbid_day(scope: Scope, tag: Tag, said: Point) -> None:
@@ -248,21 +261,21 @@ def _is_needed(scope: Scope, tag: Tag, i: int) -> bool:
         return False
     if any(known.type == "IN" for known in scope.relations):
         return False
-    facts = scope.types & {"GPUS", "ENERGY", "GPU"}
+    facts = scope.types & {"GPUS", "ENERGY", "GPU", "FACT"}
     if not all(known.word == "over" and "ENERGY" in scope.types for known in scope.comparisons):
         return False
-    following, last = follows(scope.tags, i), scope.context.last
+    following = follows(scope.tags, i)
     before = scope.tags[i - 1].word if i else ""
     is_a_job = following is not None and (following.word in _JOB or (following.word == "of" and not facts))
-    is_listed = last is not None and any(item.constraint.kind in {"job", "hardware"} for item in last.found)
-    return bool(facts) or is_a_job or before == "of" or (is_listed and len(scope.values) == 1 and scope.words == 0)
+    is_listed = scope.context.counts and len(scope.values) == 1 and scope.heads == 0
+    return bool(facts) or is_a_job or before == "of" or is_listed
 
 
 def read_span(scope: Scope, tag: Tag, i: int) -> None:
     anchor, relation = scope.anchor, scope.strong()
     until = scope.context.now + tag.value
-    bound = scope.comparisons[-1] if scope.comparisons else scope.ahead(i, 3, _AT_MOST)
-    at_most = bound is not None and bound.type in ({"GE"} if scope.odd else _AT_MOST)
+    bound = scope.comparisons[-1] if scope.comparisons else scope.ahead(i, 4, _AT_MOST)
+    at_most = bound is not None and bound.type in ({"GE", "MORE"} if scope.odd else _AT_MOST)
     within = any(known.word == "within" for known in scope.comparisons)
     is_least = bound is not None and bound.type == ("LESS" if scope.odd else "GE")
     if scope.is_about_data and not scope.must:
@@ -276,8 +289,8 @@ def read_span(scope: Scope, tag: Tag, i: int) -> None:
     ):
         scope.add(JobFacts, tag, duration_minutes=max(1, round(tag.value.total_seconds() / 60)))
     elif anchor == "WAIT":
-        scope.add(Start, tag, bound="latest" if at_most and not scope.negated else "earliest", time=until)
-    elif at_most or within or (scope.negated and scope.comparisons and scope.comparisons[-1].type == "MORE"):
+        scope.add(Start, tag, bound="latest" if at_most else "earliest", time=until)
+    elif at_most or within:
         _finish_or_start_by(scope, tag, anchor, until)
     elif scope.relations and scope.relations[-1].type == "IN":
         if anchor == "FINISH":
