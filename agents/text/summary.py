@@ -12,6 +12,7 @@ from agents.text.situation import PLACES, Situation
 from persistence.workload import Reason
 from tools.energy import energy_range_kwh
 from tools.placement import Option
+from tools.solver.options import rounded
 
 
 def summary(about: Situation, claims: Sequence[Claim]) -> str:
@@ -54,26 +55,23 @@ def windows(about: Situation, claims: Sequence[Claim]) -> str:
     return _joined([*_listing(about), *(say(claim, about) for claim in claims)])
 
 
-_NOISE = 1e-6
-"""Of grams, pounds or points of a percentage: what arithmetic leaves, no more."""
-
-
 def fitting_reason(wanted: Reason | None, option: Option, about: Situation) -> Reason:
     """The keyword that was picked, where it is true of the option; else the truest one."""
     others = [*about.options, *([about.now] if about.now else [])]
-    costs = [other.cost_gbp for other in others if other.cost_gbp is not None]
-    shares = [other.renewable_pct for other in others if other.renewable_pct is not None]
-    cost = option.cost_gbp
+    costs = [rounded(other.cost_gbp) for other in others if other.cost_gbp is not None]
+    shares = [rounded(other.renewable_pct) for other in others if other.renewable_pct is not None]
+    carbon = [rounded(other.carbon_g) for other in others]
+    cost = None if option.cost_gbp is None else rounded(option.cost_gbp)
     holds: dict[Reason, bool] = {
-        "low_carbon": option.carbon_g < max(other.carbon_g for other in others) - _NOISE,
-        "cost_effective": cost is not None and cost < max(costs) - _NOISE,
-        "pricing": cost is not None and cost < max(costs) - _NOISE,
+        "low_carbon": rounded(option.carbon_g) < max(carbon),
+        "cost_effective": cost is not None and cost < max(costs),
+        "pricing": cost is not None and cost < max(costs),
         "availability": option.start <= min(other.start for other in others),
-        "energy": option.renewable_pct is not None and option.renewable_pct > min(shares) + _NOISE,
+        "energy": option.renewable_pct is not None and rounded(option.renewable_pct) > min(shares),
     }
     if wanted is not None and holds[wanted]:
         return wanted
-    is_cleanest = option.carbon_g <= min(other.carbon_g for other in others)
+    is_cleanest = rounded(option.carbon_g) <= min(carbon)
     best: Reason = "cost_effective" if cost is not None and cost <= min(costs) and not is_cleanest else "low_carbon"
     return next(
         (reason for reason in (best, "cost_effective", "low_carbon", "energy") if holds[reason]), "availability"

@@ -87,7 +87,7 @@ def _pool(problem: Problem, market: Market, found: dict[Criterion, tuple[Option,
     soonest = found[Criterion.SOONEST]
     at_once = [one for one in runs_now(problem, market) if any(_same(one, other) for other in soonest)]
     if at_once:
-        best = min(at_once, key=lambda option: option.objective_gbp)
+        best = min(at_once, key=sort_key)
         pool += [best, *(one for one in at_once if one.asset.name == problem.preferred_asset)]
     if len({option.asset.region for option in found[Criterion.BEST]}) < DIVERSE:
         pool += [other for first in _distinct(pool) for other in _three_apart(problem, market, first)]
@@ -166,7 +166,7 @@ def _diverse(pool: Sequence[Option], roles: Sequence[Option]) -> list[Option]:
             if all_apart(option, chosen) and _dominated([*chosen, option]) <= most_dominated:
                 chosen.append(option)
     head, *others = chosen
-    return [head, *sorted(others, key=lambda option: sort_key(option, Criterion.BEST))]
+    return [head, *sorted(others, key=lambda option: sort_key(option))]
 
 
 def _dominated(options: Sequence[Option]) -> int:

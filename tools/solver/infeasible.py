@@ -12,6 +12,7 @@ from tools.regions import region_name
 from tools.slots import SLOT
 from tools.solver.instance import Criterion
 from tools.solver.loosening import LOOSENINGS, Loosening, limited, without
+from tools.solver.options import rounded
 
 Search = Callable[[Problem, Market, Criterion], Sequence[Option]]
 
@@ -39,7 +40,7 @@ def explain(problem: Problem, market: Market, search: Search) -> Infeasible:
         relaxations = [_together(problem, market, search, given, ideal[0])]
     if any(relaxation.limit == "capacity" for relaxation in relaxations):
         relaxations = [relaxation for relaxation in relaxations if relaxation.limit != "asset power"]
-    relaxations.sort(key=lambda relaxation: round(relaxation.extra_gbp or 0.0, 9))
+    relaxations.sort(key=lambda relaxation: rounded(relaxation.extra_gbp or 0.0))
     message = "No placement keeps every hard limit. " + _sentences(relaxations)
     message += _intensity_typed_as_grams(problem, market, search)
     return Infeasible(message, binding=relaxations[0].limit, relaxations=tuple(relaxations))

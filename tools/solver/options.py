@@ -58,7 +58,15 @@ def to_options(
     return options
 
 
-def sort_key(option: Option, criterion: Criterion, index: int = 0) -> SortKey:
+def rounded(value: float) -> float:
+    """To 12 significant digits and 9 decimals: what is left of a difference is no rounding error of a sum.
+
+    Every comparison of options' figures that decides something goes through here.
+    """
+    return round(float(f"{value:.12g}"), 9)
+
+
+def sort_key(option: Option, criterion: Criterion = Criterion.BEST, index: int = 0) -> SortKey:
     """Rounded, so that figures that differ by arithmetic noise tie."""
     value = {
         Criterion.BEST: option.objective_gbp,
@@ -67,5 +75,5 @@ def sort_key(option: Option, criterion: Criterion, index: int = 0) -> SortKey:
         Criterion.SOONEST: option.end.timestamp(),
         Criterion.RENEWABLE: -(option.renewable_pct or 0.0),
     }[criterion]
-    cost = round(option.cost_gbp or 0.0, 9)
-    return SortKey(round(value, 9), cost, option.start.timestamp(), option.asset.region, index)
+    cost = rounded(option.cost_gbp or 0.0)
+    return SortKey(rounded(value), cost, option.start.timestamp(), option.asset.region, index)

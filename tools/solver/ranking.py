@@ -1,17 +1,15 @@
 """Which orders of options may be recommended. The policy decides; a model decides only where it does not matter."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from tools.market import Market
 from tools.placement import Option, Problem
 from tools.solver.baseline import basis, counterfactual, runs_now
 from tools.solver.candidates import DIVERSE, all_apart, compute_candidates, energy_candidates
+from tools.solver.options import rounded, sort_key
 from tools.solver.policy import is_harmless, worth_shifting
 
 CHOICES = DIVERSE
-NOISE_GBP = 1e-9
-_PLACES = 9
 
 
 class Shortlist:
@@ -35,7 +33,7 @@ class Shortlist:
         """Whether the option must not stand first: it is not the policy's choice, and not as good as that either."""
         if _same(option, self.winner):
             return False
-        as_good = option.objective_gbp - self.winner.objective_gbp <= NOISE_GBP and self._is_harmless(option)
+        as_good = rounded(option.objective_gbp) <= rounded(self.winner.objective_gbp) and self._is_harmless(option)
         return self.runs_now(self.winner) or not as_good
 
     def select(self, chosen: Sequence[str]) -> list[Option]:
@@ -47,11 +45,11 @@ class Shortlist:
         if not picked or self.is_worse(picked[0]):
             picked.insert(0, self.winner)
         first, *others = picked
-        rest = sorted(self._known, key=_rank)
+        rest = sorted(self._known, key=sort_key)
         settled = _apart([first, *others, *rest])
         if len(settled) < CHOICES:  # a chosen one may stand in the way of two others
             settled = max(settled, _apart([first, *rest]), _soonest([first], rest), key=len)
-        return [settled[0], *sorted(settled[1:], key=_rank)]
+        return [settled[0], *sorted(settled[1:], key=sort_key)]
 
     def runs_now(self, option: Option) -> bool:
         """Whether the option is running now at its site."""
@@ -68,12 +66,12 @@ class Shortlist:
         """
         harmless = [option for option in self._known if self._is_harmless(option)]
         if not harmless:
-            return min(self._known, key=lambda option: (option.carbon_g, option.objective_gbp))
-        best = min(harmless, key=_rank)
+            return min(self._known, key=lambda option: (rounded(option.carbon_g), sort_key(option)))
+        best = min(harmless, key=sort_key)
         at_once = [option for option in harmless if self.runs_now(option)]
         if not at_once:
             return best
-        stay = min(at_once, key=_rank)
+        stay = min(at_once, key=sort_key)
         home = next((option for option in at_once if self._is_preferred(option)), None)
         if home is not None and not self._is_worth(stay, home):
             stay = home
@@ -87,11 +85,6 @@ class Shortlist:
 
     def _is_worth(self, option: Option, over: Option) -> bool:
         return worth_shifting(self._problem, self._market, option, over)
-
-
-def _rank(option: Option) -> tuple[float, datetime]:
-    """By objective, the earlier start first where only arithmetic noise tells them apart."""
-    return round(option.objective_gbp, _PLACES), option.start
 
 
 def _apart(options: Iterable[Option]) -> list[Option]:
