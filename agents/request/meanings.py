@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from agents import constraints as kinds
 from agents.request.lexicon import JOINING
-from agents.request.scope import COMPARISONS, Scope, follows
+from agents.request.scope import COMPARISONS, SIDES, Scope, follows
 from agents.request.tokens import Tag
 from agents.request.when import read_instant, read_next_span, read_range, read_span, read_weekdays
 
@@ -128,15 +128,13 @@ def _amount(scope: Scope, tag: Tag, i: int) -> None:
 
 
 def _side(scope: Scope, tag: Tag, i: int) -> str | None:
-    """ "<" for at most, ">" for at least: comparison and polarity; "no more than" is at most."""
+    """ "<" for at most, ">" for at least: comparison and polarity."""
     comparison = scope.comparisons[-1] if scope.comparisons else None
     if comparison is None and any(known.word in _OVERRUN for known in scope.relations):
         comparison = Tag("MORE", tag.start, tag.end)
     if comparison is None and (comparison := scope.ahead(i, 5, COMPARISONS)) is not None:
         scope.end = max(scope.end, comparison.end)
-    odd = scope.negated != (scope.after == "out")
-    sides = {"LE": "<", "GE": ">", "LESS": ">" if odd else "<", "MORE": "<" if odd else ">"}
-    return sides[comparison.type] if comparison is not None else None
+    return SIDES[comparison.type][scope.negated != (scope.after == "out")] if comparison else None
 
 
 def _share(scope: Scope, tag: Tag, side: str | None) -> None:

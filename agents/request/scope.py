@@ -16,7 +16,9 @@ from agents.request.values import LIMITS
 STRONG = ("EARLIEST", "LATEST", "BEFORE", "AFTER", "UNTIL", "BY")
 """Relations that bound a time, the first of them decides; AT and IN only place it."""
 RELATIONS = frozenset({*STRONG, "AT", "IN"})
-COMPARISONS = frozenset({"LE", "LESS", "GE", "MORE"})
+SIDES = {"LE": "<<", "GE": ">>", "LESS": "<>", "MORE": "><"}
+"""What a comparison bounds as it stands, and negated: "no more than" is at most."""
+COMPARISONS = frozenset(SIDES)
 _KEEPING = words("keep kept keeps stay stays take hold")
 MAX_UNKNOWN_WORDS = 4
 """More unknown words in a clause, and what was read there is told as not understood instead of kept."""

@@ -4,23 +4,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import isclose
-from typing import Literal, TypeAlias
+from typing import Any
 
 from agents import constraints as kinds
 from agents.constraints import Constraint, ReadBy, ReadConstraint
 from agents.request.evidence import MINUTE, PAUSES, missing
 from agents.request.reader import Reading
-from agents.request.scope import Scope
+from agents.request.scope import COMPARISONS, SIDES, Scope
 from agents.request.tokens import Tag
 from agents.request.values import LIMITS
 from tools.regions import REGION_IDS
 from tools.slots import UK
 
-Verdict: TypeAlias = Literal["confirmed", "contradicted", "undecided"]
-
 AS_READ_BY_THE_MODEL = "as read by the model, the request is not in English"
 _TIMES = frozenset({"INSTANT", "RANGE", "DAYS", "SPAN", "NEXTSPAN"})
-_UPWARDS, _DOWNWARDS = frozenset({"GE", "MORE"}), frozenset({"LE", "LESS"})
 
 
 @dataclass(frozen=True)
@@ -44,8 +41,7 @@ def verified(
     read: list[ReadConstraint] = []
     faults: list[str] = []
     for constraint in proposed:
-        verdict, why = verify(constraint, reading, text, now)
-        if verdict == "contradicted":
+        if why := verify(constraint, reading, text, now):
             faults.append(f"constraints: {constraint.kind} {constraint.quote!r}: {why}")
             read.append(ReadConstraint(constraint=constraint, read_by=read_by, outcome="refused", reason=why))
         elif not any(_is_same(constraint, item.constraint) for item in read if item.outcome != "refused"):
@@ -58,43 +54,38 @@ def verified(
     ]
     quotes = [_folded(constraint.quote) for constraint in accepted]
     left = [part for part in reading.not_understood if not any(_overlaps(_folded(part), quote) for quote in quotes)]
-    if not reading.is_english and accepted:
-        left = []
-    return Verified(tuple(read), tuple(faults), tuple(left))
+    return Verified(tuple(read), tuple(faults), tuple(left if reading.is_english or not accepted else ()))
 
 
 def _accepted(constraint: Constraint, reading: Reading, read_by: ReadBy) -> ReadConstraint:
     """Where nobody can judge the polarity, "only there" shuts out all else: it is a wish at most, and that is told."""
     if reading.is_english or not getattr(constraint, "allowed", False) or isinstance(constraint, kinds.Pausing):
-        return ReadConstraint(constraint=_with_strength(constraint, reading), read_by=read_by)
-    wish = constraint.model_copy(update={"strength": "should"})
-    return ReadConstraint(constraint=wish, read_by=read_by, reason=AS_READ_BY_THE_MODEL)
+        known = next((other for other in reading.constraints if _is_same(constraint, other)), constraint)
+        strength, reason = known.strength, ""  # the rules know a wish from a demand where they read the same
+    else:
+        strength, reason = "should", AS_READ_BY_THE_MODEL
+    return ReadConstraint(
+        constraint=constraint.model_copy(update={"strength": strength}), read_by=read_by, reason=reason
+    )
 
 
-def verify(constraint: Constraint, reading: Reading, text: str, now: datetime) -> tuple[Verdict, str]:
-    """Whether the quoted words say it, with the reason."""
+def verify(constraint: Constraint, reading: Reading, text: str, now: datetime) -> str | None:
+    """Why the quoted words do not say it; None where they do, and where that cannot be decided: it only tightens."""
     spans = list(_spans(text, constraint.quote))
     if not spans:
-        return "contradicted", "these words are not in the request"
+        return "these words are not in the request"
     if not reading.is_english:
         return _in_other_words(constraint)
     faults = [_contradiction(constraint, reading, start, end, now) for start, end in spans]
-    if all(faults):
-        return "contradicted", str(faults[0])
-    confirmed = any(_is_same(constraint, found.constraint) for found in reading.found) or any(
-        _is_same(constraint, found) for found in reading.constraints
-    )
-    return ("confirmed", "the rules read the same") if confirmed else ("undecided", "it only tightens")
+    return faults[0] if all(faults) else None
 
 
 def _contradiction(constraint: Constraint, reading: Reading, start: int, end: int, now: datetime) -> str | None:
     scopes = [scope for scope in reading.scopes if scope.tags[0].start < end and scope.tags[-1].end > start]
     tags = [tag for scope in scopes for tag in scope.tags if tag.start < end and tag.end > start]
     why = missing(constraint, tags, now)
-    if why:
+    if why or isinstance(constraint, kinds.Unsupported):
         return why
-    if isinstance(constraint, kinds.Unsupported):
-        return None
     mine = [found.constraint for found in reading.found if found.start < end and found.end > start]
     mine += [found for found in reading.constraints if _overlaps(_folded(found.quote), _folded(constraint.quote))]
     if any(_is_same(constraint, other) for other in mine):
@@ -109,16 +100,14 @@ def _is_same(one: Constraint, other: Constraint) -> bool:
     """The same demand, whatever its words and strength."""
     if isinstance(one, kinds.Region) and isinstance(other, kinds.Region):
         return _places(one) == _places(other)
-    if isinstance(one, kinds.Start | kinds.Finish) and type(one) is type(other):
-        same_bound = getattr(one, "bound", None) == getattr(other, "bound", None)
-        return same_bound and abs(one.time - other.time) <= MINUTE
-    if type(one) is not type(other):
-        return False
-    values = ((getattr(one, name), getattr(other, name)) for name in type(one).model_fields if name not in _UNSAID)
-    return all(isclose(a, b) if isinstance(a, float) and isinstance(b, float) else a == b for a, b in values)
+    fields = type(one).model_fields.keys() - {"quote", "strength", "recurs"}
+    return type(one) is type(other) and all(_is_close(getattr(one, name), getattr(other, name)) for name in fields)
 
 
-_UNSAID = frozenset({"quote", "strength", "recurs"})
+def _is_close(one: Any, other: Any) -> bool:  # noqa: ANN401  a field's values
+    if isinstance(one, datetime):
+        return bool(abs(one - other) <= MINUTE)
+    return isclose(one, other) if isinstance(one, float) and isinstance(other, float) else bool(one == other)
 
 
 def _places(it: kinds.Region) -> frozenset[int]:
@@ -141,10 +130,8 @@ def _excludes(one: Constraint, other: Constraint) -> bool:
 
 
 def _polarity(constraint: Constraint, scopes: Sequence[Scope], tags: Sequence[Tag]) -> str | None:
-    bearing = [
-        scope for scope in scopes if any(tag in scope.values or tag.type in PAUSES for tag in tags if tag in scope.tags)
-    ]
-    scope = next(iter(bearing or scopes), None)
+    bearing = (s for s in scopes if any(tag in s.values or tag.type in PAUSES for tag in tags if tag in s.tags))
+    scope = next(bearing, scopes[0] if scopes else None)
     if scope is None:
         return "the quoted words say nothing"
     if scope.past:
@@ -152,88 +139,66 @@ def _polarity(constraint: Constraint, scopes: Sequence[Scope], tags: Sequence[Ta
     if scope.free and not (scope.must or scope.only):
         return "these words say that it need not be so"
     odd = _is_odd_before(scope, tags)
-    if isinstance(constraint, kinds.Region):
-        named = frozenset().union(*(tag.value for tag in tags if tag.type == "PLACE"))
-        complement = frozenset(constraint.regions) == frozenset(REGION_IDS) - named
-        return _clash(odd, forbids=constraint.allowed == complement)
-    if isinstance(constraint, kinds.Site | kinds.Hardware | kinds.Hours):
-        return _clash(odd, forbids=not constraint.allowed)
-    if isinstance(constraint, kinds.Pausing) and constraint.max_pauses is None and "ONEGO" not in scope.types:
-        return _clash(odd, forbids=not constraint.allowed)
     if isinstance(constraint, kinds.Start | kinds.Finish):
         return _bound(constraint, scope, tags, odd=odd)
     if isinstance(constraint, kinds.Cap):
         return _side(constraint, scope, odd=odd)
-    return None
-
-
-def _is_odd_before(scope: Scope, tags: Sequence[Tag]) -> bool:
-    """Negations in the clause before the first of the quoted values, and judgements after it."""
-    first = next(
-        (i for i, tag in enumerate(scope.tags) if tag in tags and (tag.type in LIMITS or tag.type in PAUSES)), 0
-    )
-    ahead = [tag.type for tag in scope.tags[:first]]
-    flips = sum(kind in {"NEG", "NOR"} for kind in ahead) + ahead.count("OUT") + (scope.after == "out")
-    return bool(flips % 2)
-
-
-def _clash(odd: bool, *, forbids: bool) -> str | None:
-    if odd == forbids:
+    forbids = not getattr(constraint, "allowed", not odd)
+    if isinstance(constraint, kinds.Region):
+        named = frozenset().union(*(tag.value for tag in tags if tag.type == "PLACE"))
+        forbids ^= frozenset(constraint.regions) == frozenset(REGION_IDS) - named
+    counts = isinstance(constraint, kinds.Pausing) and (constraint.max_pauses is not None or "ONEGO" in scope.types)
+    if odd == forbids or counts:
         return None
     return "the clause is negated" if odd else "nothing in the clause forbids it"
 
 
+def _is_odd_before(scope: Scope, tags: Sequence[Tag]) -> bool:
+    """Negations in the clause before the first of the quoted values, and judgements after it."""
+    first = next((i for i, tag in enumerate(scope.tags) if tag in tags and tag.type in LIMITS | PAUSES), 0)
+    return bool((sum(tag.type in {"NEG", "NOR", "OUT"} for tag in scope.tags[:first]) + (scope.after == "out")) % 2)
+
+
 def _bound(constraint: kinds.Start | kinds.Finish, scope: Scope, tags: Sequence[Tag], *, odd: bool) -> str | None:
-    is_upper = isinstance(constraint, kinds.Finish) or constraint.bound == "latest"
-    is_lower = isinstance(constraint, kinds.Start) and constraint.bound == "earliest"
+    bound = "latest" if isinstance(constraint, kinds.Finish) else constraint.bound
     values = [tag for tag in tags if tag.type in _TIMES]
     if values and values[0].type in {"RANGE", "DAYS"} and odd:
         return "the clause is negated"
     last = max((tag.start for tag in values), default=scope.tags[-1].end)
     relations = {tag.type for tag in scope.tags if tag.start < last} & {"BY", "BEFORE", "AFTER", "UNTIL"}
-    waits = "WAIT" in scope.types or "AVAIL" in scope.types
-    if is_upper and ((relations & {"BEFORE", "UNTIL"} and (odd or waits)) or (relations == {"AFTER"} and not odd)):
+    waits = odd or bool(scope.types & {"WAIT", "AVAIL"})
+    if bound == "latest" and ((relations & {"BEFORE", "UNTIL"} and waits) or (relations == {"AFTER"} and not odd)):
         return "the words bound it from below"
-    if is_lower and ((relations & {"BY", "BEFORE"} and not odd) or (relations == {"AFTER"} and odd)):
+    if bound == "earliest" and ((relations & {"BY", "BEFORE"} and not odd) or (relations == {"AFTER"} and odd)):
         return "the words bound it from above"
     return None
 
 
 def _side(constraint: Constraint, scope: Scope, *, odd: bool) -> str | None:
     """Caps are upper bounds, a renewable share a lower one."""
-    upwards, downwards = scope.types & _UPWARDS, scope.types & _DOWNWARDS
-    if upwards == frozenset({"MORE"}) and odd:
-        upwards, downwards = frozenset(), frozenset({"LE"})
-    elif downwards == frozenset({"LESS"}) and odd:
-        upwards, downwards = frozenset({"GE"}), frozenset()
-    wrong = downwards if isinstance(constraint, kinds.RenewableShare) else upwards
-    right = upwards if isinstance(constraint, kinds.RenewableShare) else downwards
-    return "the words bound it from the other side" if wrong and not right else None
+    sides = {SIDES[kind][odd] for kind in scope.types & COMPARISONS}
+    other = "<" if isinstance(constraint, kinds.RenewableShare) else ">"
+    return "the words bound it from the other side" if sides == {other} else None
 
 
-def _with_strength(constraint: Constraint, reading: Reading) -> Constraint:
-    """The rules know a wish from a demand where they read the same."""
-    known = next((other for other in reading.constraints if _is_same(constraint, other)), None)
-    return constraint if known is None else constraint.model_copy(update={"strength": known.strength})
-
-
-def _in_other_words(constraint: Constraint) -> tuple[Verdict, str]:
+def _in_other_words(constraint: Constraint) -> str | None:
     """In another language only figures can be checked: each of the value must stand in the quote, in some unit."""
     said = [float(number) for number in _numbers(constraint.quote)]
-    fields = ("max_g", "max_g_per_kwh", "min_pct", "max_gbp", "max_gbp_per_kwh", "amount", "max_pauses")
-    given = [float(value) for name in fields if (value := getattr(constraint, name, None)) is not None]
+    given = [
+        float(value) for name in ("amount", "max_pauses") if (value := getattr(constraint, name, None)) is not None
+    ]
     for value in given:
         if not any(isclose(value, number * unit) for number in said for unit in (1, 1e3, 1e6, 1e-2, 1e-3)):
-            return "contradicted", f"{value:g} is not in the quoted words"
+            return f"{value:g} is not in the quoted words"
     if isinstance(constraint, kinds.Start | kinds.Finish) and said:
         local = constraint.time.astimezone(UK)
         if not {local.hour, local.hour % 12, local.day, 12 if local.hour in {0, 12} else -1} & {int(n) for n in said}:
-            return "contradicted", "the quoted words hold another time"
-    return "undecided", "the request is not in English; it only tightens"
+            return "the quoted words hold another time"
+    return None
 
 
 def _numbers(text: str) -> list[str]:
-    cleaned = "".join(letter if letter.isascii() and (letter.isdigit() or letter == ".") else " " for letter in text)
+    cleaned = "".join(letter if letter in "0123456789." else " " for letter in text)
     return [part.strip(".") for part in cleaned.split() if part.strip(".").replace(".", "", 1).isdigit()]
 
 

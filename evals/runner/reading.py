@@ -27,7 +27,7 @@ def judged(case: Case) -> tuple[Score, ...]:
 def is_stopped(answer: Answer) -> bool:
     """Whether the verifier refuses it."""
     reading = read(answer.text, NOW, SITES)
-    return verify(answer.constraint, reading, answer.text, NOW)[0] == "contradicted"
+    return verify(answer.constraint, reading, answer.text, NOW) is not None
 
 
 def _share(answers: Sequence[Answer], *, stopped: bool) -> Score:

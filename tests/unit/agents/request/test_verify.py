@@ -34,7 +34,7 @@ RIGHT = _right()
 
 def stopped(text: str, answer: dict[str, Any]) -> bool:
     constraint = CONSTRAINT.validate_python(answer)
-    return verify(constraint, read(text, NOW, SITES), text, NOW)[0] == "contradicted"
+    return verify(constraint, read(text, NOW, SITES), text, NOW) is not None
 
 
 _AMOUNTS = (
