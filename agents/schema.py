@@ -7,19 +7,7 @@ from typing import get_args
 
 from pydantic import BaseModel, JsonValue
 
-_KEPT = frozenset(
-    {
-        "type",
-        "enum",
-        "items",
-        "properties",
-        "required",
-        "description",
-        "minItems",
-        "maxItems",
-        "anyOf",
-    }
-)
+_KEPT = {"type", "enum", "items", "properties", "required", "description", "minItems", "maxItems", "anyOf"}
 
 
 def json_schema(answer: type[BaseModel]) -> dict[str, JsonValue]:

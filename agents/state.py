@@ -8,29 +8,12 @@ from tools.market import Market
 from tools.placement import Problem, Value
 
 AgentName: TypeAlias = Literal["compute", "energy", "head"]
-FindingKind: TypeAlias = Literal[
-    "required_regions",
-    "excluded_regions",
-    "not_before",
-    "start_by",
-    "finish_by",
-    "max_cost_gbp",
-    "max_carbon_g",
-    "max_intensity_g_per_kwh",
-    "min_renewable_pct",
-    "pausable",
-    "not_pausable",
-    "prefer_low_carbon",
-    "prefer_low_cost",
-    "cost_only",
-    "prefer_soon",
-]
 
 
 class Finding(Value):
     """A constraint or wish found in the free text of a request, as runs before 0.2 stored it."""
 
-    kind: FindingKind
+    kind: str
     quote: str
     """The words it was found in, as they stand in the request."""
     effect: str

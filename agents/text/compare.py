@@ -1,11 +1,12 @@
 """Two placements beside each other: the absolute difference first, a share where its base means something, and what
 the carbon saved or added is paid with."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from csv import DictReader
+from importlib.resources import files
 
+from agents.text import figures
 from agents.text.claims import Compared, Measure, Who
-from agents.text.figures import energy, intensity, listed, mass, money, percent, rate
+from agents.text.figures import listed, mass, money, percent, rate
 from agents.text.situation import Situation
 from tools.placement import Option
 
@@ -13,53 +14,27 @@ _GRAMS_PER_TONNE = 1e6
 _LEAST_MULTIPLE, _MOST_MULTIPLE = 1.5, 100.0
 
 
-@dataclass(frozen=True)
-class _Words:
-    """How differences of one measure are told; `{}` holds the difference, with its share."""
-
-    value: Callable[[Option], float | None]
-    shown: Callable[[float], str]
-    less: str
-    more: str
-    same: str
-    more_is_better: bool = False
-    is_told_by_levels: bool = False
-    """`{one}` and `{other}` instead of the difference."""
-
-
-_MEASURES: dict[Measure, _Words] = {
-    "carbon": _Words(lambda o: o.carbon_g, mass, "emits {} less CO2", "emits {} more CO2", "emits as much CO2"),
-    "cost": _Words(lambda o: o.cost_gbp, money, "costs {} less", "costs {} more", "costs the same"),
-    "energy": _Words(lambda o: o.energy_kwh, energy, "uses {} less energy", "uses {} more energy", "uses as much"),
-    "intensity": _Words(
-        lambda o: o.intensity_g_per_kwh,
-        intensity,
-        "runs on a cleaner grid ({one} against {other})",
-        "runs on a dirtier grid ({one} against {other})",
-        "runs on an equally clean grid",
-        is_told_by_levels=True,
-    ),
-    "renewable": _Words(
-        lambda o: o.renewable_pct,
-        percent,
-        "has less renewable power ({one} against {other})",
-        "has more renewable power ({one} against {other})",
-        "has as much renewable power",
-        more_is_better=True,
-        is_told_by_levels=True,
-    ),
-}
+_TABLE = files("agents.text").joinpath("measures.csv").read_text(encoding="utf-8")
+WORDS = {row["measure"]: row for row in DictReader(_TABLE.splitlines())}
+"""How each measure is told; `{}` holds the difference with its share, `{one}` and `{other}` what stands instead."""
 
 
 def value(option: Option, of: Measure) -> float | None:
     """None where a price is not known."""
-    return _MEASURES[of].value(option)
+    found: float | None = getattr(option, WORDS[of]["field"])
+    return found
+
+
+def figure(of: Measure, amount: float) -> str:
+    """As it is written."""
+    text: str = getattr(figures, WORDS[of]["figure"])(amount)
+    return text
 
 
 def shown(option: Option, of: Measure) -> str | None:
-    """The figure as it is written; None where it is not known."""
+    """The option's figure; None where it is not known."""
     found = value(option, of)
-    return None if found is None else _MEASURES[of].shown(found)
+    return None if found is None else figure(of, found)
 
 
 def compared(claim: Compared, about: Situation) -> str | None:
@@ -115,7 +90,11 @@ def _told(claim: Compared, pair: tuple[Option, Option], about: Situation) -> str
     measures = dict.fromkeys(claim.of)
     if price is not None:
         measures |= dict.fromkeys(("carbon", "cost"))  # whoever tells one side of a trade tells the other
-    said = [(part, _merit(of, one, other)) for of in measures if (part := _part(of, one, other, claim))]
+    said = [
+        (part, _side(of, one, other) * (1 if of == "renewable" else -1))
+        for of in measures
+        if (part := _part(of, one, other, claim))
+    ]
     better, worse = ([part for part, merit in said if merit in sides] for sides in ((0, 1), (-1,)))
     text = " but ".join(listed(group) for group in (better, worse) if group)
     if not text or price is None:
@@ -125,25 +104,21 @@ def _told(claim: Compared, pair: tuple[Option, Option], about: Situation) -> str
 
 
 def _part(of: Measure, one: Option, other: Option, claim: Compared) -> str | None:
-    words, a, b = _MEASURES[of], value(one, of), value(other, of)
+    words, a, b, side = WORDS[of], value(one, of), value(other, of), _side(of, one, other)
     if a is None or b is None:
         return None
-    side = _side(of, one, other)
+    first, second, nothing = figure(of, a), figure(of, b), figure(of, 0)
     if not side:
-        return words.same
-    if of == "carbon" and words.shown(b) == words.shown(0):
-        return f"emits {words.shown(a)} of CO2 instead of none"
-    if of == "carbon" and words.shown(a) == words.shown(0):
-        return f"emits no CO2 ({words.shown(b)} less)"
+        return words["same"]
+    if of == "carbon" and second == nothing:
+        return f"emits {first} of CO2 instead of none"
+    if of == "carbon" and first == nothing:
+        return f"emits no CO2 ({second} less)"
     if claim.how == "multiple" and of in ("carbon", "cost") and b > 0 and _LEAST_MULTIPLE <= a / b <= _MOST_MULTIPLE:
         times = f"{a / b:.1f} times as much"
-        verb = f"emits {times} CO2" if of == "carbon" else f"costs {times}"
-        return f"{verb} ({words.shown(a)} against {words.shown(b)})"
-    template = words.more if side > 0 else words.less
-    if words.is_told_by_levels:
-        return template.format(one=words.shown(a), other=words.shown(b))
+        return f"{f'emits {times} CO2' if of == 'carbon' else f'costs {times}'} ({first} against {second})"
     share = _share(a, b) if claim.how == "share" else ""
-    return template.format(f"{words.shown(abs(a - b))}{share}")
+    return words["more" if side > 0 else "less"].format(f"{figure(of, abs(a - b))}{share}", one=first, other=second)
 
 
 def _share(a: float, b: float) -> str:
@@ -156,13 +131,13 @@ def _share(a: float, b: float) -> str:
 
 def _side(of: Measure, one: Option, other: Option) -> int:
     """-1 less, 1 more, 0 where the difference is too small to be shown."""
-    a, b, words = value(one, of), value(other, of), _MEASURES[of]
+    a, b = value(one, of), value(other, of)
     if a is None or b is None:
         return 0
-    is_same = words.shown(a) == words.shown(b) if words.is_told_by_levels else words.shown(abs(a - b)) == words.shown(0)
+    by_levels = "{one}" in WORDS[of]["less"]
+    is_same = figure(of, a) == figure(of, b) if by_levels else figure(of, abs(a - b)) == figure(of, 0)
     return 0 if is_same else 1 if a > b else -1
 
 
 def _merit(of: Measure, one: Option, other: Option) -> int:
-    side = _side(of, one, other)
-    return side if _MEASURES[of].more_is_better else -side
+    return _side(of, one, other) * (1 if of == "renewable" else -1)

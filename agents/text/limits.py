@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 
-from agents.text.claims import Which
-from agents.text.figures import clock, intensity, length, listed, mass, money, percent, power_price, spans
+from agents.text.claims import Measure, Which
+from agents.text.compare import figure, value
+from agents.text.figures import clock, length, listed, power_price, spans
 from agents.text.situation import Situation
 from tools.market import prices_at
 from tools.placement import Option
@@ -22,9 +24,9 @@ def limit_kept(which: Which, about: Situation) -> str | None:
     return _KEPT[which](about, about.options[0]) if about.options else None
 
 
-def limits_kept(about: Situation, besides: Sequence[Which] = ()) -> str | None:
+def limits_kept(about: Situation) -> str | None:
     """All of them in one sentence."""
-    kept = [words for which in ALWAYS if which not in besides and (words := limit_kept(which, about))]
+    kept = [words for which in ALWAYS if (words := limit_kept(which, about))]
     return f"within its limits, it {'; '.join(kept)}" if kept else None
 
 
@@ -49,49 +51,37 @@ def _apart(early: datetime, late: datetime, side: str) -> str:
     return f"{length(minutes)} {side}" if minutes else "exactly at"
 
 
-def _cap(
-    value: Callable[[Situation, Option], float | None],
-    limit: Callable[[Situation], float | None],
-    shown: Callable[[float], str],
-    told: str,
-    *,
-    floor_gap: Callable[[float], str] | None = None,
-) -> Callable[[Situation, Option], str | None]:
+def _kept(has: float | None, allowed: float | None, told: str, shown: Callable[[float], str]) -> str | None:
+    if has is None or allowed is None:
+        return None
+    if shown(abs(allowed - has)) == shown(0):
+        return f"{told.format(shown(has))}, just at the limit of {shown(allowed)}"
+    gap = f"{has - allowed:.1f} points above" if shown(0).endswith("%") else f"{shown(allowed - has)} below"
+    return f"{told.format(shown(has))}, {gap} the limit of {shown(allowed)}"
+
+
+def _cap(of: Measure, limit: str, told: str) -> Callable[[Situation, Option], str | None]:
     def kept(about: Situation, option: Option) -> str | None:
-        has, allowed = value(about, option), limit(about)
-        if has is None or allowed is None:
-            return None
-        if shown(abs(allowed - has)) == shown(0):
-            return f"{told.format(shown(has))}, just at the limit of {shown(allowed)}"
-        gap = f"{shown(allowed - has)} below" if floor_gap is None else f"{floor_gap(has - allowed)} above"
-        return f"{told.format(shown(has))}, {gap} the limit of {shown(allowed)}"
+        return _kept(value(option, of), getattr(about.problem.limits, limit), told, partial(figure, of))
 
     return kept
 
 
-def _highest_price(about: Situation, option: Option) -> float | None:
+def _price(about: Situation, option: Option) -> str | None:
+    limits = about.problem.limits
+    mean = None if option.cost_gbp is None else option.cost_gbp / option.energy_kwh
+    said = (
+        _kept(_highest(about, option), limits.max_price_gbp_per_kwh, "pays at most {} for power", power_price),
+        _kept(mean, limits.max_mean_price_gbp_per_kwh, "pays {} for power on average", power_price),
+    )
+    return listed([words for words in said if words]) or None
+
+
+def _highest(about: Situation, option: Option) -> float | None:
     if about.row(option) is None:
         return None
     prices = prices_at(about.market, option.asset)[0][about.minutes(option) > 0]
     return float(prices.max()) if prices.size and not np.isnan(prices).any() else None
-
-
-def _price(about: Situation, option: Option) -> str | None:
-    return listed([words for kept in (_HIGHEST, _MEAN) if (words := kept(about, option))]) or None
-
-
-_HIGHEST = _cap(
-    _highest_price,
-    lambda about: about.problem.limits.max_price_gbp_per_kwh,
-    power_price,
-    "pays at most {} for power",
-)
-_MEAN = _cap(
-    lambda _, option: None if option.cost_gbp is None else option.cost_gbp / option.energy_kwh,
-    lambda about: about.problem.limits.max_mean_price_gbp_per_kwh,
-    power_price,
-    "pays {} for power on average",
-)
 
 
 def _places(about: Situation, _option: Option) -> str | None:
@@ -130,18 +120,10 @@ def _pauses(about: Situation, option: Option) -> str | None:
 _KEPT: dict[Which, Callable[[Situation, Option], str | None]] = {
     "deadline": _deadline,
     "start": _start,
-    "carbon": _cap(lambda _, o: o.carbon_g, lambda a: a.problem.limits.carbon_cap_g, mass, "emits {}"),
-    "intensity": _cap(
-        lambda _, o: o.intensity_g_per_kwh, lambda a: a.problem.limits.max_intensity_g_per_kwh, intensity, "is at {}"
-    ),
-    "renewable": _cap(
-        lambda _, o: o.renewable_pct,
-        lambda a: a.problem.limits.min_renewable_pct,
-        percent,
-        "has {} renewable power",
-        floor_gap=lambda points: f"{points:.1f} points",
-    ),
-    "cost": _cap(lambda _, o: o.cost_gbp, lambda a: a.problem.limits.max_cost_gbp, money, "costs {}"),
+    "carbon": _cap("carbon", "carbon_cap_g", "emits {}"),
+    "intensity": _cap("intensity", "max_intensity_g_per_kwh", "is at {}"),
+    "renewable": _cap("renewable", "min_renewable_pct", "has {} renewable power"),
+    "cost": _cap("cost", "max_cost_gbp", "costs {}"),
     "price": _price,
     "places": _places,
     "hours": _hours,

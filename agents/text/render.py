@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.text.claims import Claim, Compared, Extreme, Levels, Limit, Measure, OfOne, Reading, Sure, Timing, Who
-from agents.text.compare import compared, shown, value, weight
+from agents.text.claims import Claim, Compared, Extreme, Levels, Limit, OfOne, Reading, Sure, Timing, Who
+from agents.text.compare import WORDS, compared, shown, value, weight
 from agents.text.figures import (
     clock,
     intensity,
@@ -41,20 +41,6 @@ _MODES: dict[Mode, str] = {
     "profile": "a daily profile of recent days",
     "recorded": "a recorded day replayed",
     "none": "missing",
-}
-_LEVELS: dict[Measure, str] = {
-    "carbon": "emits {} of CO2",
-    "intensity": "runs at {}",
-    "renewable": "has {} renewable power",
-    "cost": "costs {}",
-    "energy": "uses {}",
-}
-_EXTREMES: dict[Measure, tuple[str, str]] = {
-    "carbon": ("emits the least CO2", "emits the most CO2"),
-    "intensity": ("has the cleanest grid", "has the dirtiest grid"),
-    "renewable": ("has the highest renewable share", "has the lowest renewable share"),
-    "cost": ("is the cheapest", "is the dearest"),
-    "energy": ("uses the least energy", "uses the most energy"),
 }
 
 
@@ -150,7 +136,7 @@ def _levels(claim: Levels, about: Situation) -> str | None:
     option = about.option(claim.who)
     if option is None:
         return None
-    said = [_LEVELS[of].format(text) for of in dict.fromkeys(claim.of) if (text := shown(option, of))]
+    said = [WORDS[of]["level"].format(text) for of in dict.fromkeys(claim.of) if (text := shown(option, of))]
     return f"{about.name(claim.who)} {listed(said)}" if said else None
 
 
@@ -165,7 +151,7 @@ def _extreme(claim: Extreme, about: Situation) -> str | None:
     place = values.index(pick(known))
     if texts.count(texts[place]) > 1:
         return None
-    words = _EXTREMES[claim.of][claim.end == "worst"]
+    words = WORDS[claim.of][claim.end]
     return f"{about.name(PLACES[place])} {words} of the {_NUMBERS[len(known)]} ({texts[place]})"
 
 
