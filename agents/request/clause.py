@@ -280,7 +280,9 @@ def _take_value(scope: Scope, i: int, tag: Tag) -> None:
         scope.end = max(scope.end, bound.end)
     scope.end = max(scope.end, tag.end)
     waits = tag.type in {"SPAN", "INSTANT"} and (bound or scope.ahead(i, 3, _MOST) or scope.comparisons)
-    if scope.compares or (scope.free and not scope.only and not waits) or _is_less_preferred(scope, i, tag):
+    content = scope.is_content and not (scope.out and tag.type in {"PLACE", "SITE"})
+    free = scope.free and not scope.only and not waits
+    if content or free or scope.compares or _is_less_preferred(scope, i, tag):
         tag.used = True
     else:
         read_value(scope, tag, i)

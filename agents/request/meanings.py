@@ -27,7 +27,7 @@ def _place(scope: Scope, tag: Tag, i: int) -> None:
     if scope.strong() is not None and not scope.odd:
         return  # "before the ship leaves Dover": an event, of which nobody knows the time
     approved = scope.after == "ok" and any(known.type == "POSTOK" for known in scope.tags[i:])
-    if _names_something(scope, i) or (scope.is_content and not scope.out):
+    if _names_something(scope, i):
         tag.used = True
     elif not scope.out and (approved or (scope.may and not scope.only and not scope.odd)):
         _add_place(scope, tag, allowed=True, soft=True)
@@ -108,15 +108,10 @@ def _unclear(scope: Scope, tag: Tag, i: int) -> None:
     if (scope.odd or scope.hoped) and isinstance(tag.value, frozenset):
         tag.type = "PLACE"
         _add_place(scope, tag, allowed=not scope.odd)
-        return
-    tag.used = scope.is_content
 
 
 def _amount(scope: Scope, tag: Tag, i: int) -> None:
     side = _side(scope, tag, i)
-    if scope.is_content:
-        tag.used = True
-        return
     is_saving = tag.type == "PCT" or (side in {">", None} and tag.type in {"MONEY", "MASS"})
     if "SAVE" in scope.types and is_saving:
         unit = {"MONEY": "gbp", "MASS": "g", "PCT": "pct"}[tag.type]

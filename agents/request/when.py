@@ -1,16 +1,23 @@
 """What a time, a range of hours, a day or a length of time means where it stands."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
+from itertools import pairwise
+from typing import Any
 
 from agents.constraints import WEEKDAYS, Finish, Hours, JobFacts, Pausing, Start
 from agents.request import times
 from agents.request.scope import Scope, follows
 from agents.request.times import ClockRange, Point
 from agents.request.tokens import Tag
+from tools.slots import UK
 
 _ONWARDS = frozenset({"onwards", "onward", "on", "or later"})
 _PAST_IT = frozenset({"beyond", "past", "over", "go beyond", "goes beyond", "less"})
-_DAY = timedelta(days=1)
+_BOUNDS = {
+    "BEFORE": ("<", ">"), "BY": ("<", ""), "LATEST": ("<", "<"), "UNTIL": ("<", ">"), "AFTER": (">", "<"),
+    "EARLIEST": (">", ">"),
+}  # fmt: skip
+"""On which side of a time each relation keeps the run, as it stands and where it is denied."""
 _AT_MOST = frozenset({"LE", "LESS", "LATEST"})
 _ENDS = frozenset({"START", "FINISH"})
 _JOB = frozenset({"job", "run", "workload", "work", "training", "compute", "computing", "fine tuning", "retraining"})
@@ -37,39 +44,28 @@ def read_instant(scope: Scope, tag: Tag, i: int) -> None:
     anchor = scope.anchor
     if scope.comparisons and scope.comparisons[-1].type == "GE" and kind == "UNTIL":
         anchor = "WAIT"
-    if scope.is_content or _is_allowance(scope, kind, anchor):
+    if _is_allowance(scope, kind, anchor):
         tag.used = True
         return
     early, late = (times.resolve(said, scope.context.now, side) for side in ("early", "late"))
-    _bound(scope, tag, i, (kind, relation, anchor), early, late)
+    if kind in _BOUNDS:
+        _bound(scope, tag, kind, relation, anchor, early, late)
+    else:
+        _at(scope, tag, i, kind, early, late)
 
 
 def _bound(
-    scope: Scope, tag: Tag, i: int, how: tuple[str | None, Tag | None, str | None], early: datetime, late: datetime
+    scope: Scope, tag: Tag, kind: str, relation: Tag | None, anchor: str | None, early: datetime, late: datetime
 ) -> None:
-    kind, relation, anchor = how
-    match kind:
-        case "BEFORE":
-            _before(scope, tag, anchor, early, late)
-        case "BY" | "LATEST":
-            _by(scope, tag, kind, anchor, early, late)
-        case "UNTIL":
-            _until(scope, tag, anchor, early, late)
-        case "AFTER":
-            _after(scope, tag, anchor, relation, early, late)
-        case "EARLIEST":
-            if anchor != "FINISH":
-                scope.add(Start, tag, bound="earliest", time=early)
-        case _:
-            _at(scope, tag, i, kind, early, late)
-
-
-def _before(scope: Scope, tag: Tag, anchor: str | None, early: datetime, late: datetime) -> None:
-    whole_day = tag.value.is_whole_day and not tag.value.part
-    if not scope.odd:
-        _finish_or_start_by(scope, tag, anchor, early if whole_day else late)
-    elif anchor != "FINISH":
-        scope.add(Start, tag, bound="earliest", time=early)
+    word, whole = relation.word if relation else "", tag.value.is_whole_day
+    side = _BOUNDS[kind][scope.odd]
+    if kind == "UNTIL" and anchor in {"WAIT", "AVAIL"}:
+        side = "" if scope.odd and anchor == "WAIT" else ">"
+    if side == "<":
+        _finish_or_start_by(scope, tag, anchor, early if kind == "BEFORE" and whole and not tag.value.part else late)
+    elif side == ">" and (anchor != "FINISH" or word == "from" or kind == "UNTIL"):
+        after = kind == "AFTER" and whole and word in {"after", "later than"}
+        scope.add(Start, tag, bound="earliest", time=late if after else early)
 
 
 def _implied(scope: Scope, tag: Tag, following: Tag | None) -> Tag | None:
@@ -100,31 +96,6 @@ def _finish_or_start_by(scope: Scope, tag: Tag, anchor: str | None, bound: datet
         scope.add(Finish, tag, time=bound)
 
 
-def _by(scope: Scope, tag: Tag, kind: str, anchor: str | None, early: datetime, late: datetime) -> None:
-    if scope.odd and kind == "BY":
-        return
-    if anchor == "AVAIL" and scope.is_input:
-        scope.add(Start, tag, bound="earliest", time=early)
-    else:
-        _finish_or_start_by(scope, tag, anchor, late)
-
-
-def _until(scope: Scope, tag: Tag, anchor: str | None, early: datetime, late: datetime) -> None:
-    if not (scope.odd or anchor in {"WAIT", "AVAIL"}):
-        scope.add(Finish, tag, time=late)
-    elif not (scope.odd and anchor == "WAIT"):
-        scope.add(Start, tag, bound="earliest", time=early)
-
-
-def _after(scope: Scope, tag: Tag, anchor: str | None, relation: Tag | None, early: datetime, late: datetime) -> None:
-    word = relation.word if relation else ""
-    if scope.odd:
-        _finish_or_start_by(scope, tag, anchor, late)
-    elif anchor != "FINISH" or word == "from":
-        whole = tag.value.is_whole_day and word in {"after", "later than"}
-        scope.add(Start, tag, bound="earliest", time=late if whole else early)
-
-
 def _at(scope: Scope, tag: Tag, i: int, kind: str | None, early: datetime, late: datetime) -> None:
     said, anchor = tag.value, scope.anchor
     whole = said.is_whole_day
@@ -132,7 +103,7 @@ def _at(scope: Scope, tag: Tag, i: int, kind: str | None, early: datetime, late:
     is_due = anchor == "FINISH" and (kind or scope.words < 4) and not (scope.inherited and scope.words)
     if scope.odd:
         if whole:
-            _forbid_day(scope, tag, said)
+            _on_day(scope, tag, allowed=False)
         elif anchor in {"RUN", None}:
             scope.add(Finish, tag, time=late)
     elif (anchor is None and ((kind and not whole and needs) or (scope.heads == 0 and _closes(tag)))) or is_due:
@@ -142,7 +113,7 @@ def _at(scope: Scope, tag: Tag, i: int, kind: str | None, early: datetime, late:
     elif whole and anchor == "START":
         scope.add(Start, tag, soft=True, bound="earliest", time=early)
     elif whole and (anchor == "RUN" or scope.words == 0):
-        _on_day(scope, tag, said, soft=said.vague or not kind)
+        _on_day(scope, tag, allowed=True, soft=said.vague or not kind)
     elif anchor in {"START", "RUN"} and not whole:
         scope.add(Start, tag, bound="exact", time=early)
     elif scope.words > 2 and not scope.asks:
@@ -154,28 +125,19 @@ def _closes(tag: Tag) -> bool:
     return tag.type in {"EOD", "COB"} or any(map(_closes, tag.parts))
 
 
-def _forbid_day(scope: Scope, tag: Tag, said: Point) -> None:
+def _on_day(scope: Scope, tag: Tag, *, allowed: bool, soft: bool = False) -> None:
     """ "Not on Thursday" is every Thursday; "not tomorrow" is one day."""
+    said: Point = tag.value
     if said.part:
-        _add_hours(scope, tag, times.part_range(said), allowed=False)
-    elif said.day and [part.type for part in tag.parts] == ["WEEKDAY"]:
-        scope.add(Hours, tag, firm=True, allowed=False, weekdays=(WEEKDAYS[said.day.weekday()],))
+        _add_hours(scope, tag, times.part_range(said), allowed=allowed, soft=soft)
     elif said.day:
-        scope.add(Hours, tag, firm=True, allowed=False, dates=(said.day,))
-
-
-def _on_day(scope: Scope, tag: Tag, said: Point, *, soft: bool) -> None:
-    if said.part:
-        _add_hours(scope, tag, times.part_range(said), allowed=True, soft=soft)
-    elif said.day:
-        scope.add(Hours, tag, soft=soft, allowed=True, dates=(said.day,))
+        every = not allowed and [part.type for part in tag.parts] == ["WEEKDAY"]
+        days: Any = {"weekdays": (WEEKDAYS[said.day.weekday()],)} if every else {"dates": (said.day,)}
+        scope.add(Hours, tag, soft=soft, firm=not allowed, allowed=allowed, **days)
 
 
 def read_range(scope: Scope, tag: Tag, i: int) -> None:
     hours: ClockRange = tag.value
-    if scope.is_content:
-        tag.used = True
-        return
     window = times.window(hours, scope.context.now)
     if window is None:
         return
@@ -202,41 +164,24 @@ def _add_hours(scope: Scope, tag: Tag, hours: ClockRange, *, allowed: bool, soft
     if window is None:
         return
     start, end = window
-    dated = bool(hours[0].day or hours[0].instant)
-    if not dated:
-        days: dict[str, object] = {"weekdays": _ordered(hours[0].days)} if hours[0].days else {}
-        recurs = allowed and scope.only
-        _add(scope, tag, soft, allowed=allowed, start=start.time(), end=end.time(), recurs=recurs, **days)
-    elif end - start <= _DAY + timedelta(hours=1):
-        dates = (start.date(),)
-        _add(scope, tag, soft, allowed=allowed, start=start.time(), end=end.time(), dates=dates)
-    elif allowed:
+    edges = [start, end]
+    days: list[Any] = [{"dates": (start.date(),)}]
+    if not (hours[0].day or hours[0].instant):
+        days = [{"recurs": allowed and scope.only, "weekdays": _ordered(hours[0].days)}]
+    elif end - start > timedelta(hours=25) and allowed:
         scope.add(Start, tag, soft=soft, bound="earliest", time=start)
         scope.add(Finish, tag, soft=soft, time=end)
-    else:
-        for day, first, last in _days(start, end):
-            _add(scope, tag, soft, allowed=False, start=first, end=last, dates=(day,))
-
-
-def _add(scope: Scope, tag: Tag, soft: bool, *, allowed: bool, start: time, end: time, **days: object) -> None:
-    clocks = {} if start == end == time() else {"start": start.replace(fold=0), "end": end.replace(fold=0)}
-    scope.add(Hours, tag, soft=soft, firm=not allowed, allowed=allowed, **clocks, **days)
-
-
-def _days(start: datetime, end: datetime) -> list[tuple[date, time, time]]:
-    count = (end.date() - start.date()).days + 1
-    days = [start.date() + timedelta(days=ahead) for ahead in range(min(count, 32))]
-    pieces = [
-        (day, start.time() if day == start.date() else time(), end.time() if day == end.date() else time())
-        for day in days
-    ]
-    return [piece for piece in pieces if not (piece[0] == end.date() and end.time() == time())]
+        return
+    elif end - start > timedelta(hours=25):
+        nights = [datetime.combine(start.date() + timedelta(days=ahead), time(), UK) for ahead in range(1, 32)]
+        edges = [start, *(night for night in nights if night < end), end]
+        days = [{"dates": (edge.date(),)} for edge in edges[:-1]]
+    for on, (first, last) in zip(days, pairwise(edge.time().replace(fold=0) for edge in edges), strict=True):
+        clocks = {} if first == last == time() else {"start": first, "end": last}
+        scope.add(Hours, tag, soft=soft, firm=not allowed, allowed=allowed, **clocks, **on)
 
 
 def read_weekdays(scope: Scope, tag: Tag, i: int) -> None:
-    if scope.is_content:
-        tag.used = True
-        return
     if scope.strong() is None and (scope.odd or scope.asks or scope.words == 0):
         scope.add(Hours, tag, soft=scope.may, firm=scope.odd, allowed=not scope.odd, weekdays=_ordered(tag.value))
 
@@ -247,9 +192,7 @@ def _ordered(days: frozenset[str]) -> tuple[str, ...]:
 
 def read_next_span(scope: Scope, tag: Tag, i: int) -> None:
     until = scope.context.now + tag.value
-    if scope.is_about_data and not scope.must:
-        tag.used = True
-    elif scope.odd:
+    if scope.odd:
         scope.add(Start, tag, bound="earliest", time=until)
     else:
         _finish_or_start_by(scope, tag, scope.anchor, until)
@@ -278,9 +221,7 @@ def read_span(scope: Scope, tag: Tag, i: int) -> None:
     at_most = bound is not None and bound.type in ({"GE", "MORE"} if scope.odd else _AT_MOST)
     within = any(known.word == "within" for known in scope.comparisons)
     is_least = bound is not None and bound.type == ("LESS" if scope.odd else "GE")
-    if scope.is_about_data and not scope.must:
-        tag.used = True
-    elif ("STRETCH" in scope.types and not at_most) or (scope.types & {"PAUSE", "ONEGO"} and is_least):
+    if ("STRETCH" in scope.types and not at_most) or (scope.types & {"PAUSE", "ONEGO"} and is_least):
         scope.add(Pausing, tag, allowed=True, min_run_minutes=max(1, round(tag.value.total_seconds() / 60)))
     elif (
         scope.takes
