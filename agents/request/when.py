@@ -33,7 +33,7 @@ def read_instant(scope: Scope, tag: Tag, i: int) -> None:
         tag.used = True
         works = any(known.type == "POSTOK" for known in scope.tags[i:])
         if said.is_whole_day and works and not any(known.word == "any time" for known in scope.tags[:i]):
-            _on_day(scope, tag, said, soft=True)
+            _on_day(scope, tag, allowed=True, soft=True)
         return
     relation = scope.strong() or _implied(scope, tag, following)
     kind = relation.type if relation else "AT" if scope.relations else None
