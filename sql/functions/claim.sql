@@ -17,8 +17,10 @@ $$;
 create or replace function agent.new_token()
 returns bigint
 language sql
-set search_path = pg_catalog, pg_temp
-as $$ select (nextval('agent.fence') << 20) + floor(random() * 1048576)::bigint $$;
+as $$
+    select (pg_catalog.nextval('agent.fence'::pg_catalog.regclass) operator(pg_catalog.<<) 20)
+        operator(pg_catalog.+) pg_catalog.floor(pg_catalog.random() operator(pg_catalog.*) 1048576)::pg_catalog.int8
+$$;  -- no SET: it is to be inlined
 
 -- Leases with what their runs read, as claim_workloads returns them.
 create or replace function agent.claims(ids uuid[])
@@ -70,8 +72,7 @@ declare
     tokens bigint[];
     elders integer;
     lanes integer[];
-    suspects uuid[];
-    shown uuid[];
+    setting text;  -- an assignment runs no statement, as `perform` does
     ids uuid[];
     got uuid[];
 begin
@@ -93,7 +94,7 @@ begin
             end if;
         end if;
     end if;
-    perform set_config('lock_timeout', '200ms', true);
+    setting := set_config('lock_timeout', '200ms', true);
     if exists (select from agent.trigger_faults) then
         perform agent.catch_up();
     end if;
@@ -139,32 +140,29 @@ begin
         end if;
     end if;
 
-    tokens := array(select agent.new_token() from generate_series(1, p_limit));
-    elders := (select count(*) from unnest(tokens) as k where (k >> 20) % 8 = 0);
+    select array_agg(k.token), count(*) filter (where (k.token >> 20) % 8 = 0) into tokens, elders
+    from (select agent.new_token() as token from generate_series(1, p_limit)) as k;
     -- How many of each urgency: ordered lanes, merged by the due of their heads. (From V on: the index's entries below it
     -- are dead, and a snapshot held open elsewhere keeps them. What lives below it is served as an eighth.)
-    select array_agg(coalesce(m.n, 0) order by c.r) into lanes
-    from generate_series(0, 3) as c (r)
-    left join (
-        select y.rank, count(*) as n
+    select array[
+        count(*) filter (where y.rank = 0), count(*) filter (where y.rank = 1),
+        count(*) filter (where y.rank = 2), count(*) filter (where y.rank = 3)
+    ] into lanes
+    from (
+        select x.rank
         from (
-            select x.rank
-            from (
-                select h.rank, max(h.due) over (
-                    partition by h.rank order by h.round, h.arrived rows unbounded preceding
-                ) as lane_due
-                from generate_series(0, 3) as c (r)
-                cross join lateral (
-                    select q.rank, q.round, q.arrived, q.due from agent.queue as q
-                    where q.state = 'waiting' and q.rank = c.r and q.round >= v[c.r + 1]
-                    order by q.round, q.arrived limit p_limit
-                ) as h
-            ) as x
-            order by x.lane_due limit p_limit - elders
-        ) as y
-        group by y.rank
-    ) as m on m.rank = c.r;
-    suspects := array(select distinct q.user_id from agent.queue as q where q.project is not null and q.tries > 0 limit 1000);
+            select h.rank, max(h.due) over (
+                partition by h.rank order by h.round, h.arrived rows unbounded preceding
+            ) as lane_due
+            from (values (0), (1), (2), (3)) as c (r)
+            cross join lateral (
+                select q.rank, q.round, q.arrived, q.due from agent.queue as q
+                where q.state = 'waiting' and q.rank = c.r and q.round >= v[c.r + 1]
+                order by q.round, q.arrived limit p_limit
+            ) as h
+        ) as x
+        order by x.lane_due limit p_limit - elders
+    ) as y;
 
     for go in 1..2 loop
         begin
@@ -179,7 +177,7 @@ begin
                 ) as x;
                 ids := ids || coalesce(got, '{}');
                 if last_round > v[r + 1] then
-                    perform setval(('agent.turn_' || r)::regclass, last_round);
+                    last_round := setval(('agent.turn_' || r)::regclass, last_round);
                 end if;
             end loop;
             if cardinality(ids) < p_limit then  -- the eighths, and what a claim at the same moment took from under us
@@ -192,20 +190,18 @@ begin
             if ids = '{}' then
                 return '[]';
             end if;
-            shown := '{}';
             if go = 1 then
-                shown := array(
-                    select q.workload_id from agent.queue as q
-                    where q.workload_id = any(ids) and q.user_id <> all(suspects)
-                );
-                update agent.queue as q set started_at = t where q.workload_id = any(shown) and q.started_at is null
-                and q.attempt > 0;
-                got := array(
-                    select w.id from public.compute_workloads as w
-                    where w.id = any(shown) and (
+                got := array(  -- suspects are shown alone, later
+                    select w.id
+                    from public.compute_workloads as w
+                    inner join agent.queue as q on q.workload_id = w.id
+                    where w.id = any(ids) and (
                         agent.is_open(w.status, w.agent_status) or (w.status = 'processing' and (
                             w.agent_status is distinct from 'processing' or w.agent_started_at is null
                         ))
+                    ) and not exists (
+                        select from agent.queue as s
+                        where s.user_id = q.user_id and s.project is not null and s.tries > 0
                     )
                 );
                 if got <> '{}' then
@@ -218,6 +214,7 @@ begin
                 set state = 'running', owner = p_owner, token = k.token, attempt = q.attempt + 1,
                     until = clock_timestamp() + make_interval(secs => p_lease_seconds), claimed_at = t,
                     started_at = coalesce(q.started_at, t), request = p_request, inputs = i.hash,
+                    version = i.version,
                     project = case when agent.is_open(i.status, i.agent_status) then 'processing' end,
                     show_at = t, tries = case when q.project is null then 0 else q.tries end
                 from unnest(ids, tokens) as k (id, token)

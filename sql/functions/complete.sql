@@ -21,9 +21,8 @@ declare
     written bigint[];
     busy bigint[] := '{}';
     tired boolean := false;
-    items jsonb;
+    setting text := set_config('lock_timeout', '200ms', true);
 begin
-    perform set_config('lock_timeout', '200ms', true);
     for go in 1..2 loop  -- 2: without the shared rows. (Lock and update in ONE sub-transaction, or each costs a multixact.)
         begin
             select array_agg(x.workload_id), array_agg(x.token) into mine, written
@@ -40,12 +39,7 @@ begin
                 continue;  -- suspects go alone
             end if;
             if go = 1 then
-                select jsonb_agg(jsonb_build_object(
-                    'workload_id', i.workload_id, 'outcome', 'queued', 'result', i.result
-                )) into items
-                from jsonb_to_recordset(p_items) as i (workload_id uuid, result jsonb)
-                where i.workload_id = any(mine);
-                perform agent.show(mine, items);
+                perform agent.show(mine, p_items);
             else
                 insert into agent.answers as a (workload_id, submission, outcome, result)
                 select q.workload_id, q.submission, 'queued', i.result
@@ -55,16 +49,18 @@ begin
                 on conflict (workload_id) do update
                 set submission = excluded.submission, outcome = excluded.outcome, result = excluded.result;
             end if;
-            insert into agent.power (workload_id, submission, asset_id, starts, ends, power_kw)
-            select q.workload_id, q.submission, p.asset_id, p.starts, p.ends, p.power_kw
-            from jsonb_to_recordset(p_items) as i (workload_id uuid, token bigint, result jsonb)
-            inner join agent.queue as q using (workload_id, token)
-            cross join lateral agent.power_of(i.result) as p
-            where q.workload_id = any(mine)
-            and not exists (
-                select from agent.power as o where o.workload_id = q.workload_id and o.submission = q.submission
-            )
-            on conflict do nothing;
+            if jsonb_path_exists(p_items, '$[*].result.options[0].asset_id ? (@ != null)') then
+                insert into agent.power (workload_id, submission, asset_id, starts, ends, power_kw)
+                select q.workload_id, q.submission, p.asset_id, p.starts, p.ends, p.power_kw
+                from jsonb_to_recordset(p_items) as i (workload_id uuid, token bigint, result jsonb)
+                inner join agent.queue as q using (workload_id, token)
+                cross join lateral agent.power_of(i.result) as p
+                where q.workload_id = any(mine)
+                and not exists (
+                    select from agent.power as o where o.workload_id = q.workload_id and o.submission = q.submission
+                )
+                on conflict do nothing;
+            end if;
             with ended as (
                 update agent.queue as q
                 set state = 'done', until = null, tries = 0, parked = null, parked_at = null, show_at = t, edits = 0,

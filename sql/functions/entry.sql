@@ -1,15 +1,17 @@
 -- Into the queue and out of it. 0020_queue says how it is ordered, and in which order rows are locked.
 
-create or replace function agent.turns() returns bigint[]
+-- The round that each urgency is at.
+create or replace function agent.turns()
+returns bigint[]
 language sql
-stable
-set search_path = pg_catalog, pg_temp
 as $$
     select array[
-        (select last_value from agent.turn_0), (select last_value from agent.turn_1),
-        (select last_value from agent.turn_2), (select last_value from agent.turn_3)
+        coalesce(pg_catalog.pg_sequence_last_value('agent.turn_0'::pg_catalog.regclass), 0),
+        coalesce(pg_catalog.pg_sequence_last_value('agent.turn_1'::pg_catalog.regclass), 0),
+        coalesce(pg_catalog.pg_sequence_last_value('agent.turn_2'::pg_catalog.regclass), 0),
+        coalesce(pg_catalog.pg_sequence_last_value('agent.turn_3'::pg_catalog.regclass), 0)
     ]
-$$;
+$$;  -- no SET: it is to be inlined
 
 -- Into the queue, or again: a new submission. A row that waits keeps its turn unless its user or urgency changed. Edited
 -- over and over while it is worked on, a row waits longer and longer, so that it costs little. The caller holds the

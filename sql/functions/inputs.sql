@@ -31,8 +31,7 @@ as $$ select coalesce(user_id, '00000000-0000-0000-0000-000000000000'::uuid) $$;
 create or replace function agent.relaxed_of(metadata jsonb)
 returns jsonb
 language sql
-immutable
-set search_path = pg_catalog, pg_temp
+stable
 as $$
     select case
         when jsonb_typeof(metadata) = 'object' and jsonb_typeof(metadata -> 'relaxed') = 'array'
@@ -43,7 +42,7 @@ as $$
             then jsonb_build_object('relaxed', metadata -> 'relaxed')
         else '{}'
     end
-$$;
+$$;  -- no SET: it is to be inlined
 
 -- What a run reads of a row: the columns of the contract and no others, bounded and flat (agent.request_of). Callers
 -- `set timezone`: the text of a time, and so the hash, differs from session to session.
@@ -67,6 +66,6 @@ as $$
 $$;
 
 create or replace view agent.inputs with (security_invoker = true) as
-select w.id, w.status, w.agent_status, i.inputs, md5(i.inputs::text)::uuid as hash
+select w.id, w.status, w.agent_status, i.inputs, lpad(to_hex(jsonb_hash_extended(i.inputs, 0)), 32, '0')::uuid as hash, w.xmin as version
 from public.compute_workloads as w
 cross join lateral (select agent.inputs_of(w) as inputs offset 0) as i;

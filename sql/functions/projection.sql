@@ -1,7 +1,7 @@
 -- The shared row is told what is in agent.queue and agent.answers.
 
 -- The shared rows of p_ids, all or an exception; always in a sub-transaction of the caller. p_items null: `processing`.
--- An answer is written only to the inputs that were handed out, so that an edit is noticed even where a trigger was off.
+-- An item without an outcome is an answer (`queued`). An answer is written only to the inputs that were handed out, so that an edit is noticed even where a trigger was off.
 create or replace function agent.show(p_ids uuid[], p_items jsonb)
 returns void
 language plpgsql
@@ -16,6 +16,7 @@ as $$
 declare
     n integer;
     m integer;
+    setting text;
     t timestamptz := clock_timestamp();
 begin
     perform from public.compute_workloads as w where w.id = any(p_ids) for no key update skip locked;
@@ -29,7 +30,7 @@ begin
         end if;
         raise lock_not_available using message = 'the row is locked';
     end if;
-    perform set_config('gridwise.writing', 'on', true);
+    setting := set_config('gridwise.writing', 'on', true);
     if p_items is null then
         with x as (
             update public.compute_workloads as w
@@ -69,7 +70,8 @@ begin
     else
         with x as (
             update public.compute_workloads as w
-            set status = i.outcome, agent_status = case i.outcome when 'queued' then 'completed' else 'failed' end,
+            set status = coalesce(i.outcome, 'queued'),
+                agent_status = case i.outcome when 'failed' then 'failed' else 'completed' end,
                 agent_started_at = coalesce(q.started_at, w.agent_started_at), agent_completed_at = t,
                 agent_error = i.result ->> 'error', decision_summary = i.result ->> 'decision_summary',
                 recommendation_source = i.result ->> 'source',
@@ -89,23 +91,26 @@ begin
                 recommended_3_carbon_intensity = o3.carbon_intensity, recommended_3_renewable_mix = o3.renewable_mix,
                 recommended_3_cost_gbp = o3.cost_gbp, recommended_3_reason = o3.reason,
                 metadata = agent.merged(w.metadata, coalesce(i.result -> 'metadata', '{}') || jsonb_build_object(
-                    'agent_status', case i.outcome when 'queued' then 'completed' else 'failed' end,
+                    'agent_status', case i.outcome when 'failed' then 'failed' else 'completed' end,
                     'agent_started_at', coalesce(q.started_at, w.agent_started_at), 'agent_completed_at', t
-                ) || case when i.outcome = 'queued'
-                    then jsonb_build_object('decision_summary', i.result -> 'decision_summary') else '{}' end)
+                ) || case i.outcome when 'failed' then '{}'
+                    else jsonb_build_object('decision_summary', i.result -> 'decision_summary') end)
             from jsonb_to_recordset(p_items) as i (workload_id uuid, outcome text, result jsonb)
             inner join agent.queue as q using (workload_id)
-            inner join agent.inputs as r on r.id = q.workload_id and (q.inputs is null or r.hash = q.inputs)
             cross join lateral agent.option_columns(i.result -> 'options' -> 0) as o1
             cross join lateral agent.option_columns(i.result -> 'options' -> 1) as o2
             cross join lateral agent.option_columns(i.result -> 'options' -> 2) as o3
             where w.id = i.workload_id and w.id = any(p_ids)
             and (w.status = 'processing' or agent.is_open(w.status, w.agent_status))
-            returning w.status = i.outcome as kept
+            and (
+                q.inputs is null or w.xmin = q.version  -- the very version that the claim read
+                or q.inputs = (select r.hash from agent.inputs as r where r.id = w.id)
+            )
+            returning w.status = coalesce(i.outcome, 'queued') as kept
         )
         select count(*) into n from x where x.kept;
     end if;
-    perform set_config('gridwise.writing', '', true);
+    setting := set_config('gridwise.writing', '', true);
     if n = cardinality(p_ids) then
         return;
     end if;
@@ -168,7 +173,8 @@ begin
                 perform agent.show(array[q.workload_id], null);
                 update agent.queue as k
                 set project = null, parked = null, parked_at = null, tries = 0,
-                    inputs = case when k.inputs = h then i.hash else k.inputs end
+                    inputs = case when k.inputs = h then i.hash else k.inputs end,
+                    version = case when k.inputs = h then i.version else k.version end
                 from agent.inputs as i
                 where k.workload_id = q.workload_id and i.id = k.workload_id;
             end if;

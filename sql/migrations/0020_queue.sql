@@ -38,6 +38,7 @@ create table if not exists agent.queue (
     last_error text,
     edits integer not null default 0,  -- submissions that an edit ended while they were worked on
     inputs uuid,  -- hash of what the claim handed out
+    version xid,  -- the shared row's version that it was read from: as long as that stands, nobody has edited it
     project text,  -- processing or answer: what the shared row has yet to be shown
     show_at timestamptz,
     tries integer not null default 0,
@@ -87,6 +88,7 @@ create table if not exists agent.sweep (
 );
 
 select agent.ensure_columns('agent.runs', array['submission|bigint']);
+select agent.ensure_columns('agent.queue', array['version|xid']);
 
 select agent.keep_private(array['queue', 'answers', 'power', 'relaxations', 'sweep']);
 

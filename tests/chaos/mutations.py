@@ -51,11 +51,11 @@ $$ select $$;
 
 _NOW: Final = "    t := clock_timestamp()"
 _SKEW: Final = " + coalesce(current_setting('gridwise.skew', true), '0')::interval"
-_AND: Final = ";\n    perform set_config('lock_timeout'"
+_AND: Final = ";\n    v := agent.turns()"
 _FALL_BACK: Final = "            if {} then\n                raise;"
 _REPLACED: Final[dict[Mutation, tuple[str, str]]] = {
     "expiry by the client's clock": (_NOW + _AND, _NOW + _SKEW + _AND),
-    "edits unseen": ("(q.inputs is null or r.hash = q.inputs)", "true"),
+    "edits unseen": ("q.inputs is null or w.xmin = q.version", "true or w.xmin = q.version"),
     "groups stand or fall together": (_FALL_BACK.format("go = 2"), _FALL_BACK.format("true")),
 }
 

@@ -267,6 +267,9 @@ FOR_USERS = {
 }  # fmt: skip
 """Run with our rights, since users have none in the schema `agent`: triggers on their table, and what they may call."""
 INLINED = {
+    "agent.turns()",
+    "agent.new_token()",
+    "agent.relaxed_of(jsonb)",
     "agent.queue_rank(text,timestamp with time zone,timestamp with time zone)",
     "agent.is_open(text,text)",
     "agent.user_of(uuid)",
