@@ -97,7 +97,7 @@ class _Cut:
         if tag.type == "BULLET" or (tag.type == "P" and tag.word in ".!?;\n•*"):
             return True
         is_dash = tag.type == "P" and tag.word == "-" and not tag.glued
-        if is_dash and (not self._open or any(known.type in _TELLING for known in self._open)):
+        if is_dash and (tag.value is not None or not self._open or any(known.type in _TELLING for known in self._open)):
             return True
         return (is_dash or tag.word == ":") and self._is_title()
 

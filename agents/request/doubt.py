@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from functools import cache
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, takewhile
 from typing import Any
 
 from agents.constraints import (
@@ -41,7 +41,7 @@ _LOOSE = frozenset({"W", "GLUE"})
 _HEARD = _LOOSE | {"IN", "AT", "MUST", "CAN", "PAST", "THIS", "RUN"}
 _VERBAL = frozenset({"CAN", "MUST", "NEG", "FREE", "HEDGE"})
 _SUBJECTS = words("i we you he she they it who")
-_AUXILIARIES = words("be is are was were been being will would do does did to not get gets let")
+_AUXILIARIES = words("be is are was were been being will would do does did to not get gets let go goes")
 _PASSED_OVER = words("please just also kindly so then really still ever very all quite pretty -")
 _NO_ADVERBS = words("reply apply supply rely comply imply fly family")
 _DETERMINERS = words("the a an this that these those my our your its it them me us any all some to")
@@ -51,6 +51,7 @@ _OFFSETS = AMOUNT_TYPES | {"SPAN", "ENERGY"}
 _SUBMITTED = words("submission submitting receipt sending now this running runtime processing work")
 _COMPARED = frozenset({"LESS", "MORE", "GE"})
 _SIGNS = frozenset({",", ":", "-", "(", ";"})
+_ELSEWHERE = words("with like about via towards toward beyond against through")
 _FOCUS = words("just only merely simply solely")
 _OPENING, _CLOSING = "\"“«‘'", "\"”»’'"
 
@@ -127,7 +128,7 @@ def is_doubtful(scope: Scope) -> bool:
     tags = _bearing(scope)
     is_fact = all(isinstance(item.constraint, JobFacts) for item in scope.found)
     return (
-        _has(tags, "TURNING")
+        _has([tag for tag in scope.tags if tag.start < tags[-1].end], "TURNING")
         or _has(tags, "ELSEWHERE")
         or _is_of_another(tags)
         or _is_lifted(tags)
@@ -153,10 +154,10 @@ def _bearing(scope: Scope) -> list[Tag]:
 
 
 def _is_of_another(tags: Sequence[Tag]) -> bool:
-    """ "Bob's sweep must …"."""
-    if len(tags) < 3 or tags[0].type != "W" or tags[1].word != "'s":
-        return False
-    return any(tag.type in {"MUST", "CAN", "NEG"} for tag in tags)
+    """ "Bob's sweep must …", "the Met Office's run is due …"."""
+    subject = list(takewhile(lambda tag: tag.type in _LOOSE | {"OTHER", "P"}, tags))
+    owned = any(tag.word == "'s" for tag in subject[1:])
+    return owned and not any(tag.word in {"our", "my"} for tag in subject)
 
 
 def _has(tags: Sequence[Tag], group: str) -> bool:
@@ -202,6 +203,9 @@ def _is_uncounted(tags: Sequence[Tag], i: int, tag: Tag) -> bool:
     if tag.type == "P":
         return unicodedata.category(tag.word[0]) == "So"
     if tag.type in {"PLACE", "SITE"}:
+        before = next((known for known in reversed(tags[:i]) if known.type != "GLUE"), None)
+        if before is not None and before.type == "W" and before.word in _ELSEWHERE:
+            return True
         before = next((known.type for known in reversed(tags[:i]) if known.type in LIMITS | _COMPARED), "")
         return before in _COMPARED and (i < 2 or tags[i - 2].type not in {"PLACE", "SITE"})
     if tag.type in LIMITS and not tag.used and any(other.type == tag.type and other.used for other in tags):
@@ -266,10 +270,17 @@ def _is_quoted(scope: Scope, quotes: Sequence[tuple[int, int]]) -> bool:
 
 def _condition(scope: Scope, other: Scope) -> None:
     """What holds only if something else does that was not read."""
-    if not other.conditional or other.found or other.types & {"HEDGE", "PAUSE"} or scope.clause.joined_by == "but":
+    depends = any(isinstance(item.constraint, Unsupported) for item in other.found)
+    hangs = depends and other.clause.joined_by == "if"
+    if (
+        not (hangs or (other.conditional and not other.found))
+        or other.types & {"HEDGE", "PAUSE"}
+        or scope.clause.joined_by == "but"
+    ):
         return
     if any(item.constraint.kind != "pausing" and item.constraint.strength == "must" for item in scope.found):
         doubt(scope)
+        doubt(other)
 
 
 def _family(item: Found) -> str:

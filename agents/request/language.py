@@ -1,35 +1,33 @@
-"""Whether a text is English: the rules read no other language, and say so."""
+"""Whether words are English: the rules read no other language, and say so."""
 
 from collections.abc import Sequence
+from functools import cache
 
-from agents.request.tokens import Tag, words
+from agents.request.doubt import vocabulary
+from agents.request.lexicon import data, lexicon
+from agents.request.tokens import Tag
 
-_ENOUGH_WORDS = 4
-_ENGLISH_SHARE = 0.25
-_COMMON = words(
-    "the a an and or but not no in on at by to for from of with is are be it this that we i you my our your please "
-    "run job must should can do does don't have has will would only before after until than then if when as so "
-    "all any need want keep start finish there they them its out up was were been which what how very also more"
-)
-_OTHERS = words(
-    # German, French, Spanish, Italian, Portuguese, Dutch, Polish, Welsh
-    "der die das und nicht bitte ist den dem ein eine auf mit bis vor nach zwischen uhr nur kein keine soll muss "
-    "le la les et ne pas avant apres après dans une des du est doit sur avec entre heures seulement il ce sans "
-    "el los las y no antes despues después en del por con hasta entre horas solo debe que para sin "
-    "il lo gli e non prima dopo nella della entro fino ore deve che per con senza "
-    "o os as não antes depois até com deve que para sem het een en niet voor na tussen uur alleen moet van "
-    "nie przed po tylko musi godzina do na proszę yn y ar ac i ddim cyn ar ôl rhaid dim"
-)
+_ENOUGH_WORDS = 3
+_ENGLISH_SHARE = 1 / 3
 
 
-def is_english(text: str, tags: Sequence[Tag]) -> bool:
-    """Few words are enough of neither; then it is for the rules to find nothing."""
-    said = "".join(c if c.isalpha() or c == "'" else " " for c in text.lower()).split()
-    foreign_letters = sum(c.isalpha() and not c.isascii() for c in text)
-    if len(said) < _ENOUGH_WORDS:
-        return foreign_letters <= len(text) / 3
-    if foreign_letters > sum(map(len, said)) / 3:
+def is_english(tokens: Sequence[Tag]) -> bool:
+    """Few words are enough of neither; then it is for the rules to find nothing. Names of places count on no side."""
+    letters = "".join(token.word for token in tokens if token.type == "W")
+    if sum(not letter.isascii() for letter in letters) > len(letters) / 3:
         return False
-    english = sum(word in _COMMON for word in said)
-    other = sum(word in _OTHERS - _COMMON for word in said)
-    return other <= english or other < _ENGLISH_SHARE * len(said)
+    said = {token.word for token in tokens if token.type == "W" and len(token.word) > 1} - _vocabulary("places")
+    return len(said) < _ENOUGH_WORDS or len(said & _vocabulary("words")) >= _ENGLISH_SHARE * len(said)
+
+
+@cache
+def _vocabulary(kind: str) -> frozenset[str]:
+    """The words that the data files know, and the names of places that are none of them."""
+    phrases = lexicon().phrases
+    names = {phrase[0] for phrase, (tag, _) in phrases.items() if tag == "PLACE" and len(phrase) == 1}
+    known = {word for phrase, (tag, _) in phrases.items() if not tag.startswith("PLACE") for word in phrase} - names
+    known |= set(data("not_typos.txt").split())
+    known |= {word for phrases in vocabulary().values() for phrase in phrases for word in phrase.split()}
+    if kind == "words":
+        return frozenset(known)
+    return frozenset(word for phrase, (tag, _) in phrases.items() if tag.startswith("PLACE") for word in phrase) - known

@@ -59,13 +59,16 @@ def _read(text: str, now: datetime, sites: Sequence[str]) -> Reading:
     split = doubt.marked(tokens(text))
     marks = [tag for tag in split if tag.type == "P" and tag.value]
     tags = valued(tagged(split, sites), now.date())
-    if not is_english(text, tags):
+    if not is_english(split):
         return Reading((), (NOT_ENGLISH,), is_english=False)
     for tag in tags:
         if tag.type == "AHEAD":
             tag.type, tag.value = "INSTANT", times.Point(instant=now + tag.value)
     lift_exclusions(tags)
     scopes = _read_clauses(text, now, tags)
+    for scope in scopes:
+        if scope.found and not is_english(tokens(scope.whole)):
+            doubt.doubt(scope)
     doubt.weigh(scopes, marks, text)
     found = [item for scope in scopes for item in scope.found]
     told = [part for scope in scopes for part in scope.told]
