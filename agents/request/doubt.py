@@ -6,6 +6,7 @@ governs a value is a doubt. What a text takes back, says in another's words, or 
 """
 
 import unicodedata
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
@@ -166,7 +167,10 @@ def _has(tags: Sequence[Tag], group: str) -> bool:
 
 
 def _reports(scope: Scope) -> bool:
-    return _has(scope.tags, "REPORTED") and not _has(scope.tags, "AUTHORITY")
+    if not _has(scope.tags, "REPORTED"):
+        return _has(scope.tags, "SUPPOSED")
+    at = next(i for i in range(len(scope.tags)) if _has(scope.tags[: i + 1], "REPORTED"))
+    return not _has(scope.tags[:at], "AUTHORITY") or _has(scope.tags, "SUPPOSED")
 
 
 def _is_lifted(tags: Sequence[Tag]) -> bool:
@@ -203,8 +207,8 @@ def _is_uncounted(tags: Sequence[Tag], i: int, tag: Tag) -> bool:
     if tag.type == "P":
         return unicodedata.category(tag.word[0]) == "So"
     if tag.type in {"PLACE", "SITE"}:
-        before = next((known for known in reversed(tags[:i]) if known.type != "GLUE"), None)
-        if before is not None and before.type == "W" and before.word in _ELSEWHERE:
+        governor = next((known for known in reversed(tags[:i]) if known.type != "GLUE"), None)
+        if governor is not None and governor.type == "W" and governor.word in _ELSEWHERE:
             return True
         before = next((known.type for known in reversed(tags[:i]) if known.type in LIMITS | _COMPARED), "")
         return before in _COMPARED and (i < 2 or tags[i - 2].type not in {"PLACE", "SITE"})
@@ -264,8 +268,12 @@ def _quoted(text: str) -> Iterator[tuple[int, int]]:
 
 def _is_quoted(scope: Scope, quotes: Sequence[tuple[int, int]]) -> bool:
     """Whether more than a name or a value is in quotation marks."""
-    inside = [tag for tag in scope.tags if any(start < tag.start and tag.end <= end for start, end in quotes)]
-    return any(tag.type not in {"W", "GLUE", "P"} | LIMITS for tag in inside)
+    return any(
+        tag.type not in {"W", "GLUE", "P"} | LIMITS
+        and (at := bisect(quotes, (tag.start,)))
+        and tag.end <= quotes[at - 1][1]
+        for tag in scope.tags
+    )
 
 
 def _condition(scope: Scope, other: Scope) -> None:
@@ -308,7 +316,7 @@ def _take_back(scopes: Sequence[Scope], mark: Tag) -> None:
 
 def _put_in_its_place(scope: Scope, later: Sequence[Scope]) -> None:
     """ "Finish by 8pm - no, 9pm": the clause before, read again with the new value."""
-    bare = [it for it in later if it.values and not it.found and not it.types - _LOOSE - LIMITS - {"P", "HEDGE"}]
+    bare = [it for it in later if it.values and not it.types - _LOOSE - LIMITS - {"P", "HEDGE"}]
     if len(bare) != 1 or len(bare[0].values) != 1 or any(_governs(bare[0].tags, *at) for at in enumerate(bare[0].tags)):
         return
     value, old = bare[0].values[0], [tag for tag in scope.values if tag.used]

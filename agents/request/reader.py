@@ -27,6 +27,9 @@ from tools.slots import UK
 _TRAILING = frozenset({"HEDGE", "GLUE", "P", "W", "CAN", "COND"})
 _REMEMBERED = 256
 """Readings kept: several nodes of a run read the same request."""
+LONGEST = 800
+"""Tokens that are read; no person asks for so much, and it bounds the time that any text takes."""
+NOT_REACHED = "The request is too long: nothing was read from “{}” on."
 NOT_ENGLISH = "The request is not in English: it was not read."
 
 
@@ -56,7 +59,8 @@ def read(text: str, now: datetime, sites: Sequence[str] = ()) -> Reading:
 @lru_cache(maxsize=_REMEMBERED)
 def _read(text: str, now: datetime, sites: Sequence[str]) -> Reading:
     now = now.astimezone(UK)
-    split = doubt.marked(tokens(text))
+    split, rest = _bounded(tokens(text))
+    split = doubt.marked(split)
     marks = [tag for tag in split if tag.type == "P" and tag.value]
     tags = valued(tagged(split, sites), now.date())
     if not is_english(split):
@@ -73,7 +77,17 @@ def _read(text: str, now: datetime, sites: Sequence[str]) -> Reading:
     found = [item for scope in scopes for item in scope.found]
     told = [part for scope in scopes for part in scope.told]
     told += [scope.whole for scope in scopes if _bounds_a_bare_number(scope)]
+    told += [NOT_REACHED.format(text[rest.start :].split("\n")[0][:60])] if rest else []
     return Reading(tuple(merged(found, text)), tuple(dict.fromkeys(told)), found=tuple(found), scopes=tuple(scopes))
+
+
+def _bounded(split: list[Tag]) -> tuple[list[Tag], Tag | None]:
+    """The sentences that are read, and where what is not read begins."""
+    if len(split) <= LONGEST:
+        return split, None
+    ends = (i for i in range(LONGEST, 0, -1) if split[i - 1].type == "P" and split[i - 1].word in ".!?;\n")
+    end = next(ends, 0)
+    return split[:end], split[end]
 
 
 def instant_in(text: str, now: datetime) -> datetime | None:

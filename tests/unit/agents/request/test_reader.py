@@ -232,7 +232,7 @@ def test_an_instant_alone(text: str, instant: datetime | None) -> None:
 def test_no_text_takes_long(text: str) -> None:
     begun = process_time()
     read(text[:10_000], NOW)
-    assert process_time() - begun < 1.5
+    assert process_time() - begun < 0.5
 
 
 @settings(max_examples=40, deadline=None)
