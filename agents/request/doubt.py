@@ -93,9 +93,10 @@ def _retraction(tokens: Sequence[Tag], i: int) -> tuple[str, int]:
 def weigh(scopes: Sequence[Scope], marks: Sequence[Tag], text: str) -> None:
     """Take out of the clauses what is in doubt, and tell it."""
     quotes = list(_quoted(text))
-    reported = False
+    reported, end = False, 0
     for scope in scopes:
-        reported = _reports(scope) or (reported and scope.context.before is not None)
+        goes_on = scope.context.before is not None or ":" in text[end : scope.tags[0].start]
+        reported, end = _reports(scope) or (reported and goes_on), scope.tags[-1].end
         if reported or is_doubtful(scope) or _is_quoted(scope, quotes):
             doubt(scope)
     waiting = {
