@@ -109,9 +109,9 @@ def lexicon() -> Lexicon:
     slips.update(name for name, _ in GROUPS if _may_slip(name))
     for place in data("places.csv").splitlines()[1:]:
         name, regions, capital = place.split(",")
-        key = _words(name)
-        if key not in phrases or len(key) > 1:
-            phrases[key] = ("PLACE!" if capital else "PLACE", frozenset(map(int, regions.split())))
+        for key in _spellings(name):
+            if key not in phrases or len(key) > 1:
+                phrases[key] = ("PLACE!" if capital else "PLACE", frozenset(map(int, regions.split())))
     return Lexicon(phrases, frozenset(slips))
 
 
@@ -119,12 +119,12 @@ def _may_slip(word: str) -> bool:
     return len(word) >= _SHORTEST_MISSPELT and word.isalpha()
 
 
-def _words(name: str) -> tuple[str, ...]:
+def _spellings(name: str) -> set[tuple[str, ...]]:
+    """With and without hyphens, and "king's lynn" as "kings lynn"."""
     if name.endswith(" postcode"):
-        return tuple(name.split())
-    for sign in "&-'":
-        name = name.replace(sign, f" {sign} ")
-    return tuple(name.split())
+        return {tuple(name.split())}
+    written = {name, name.replace("-", " "), name.replace("'", "")}
+    return {tuple(token.word for token in split(one)) for one in written}
 
 
 def tagged(tokens: list[Tag], sites: Sequence[str] = ()) -> list[Tag]:

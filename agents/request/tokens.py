@@ -61,10 +61,18 @@ def tokens(text: str) -> list[Tag]:
     for match in _TOKEN.finditer(text):
         glued = bool(found) and found[-1].end == match.start()
         found += _tokens(match[0], match.start(), match.end(), glued=glued)
+    found = [tag for i, tag in enumerate(found) if not _joins_compass(found, i)]
     for tag, after in pairwise(found):
         if tag.word == "'s" and after.word in _AFTER_IS:
             tag.word = "is"
     return found
+
+
+def _joins_compass(tags: list[Tag], i: int) -> bool:
+    """The hyphen of "south-west"."""
+    if tags[i].word != "-" or not 0 < i < len(tags) - 1:
+        return False
+    return tags[i - 1].word in {"north", "south"} and tags[i + 1].word in {"east", "west", "eastern", "western"}
 
 
 def _tokens(raw: str, start: int, end: int, *, glued: bool) -> list[Tag]:
