@@ -74,6 +74,22 @@ class StoredCatalogue:
         return await self._stored.reserve(workload_id, windows, token=token)
 
 
+class FixedCatalogue:
+    """Sites that stay as they are; nothing is promised to others, nothing is kept."""
+
+    def __init__(self, assets: Sequence[Asset]) -> None:
+        self._assets = tuple(assets)
+
+    async def assets(self) -> tuple[Asset, ...]:
+        return self._assets
+
+    async def commitments(self, start: datetime, end: datetime, *, besides: UUID) -> tuple[Commitment, ...]:
+        return ()
+
+    async def reserve(self, workload_id: UUID, commitments: Sequence[Commitment], *, token: int | None) -> bool:
+        return True
+
+
 def asset_from(row: AssetRow) -> Asset | None:
     """A row of the catalogue; None for one outside the 14 regions (it can be neither priced nor measured)."""
     region = row.get("region_number")

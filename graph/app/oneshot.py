@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
-from uuid import UUID
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolCall, ToolMessage
 
@@ -20,13 +19,13 @@ from agents.offline.rules import OFFLINE_NAME, answer_for, arguments_for
 from agents.state import Usage
 from graph.app.policy import policy_of
 from graph.app.settings import Settings
-from graph.catalogue import DEFAULT_PUE, Catalogue
+from graph.catalogue import DEFAULT_PUE, Catalogue, FixedCatalogue
 from graph.nodes import Conclude, Prepare
 from graph.problem import Policy
 from graph.state import GraphInput, State, graph_input
 from persistence.workload import Recommendation, Row
 from tools.market import Market, MarketSource
-from tools.placement import Asset, Commitment, Problem
+from tools.placement import Asset, Problem
 from tools.regions import REGIONS
 from tools.toolkit.answers import answer
 
@@ -46,24 +45,15 @@ class Answered:
     """Option ids, the winner first; empty where there were no figures to choose by."""
 
 
-class Regions:
-    """The 14 regions as sites, or some of them: for commands that know no catalogue. Nothing is reserved."""
-
-    def __init__(self, allowed: Sequence[int] | None = None) -> None:
-        self._assets = tuple(
+def regions_as_sites(allowed: Sequence[int] | None = None) -> FixedCatalogue:
+    """The 14 regions, or some of them, for commands that know no catalogue."""
+    return FixedCatalogue(
+        [
             Asset(asset_id=None, name=region.name, region=region.region_id, pue=DEFAULT_PUE)
             for region in REGIONS
             if allowed is None or region.region_id in allowed
-        )
-
-    async def assets(self) -> tuple[Asset, ...]:
-        return self._assets
-
-    async def commitments(self, start: datetime, end: datetime, *, besides: UUID) -> tuple[Commitment, ...]:
-        return ()
-
-    async def reserve(self, workload_id: UUID, commitments: Sequence[Commitment], *, token: int | None) -> bool:
-        return True
+        ]
+    )
 
 
 async def answer_once(settings: Settings, row: Row, now: datetime, *, regions: Sequence[int] | None = None) -> Answered:
@@ -76,7 +66,7 @@ async def answer_once(settings: Settings, row: Row, now: datetime, *, regions: S
     """
     source = open_source(settings)
     try:
-        state = await _answered(settings, source, Regions(regions), graph_input(row, now))
+        state = await _answered(settings, source, regions_as_sites(regions), graph_input(row, now))
     finally:
         await source.aclose()
     decision = state.get("decision")

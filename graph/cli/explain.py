@@ -8,9 +8,9 @@ import typer
 from pydantic import JsonValue
 
 from graph.app.database import open_database, store_at
+from graph.app.reference import NotFound, chosen_settings, resolve
 from graph.cli.options import AsJson, Demo, WorkloadRef
 from graph.cli.output import Output
-from graph.cli.reference import NotFound, chosen_settings, resolve
 from graph.views.decision import Explanation, Judged, explain
 from graph.views.decision_page import COLUMNS, cells, explain_page
 from graph.views.rows import describe

@@ -6,9 +6,9 @@ from uuid import UUID
 import typer
 
 from graph.app.database import open_database, store_at
+from graph.app.reference import chosen_settings, resolve
 from graph.cli.options import AsJson, Demo, WorkloadRef
 from graph.cli.output import Output
-from graph.cli.reference import chosen_settings, resolve
 from graph.views.history import AttemptSteps, attempt_lines, attempts_of
 from persistence.checkpoints.threads import thread_steps
 from persistence.connections.pool import open_pool

@@ -6,9 +6,9 @@ from typing import Annotated, Final
 
 import typer
 
+from graph.app.reference import chosen_store
 from graph.cli.options import AsJson, Demo
 from graph.cli.output import Output
-from graph.cli.reference import chosen_store
 from graph.views.rows import LIST_COLUMNS, list_cells
 from persistence.store.directory import Filter
 from persistence.workload import Row

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import typer
 
+from graph.app.reference import chosen_store, resolve_all
 from graph.cli.list import STATES, seconds_of
 from graph.cli.options import AsJson
 from graph.cli.output import Output
-from graph.cli.reference import chosen_store, resolve_all
 from persistence.store.open import Store
 
 

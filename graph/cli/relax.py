@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from graph.app.reference import chosen_store, resolve
 from graph.cli.options import AsJson, WorkloadRef
 from graph.cli.output import Output
-from graph.cli.reference import chosen_store, resolve
 from graph.views.reading import relaxations
 from graph.views.text import one_line
 from persistence.ids import short_id

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import typer
 
+from graph.app.reference import chosen_store, resolve_all
 from graph.cli.options import AsJson, WorkloadRefs
 from graph.cli.output import Output
-from graph.cli.reference import chosen_store, resolve_all
 
 
 def retry(

@@ -4,9 +4,9 @@ import asyncio
 
 import typer
 
+from graph.app.reference import NotFound, chosen_store, resolve
 from graph.cli.options import AsJson, Demo, WorkloadRef
 from graph.cli.output import Output
-from graph.cli.reference import NotFound, chosen_store, resolve
 from graph.views.rows import describe
 from persistence.workload import Row
 

@@ -135,7 +135,7 @@ def _row(workload: WorkloadOptions, waiting: Wait, now: datetime) -> dict[str, J
 async def _follow(settings: Settings, reference: str, waiting: Wait, *, dry_run: bool) -> int:
     from graph.app.database import open_store
     from graph.app.planners import RowPlan
-    from graph.cli.reference import resolve
+    from graph.app.reference import resolve
 
     async with open_store(settings) as store:
         workload_id = await resolve(store, reference)

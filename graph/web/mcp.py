@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from graph.api import plan_async, submit_async
 from graph.app.database import open_store
+from graph.app.reference import resolve
 from graph.app.request import Request
 from graph.app.settings import load_settings
 from persistence.errors import InvalidWorkload, StoreError
@@ -129,13 +130,13 @@ def make_server() -> MCPServer[Any]:
     async def show(workload: Reference) -> Shown:
         """One workload of the queue with its recommendation, or why it failed and what would help."""
         async with _told(), open_store(load_settings()) as store:
-            return await _shown(store, await _resolved(store, workload))
+            return await _shown(store, await resolve(store, workload))
 
     @server.tool()
     async def relax(workload: Reference, n: Annotated[int, Field(description="The relaxation's number.")]) -> Shown:
         """Accept one relaxation of a failed workload: it is submitted again with that limit loosened."""
         async with _told(), open_store(load_settings()) as store:
-            workload_id = await _resolved(store, workload)
+            workload_id = await resolve(store, workload)
             await store.operations.relax(workload_id, n)
             return await _shown(store, workload_id)
 
@@ -143,7 +144,7 @@ def make_server() -> MCPServer[Any]:
     async def cancel(workload: Reference) -> Cancelled:
         """Cancel a workload that waits, is worked on or has an answer."""
         async with _told(), open_store(load_settings()) as store:
-            workload_id = await _resolved(store, workload)
+            workload_id = await resolve(store, workload)
             return Cancelled(id=workload_id, cancelled=workload_id in await store.directory.cancel([workload_id]))
 
     return server
@@ -163,18 +164,6 @@ async def _told() -> AsyncIterator[None]:
         raise ToolError("\n".join([str(error), *numbered])) from error
     except (GridwiseError, InvalidWorkload, StoreError) as error:
         raise ToolError(str(error)) from error
-
-
-async def _resolved(store: Store, reference: str) -> UUID:
-    try:
-        return UUID(reference)
-    except ValueError:
-        found = await store.directory.find(reference)
-    if len(found) == 1:
-        return UUID(str(found[0]["id"]))
-    names = "; ".join(f"{row['id']} {row['workload_name']}" for row in found)
-    msg = f"{reference!r} may be any of these: {names}." if found else f"There is no workload {reference!r}."
-    raise ToolError(msg)
 
 
 async def _shown(store: Store, workload_id: UUID) -> Shown:

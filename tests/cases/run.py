@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +17,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from agents.model.clients import Models
 from graph.build import build_graph
+from graph.catalogue import FixedCatalogue
 from graph.state import STORED_TYPES, graph_input
 from persistence.errors import InvalidWorkload
 from persistence.workload import Recommendation
@@ -30,22 +30,6 @@ from tools.placement import Asset, Commitment, Job, Limits, Problem
 from tools.solver.search import search
 
 IDS = UUID("3f8e2c00-0000-4000-8000-000000000000")
-
-
-@dataclass(frozen=True)
-class OneRow:
-    """A catalogue in memory: nothing is promised to others."""
-
-    sites: tuple[Asset, ...]
-
-    async def assets(self) -> tuple[Asset, ...]:
-        return self.sites
-
-    async def commitments(self, start: datetime, end: datetime, *, besides: UUID) -> tuple[Commitment, ...]:
-        return ()
-
-    async def reserve(self, workload_id: UUID, commitments: Sequence[Commitment], *, token: int | None) -> bool:
-        return True
 
 
 async def faults_of(case: Mapping[str, Any]) -> list[str]:
@@ -77,7 +61,7 @@ async def placed(given: Mapping[str, Any]) -> Recommendation | Exception:
             **given["row"],
             "metadata": {"user_request": given.get("request")},
         }
-        graph = build_graph(models=Models.offline(), source=source, catalogue=OneRow(_assets(given["assets"])))
+        graph = build_graph(models=Models.offline(), source=source, catalogue=FixedCatalogue(_assets(given["assets"])))
         saver = InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=STORED_TYPES))
         config: RunnableConfig = {"configurable": {"thread_id": "case"}, "recursion_limit": 100}
         try:

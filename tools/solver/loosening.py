@@ -150,16 +150,43 @@ def _pairs(segments: Sequence[Segment]) -> JsonValue:
     return [[_stamp(part.start), _stamp(part.end)] for part in segments]
 
 
-def _regions(regions: Sequence[int] | None) -> str:
-    return _names([region_name(region) for region in regions or ()])
-
-
-def _names(names: Sequence[str] | None) -> str:
-    return ", ".join(names or ()) or "none"
-
-
 def _listed(values: Sequence[JsonValue] | None) -> JsonValue:
     return list(values or ())
+
+
+def _choices(
+    what: str, kind: str, of: Callable[[Option], JsonValue], name: Callable[[Any], str]
+) -> tuple[Loosening, Loosening]:
+    """Regions or sites that a run must be in, and that it must not be in."""
+
+    def names(values: Sequence[Any] | None) -> str:
+        return ", ".join(name(value) for value in values or ()) or "none"
+
+    def least(option: Option) -> tuple[JsonValue]:
+        return (of(option),)
+
+    required = _limit(
+        f"required {what}",
+        kind,
+        f"required_{what}",
+        Criterion.BEST,
+        least,
+        lambda values: f"only {names(values)}",
+        needs=names,
+        plain=_listed,
+    )
+    excluded = _limit(
+        f"excluded {what}",
+        kind,
+        f"excluded_{what}",
+        Criterion.BEST,
+        least,
+        lambda values: f"not {names(values)}",
+        needs=lambda values: f"allow {names(values)}",
+        plain=_listed,
+        unset=(),
+    )
+    return required, excluded
 
 
 LOOSENINGS: tuple[Loosening, ...] = (
@@ -236,48 +263,8 @@ LOOSENINGS: tuple[Loosening, ...] = (
         lambda price: f"{_pence_per_kwh(price)} on average",
         ask=_mean_price,
     ),
-    _limit(
-        "required regions",
-        "region",
-        "required_regions",
-        Criterion.BEST,
-        lambda option: (option.asset.region,),
-        lambda regions: f"only {_regions(regions)}",
-        needs=_regions,
-        plain=_listed,
-    ),
-    _limit(
-        "excluded regions",
-        "region",
-        "excluded_regions",
-        Criterion.BEST,
-        lambda option: (option.asset.region,),
-        lambda regions: f"not {_regions(regions)}",
-        needs=lambda regions: f"allow {_regions(regions)}",
-        plain=_listed,
-        unset=(),
-    ),
-    _limit(
-        "required sites",
-        "site",
-        "required_sites",
-        Criterion.BEST,
-        lambda option: (option.asset.name,),
-        lambda sites: f"only {_names(sites)}",
-        needs=_names,
-        plain=_listed,
-    ),
-    _limit(
-        "excluded sites",
-        "site",
-        "excluded_sites",
-        Criterion.BEST,
-        lambda option: (option.asset.name,),
-        lambda sites: f"not {_names(sites)}",
-        needs=lambda sites: f"allow {_names(sites)}",
-        plain=_listed,
-        unset=(),
-    ),
+    *_choices("regions", "region", lambda option: option.asset.region, region_name),
+    *_choices("sites", "site", lambda option: option.asset.name, str),
     _limit(
         "forbidden hours",
         "hours",

@@ -8,7 +8,7 @@ import pytest
 
 from agents.model.clients import Models
 from graph.build import build_graph
-from graph.catalogue import Catalogue
+from graph.catalogue import FixedCatalogue
 from tests.unit.tools.instances import asset_of
 from tests.unit.tools.source_server import Reply, healthy_neso, healthy_octopus, serving
 from tools.errors import Infeasible
@@ -21,15 +21,7 @@ NOW = datetime(2026, 1, 5, 12, 13, tzinfo=UTC)
 DOWN = Reply({"error": {"code": "500", "message": "down"}}, status=500)
 
 
-class FourteenSites(Catalogue):
-    async def assets(self):
-        return tuple(asset_of(region, name=f"site {region}", cpu_cores=64, memory_gb=256) for region in REGION_IDS)
-
-    async def reserve(self, workload_id, commitments, *, token):
-        return True
-
-    async def commitments(self, start, end, *, besides):
-        return ()
+SITES = [asset_of(region, name=f"site {region}", cpu_cores=64, memory_gb=256) for region in REGION_IDS]
 
 
 @asynccontextmanager
@@ -59,7 +51,7 @@ async def recommend(source, now, **columns):
         "submitted_at": now.isoformat(),
         **columns,
     }
-    graph = build_graph(models=Models.offline(), source=source, catalogue=FourteenSites()).compile()
+    graph = build_graph(models=Models.offline(), source=source, catalogue=FixedCatalogue(SITES)).compile()
     return (await graph.ainvoke({"row": row, "clock": now}))["recommendation"]
 
 

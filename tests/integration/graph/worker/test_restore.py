@@ -10,7 +10,7 @@ import pytest
 from langgraph.runtime import RunControl
 
 from graph.worker.executor import ExecutorConfig
-from graph.worker.outcome import Lost, Recommended
+from graph.worker.outcome import Lost, Recommended, Report
 from persistence.connections.pool import Pool
 from persistence.store.open import Store
 from persistence.store.queue import Claim
@@ -97,16 +97,23 @@ async def test_an_undamaged_thread_goes_on_where_it_was(store: Store, interrupte
     assert interrupted.calls == ["third"]
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
-async def test_a_damaged_thread_is_left_for_a_new_one(
-    store: Store, open_connection: Any, interrupted: Interrupted, damage: str
-) -> None:
+async def changed_between(
+    store: Store, open_connection: Any, interrupted: Interrupted, statement: str
+) -> tuple[Claim, Report]:
+    """A run that is killed, then what the statement does to its thread, then the run that follows."""
     await submit(store)
     mine = await claim(store)
     await interrupted.kill(mine)
     async with open_connection() as connection:
-        assert (await connection.execute(DAMAGE[damage])).rowcount > 0, "nothing was damaged"
-    report = await run_workload(mine, interrupted.config, RunControl())
+        assert (await connection.execute(statement)).rowcount > 0, "nothing was changed"
+    return mine, await run_workload(mine, interrupted.config, RunControl())
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+async def test_a_damaged_thread_is_left_for_a_new_one(
+    store: Store, open_connection: Any, interrupted: Interrupted, damage: str
+) -> None:
+    mine, report = await changed_between(store, open_connection, interrupted, DAMAGE[damage])
     assert isinstance(report.outcome, Recommended), report
     assert report.lease.thread_id != mine.lease.thread_id
     assert interrupted.calls == ["first", "second", "third"]
@@ -129,13 +136,8 @@ PRUNED = {
 async def test_a_thread_that_is_half_pruned_goes_on_from_what_is_whole(
     store: Store, open_connection: Any, interrupted: Interrupted, pruned: str
 ) -> None:
-    await submit(store)
-    mine = await claim(store)
-    await interrupted.kill(mine)
     statement, expected = PRUNED[pruned]
-    async with open_connection() as connection:
-        assert (await connection.execute(statement)).rowcount > 0
-    report = await run_workload(mine, interrupted.config, RunControl())
+    _, report = await changed_between(store, open_connection, interrupted, statement)
     assert isinstance(report.outcome, Recommended), report
     assert interrupted.calls == expected
     assert [part.split()[0] for part in report.outcome.recommendation.decision_summary.split(",")] == [

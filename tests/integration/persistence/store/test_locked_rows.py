@@ -7,7 +7,7 @@ import pytest
 
 from persistence.errors import RowBusy
 from persistence.store.open import Store
-from persistence.store.queue import Claim, Completed
+from persistence.store.queue import Claim, Completed, Lease
 from persistence.workload import Recommendation
 
 pytestmark = pytest.mark.anyio
@@ -16,12 +16,16 @@ Claimer = Callable[..., Awaitable[list[Claim]]]
 Answer = Callable[..., Recommendation]
 
 
+async def three(db: Any, claim: Claimer) -> list[Lease]:
+    for _ in range(3):
+        await db.insert()
+    return [one.lease for one in await claim()]
+
+
 async def test_a_row_that_is_being_edited_is_answered_as_busy_and_the_others_are_written(
     db: Any, store: Store, claim: Claimer, answer: Answer, open_connection: Any
 ) -> None:
-    for _ in range(3):
-        await db.insert()
-    first, locked, last = [one.lease for one in await claim()]
+    first, locked, last = await three(db, claim)
     results = [(lease, answer()) for lease in (first, locked, last)]
     async with open_connection() as user, user.transaction():
         await user.execute("update compute_workloads set host_dc = 'x' where id = %s", (locked.workload_id,))
@@ -40,9 +44,7 @@ async def test_a_row_that_is_being_edited_is_answered_as_busy_and_the_others_are
 async def test_the_result_of_a_row_that_is_only_locked_is_kept_and_shown_once_it_is_free(
     db: Any, store: Store, claim: Claimer, answer: Answer, open_connection: Any
 ) -> None:
-    for _ in range(3):
-        await db.insert()
-    first, locked, last = [one.lease for one in await claim()]
+    first, locked, last = await three(db, claim)
     async with open_connection() as user, user.transaction():
         await user.execute("select from compute_workloads where id = %s for update", (locked.workload_id,))
         done = await store.queue.complete_all([(lease, answer()) for lease in (first, locked, last)])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from graph.app.hold import LONGEST_SLEEP_SECONDS, NoRun, Window, hold, run
+from graph.app.hold import LONGEST_SLEEP_SECONDS, NoRun, Ran, Window, hold, run
 from graph.app.oneshot import answer_once
 from graph.app.planners import OwnPlan, RowPlan, pinned
 from graph.app.settings import Settings
@@ -221,16 +221,23 @@ def _state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads process states from /proc")
-async def test_a_pausable_command_stops_and_goes_on_with_its_plan(tmp_path: Path) -> None:
-    mark = tmp_path / "pid"
-    clock = Gate(NOW)
-    command = [sys.executable, "-c", UNTIL_END, str(mark), str(tmp_path / "end")]
-    running = asyncio.create_task(run(command, window((0, 0.004), (0.01, 2)), clock, pausable=True))
+async def _paused(folder: Path, clock: Gate, resumes_after_hours: float) -> tuple[asyncio.Task[Ran], int]:
+    """A command that runs for some seconds, was stopped at the end of the first stretch, and its process."""
+    mark = folder / "pid"
+    command = [sys.executable, "-c", UNTIL_END, str(mark), str(folder / "end")]
+    planned = window((0, 0.004), (resumes_after_hours, 2))
+    running = asyncio.create_task(run(command, planned, clock, pausable=True))
     await _until(lambda: mark.exists() and mark.read_text().strip().isdigit())
     pid = int(mark.read_text())
     await clock.let_pass()
     await _until(lambda: _state(pid) == "T")
+    return running, pid
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads process states from /proc")
+async def test_a_pausable_command_stops_and_goes_on_with_its_plan(tmp_path: Path) -> None:
+    clock = Gate(NOW)
+    running, pid = await _paused(tmp_path, clock, 0.01)
     await clock.let_pass()  # the longest sleep: not yet the next stretch
     assert _state(pid) == "T"
     await clock.let_pass()
@@ -242,13 +249,7 @@ async def test_a_pausable_command_stops_and_goes_on_with_its_plan(tmp_path: Path
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads process states from /proc")
 async def test_a_stopped_command_hears_a_signal(tmp_path: Path) -> None:
-    mark = tmp_path / "pid"
-    clock = Gate(NOW)
-    command = [sys.executable, "-c", UNTIL_END, str(mark), str(tmp_path / "end")]
-    running = asyncio.create_task(run(command, window((0, 0.004), (1, 2)), clock, pausable=True))
-    await _until(lambda: mark.exists() and mark.read_text().strip().isdigit())
-    await clock.let_pass()
-    await _until(lambda: _state(int(mark.read_text())) == "T")
+    running, _ = await _paused(tmp_path, Gate(NOW), 1)
     os.kill(os.getpid(), signal.SIGTERM)
     assert (await asyncio.wait_for(running, 30)).exit_code == 7
 

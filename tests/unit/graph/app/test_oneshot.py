@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agents.model.clients import Models
-from graph.app.oneshot import Regions, walk
+from graph.app.oneshot import regions_as_sites, walk
 from graph.build import build_graph
 from graph.state import graph_input
 from tools.errors import Infeasible
@@ -41,18 +41,18 @@ def row(**columns: Any) -> dict[str, Any]:
 )
 async def test_the_steps_without_langgraph_give_what_the_graph_gives(columns: dict[str, Any]) -> None:
     given = graph_input(row(**columns), NOW)
-    graph = build_graph(models=Models.offline(), source=RecordedSource(), catalogue=Regions()).compile()
+    graph = build_graph(models=Models.offline(), source=RecordedSource(), catalogue=regions_as_sites()).compile()
     by_graph = (await graph.ainvoke(given))["recommendation"]
-    assert (await walk(given, RecordedSource(), Regions()))["recommendation"] == by_graph
+    assert (await walk(given, RecordedSource(), regions_as_sites()))["recommendation"] == by_graph
 
 
 async def test_both_ways_refuse_the_same() -> None:
     given = graph_input(row(deadline="2026-03-04T12:00Z", max_price_gbp=0.01), NOW)
-    graph = build_graph(models=Models.offline(), source=RecordedSource(), catalogue=Regions()).compile()
+    graph = build_graph(models=Models.offline(), source=RecordedSource(), catalogue=regions_as_sites()).compile()
     with pytest.raises(Infeasible) as by_graph:
         await graph.ainvoke(given)
     with pytest.raises(Infeasible) as by_steps:
-        await walk(given, RecordedSource(), Regions())
+        await walk(given, RecordedSource(), regions_as_sites())
     assert str(by_graph.value) == str(by_steps.value)
     assert by_graph.value.relaxations == by_steps.value.relaxations
 
