@@ -1,7 +1,8 @@
 """What an agent is: prompt, tools, answer, and what is done with it. Without LangGraph, which is slow to import."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Annotated, Any, Generic, TypedDict, TypeVar
 
 from langchain_core.messages import AnyMessage
@@ -41,12 +42,23 @@ class LoopOutput(TypedDict, total=False):
     usage: dict[AgentName, Usage]
 
 
+def prompt(name: str) -> str:
+    """The instructions of `agents/prompts`."""
+    return files("agents").joinpath("prompts", f"{name}.md").read_text(encoding="utf-8")
+
+
 class InvalidAnswerError(Exception):
     """An answer that has the right shape and cannot be used; `faults` are written for the model."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("; ".join(faults))
         self.faults = tuple(faults)
+
+
+def unknown_options(field: str, ids: Sequence[str], known: Iterable[str], told: str) -> list[str]:
+    """A fault for each id that no option has."""
+    names = list(known)
+    return [f"{field}: there is no option {i!r}; {told} {', '.join(names)}" for i in ids if i not in names]
 
 
 @dataclass(frozen=True)
