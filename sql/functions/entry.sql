@@ -13,6 +13,17 @@ as $$
     ]
 $$;  -- no SET: it is to be inlined
 
+-- The head start of an urgency, less a quarter of an hour for each own row before it.
+create or replace function agent.due_of(arrived timestamptz, rank smallint, ahead bigint)
+returns timestamptz
+language sql
+stable
+as $$
+    select arrived + interval '15 minutes' * least(ahead, 10000)
+        - case rank when 0 then interval '24 hours' when 1 then interval '4 hours' when 2 then interval '1 hour'
+            else interval '0' end
+$$;  -- no SET: it is to be inlined
+
 -- Into the queue, or again: a new submission. A row that waits keeps its turn unless its user or urgency changed. Edited
 -- over and over while it is worked on, a row waits longer and longer, so that it costs little. The caller holds the
 -- shared rows (triggers) or is the only one of its kind (reconcile).
@@ -52,9 +63,7 @@ begin
         );
     end if;
     insert into agent.queue as q (workload_id, user_id, rank, round, arrived, due)
-    select x.id, x.u, x.r, x.round, t, t + interval '15 minutes' * least(x.round - v[x.r + 1] - 1, 10000)
-        - case x.r when 0 then interval '24 hours' when 1 then interval '4 hours' when 2 then interval '1 hour'
-            else interval '0' end
+    select x.id, x.u, x.r, x.round, t, agent.due_of(t, x.r, x.round - v[x.r + 1] - 1)
     from unnest(p_ids, p_users, p_ranks, rounds) as x (id, u, r, round)
     on conflict (workload_id) do update
     set submission = q.submission + 1, thread_id = gen_random_uuid(), attempt = 0, token = null, owner = null,
@@ -144,46 +153,41 @@ set enable_seqscan = off
 set jit = off
 as $$
 declare
-    t timestamptz := clock_timestamp();
-    i uuid;
-    u uuid;
-    r smallint;
-    many boolean;
-    v bigint;
-    v_round bigint;
     ids uuid[];
     us uuid[];
     rs smallint[];
 begin
-    select n.id, agent.user_of(n.user_id), agent.queue_rank(n.urgency, n.deadline, n.latest_completion),
-        exists (select from new_rows offset 1)
-    into i, u, r, many from new_rows as n where agent.is_open(n.status, n.agent_status) limit 1;
-    if i is null then
-        return null;
-    end if;
-    if not many then  -- what a frontend does: agent.enter says the same at four times the cost
-        v := coalesce(pg_catalog.pg_sequence_last_value(case r
-            when 0 then 'agent.turn_0'::pg_catalog.regclass when 1 then 'agent.turn_1'::pg_catalog.regclass
-            when 2 then 'agent.turn_2'::pg_catalog.regclass else 'agent.turn_3'::pg_catalog.regclass
-        end), 0);
-        v_round := (
+    -- one row, as a frontend inserts it: what agent.enter does, in one statement
+    insert into agent.queue (workload_id, user_id, rank, round, arrived, due)
+    select x.id, x.u, x.r, x.round, x.t, agent.due_of(x.t, x.r, x.round - x.v - 1)
+    from (
+        select y.id, y.u, y.r, y.v, y.t, 1 + greatest(y.v, (
             select w.round from agent.queue as w
-            where w.state = 'waiting' and w.user_id = u and w.rank = r order by w.round desc limit 1
-        );
-        v_round := 1 + greatest(v, v_round);
-        insert into agent.queue (workload_id, user_id, rank, round, arrived, due)
-        values (i, u, r, v_round, t, t + interval '15 minutes' * least(v_round - v - 1, 10000) - case r
-            when 0 then interval '24 hours' when 1 then interval '4 hours' when 2 then interval '1 hour'
-            else interval '0' end)
-        on conflict do nothing;
-        if found then
-            return null;
-        end if;
+            where w.state = 'waiting' and w.user_id = y.u and w.rank = y.r order by w.round desc limit 1
+        )) as round
+        from (
+            select z.id, z.u, z.r, (agent.turns())[z.r + 1] as v, clock_timestamp() as t
+            from (
+                select n.id, agent.user_of(n.user_id) as u,
+                    agent.queue_rank(n.urgency, n.deadline, n.latest_completion) as r
+                from new_rows as n
+                where agent.is_open(n.status, n.agent_status) and not exists (select from new_rows offset 1)
+                offset 0
+            ) as z
+            offset 0
+        ) as y
+        offset 0
+    ) as x
+    on conflict do nothing;
+    if found then
+        return null;
     end if;
     select array_agg(n.id), array_agg(agent.user_of(n.user_id)),
         array_agg(agent.queue_rank(n.urgency, n.deadline, n.latest_completion))
     into ids, us, rs from new_rows as n where agent.is_open(n.status, n.agent_status);
-    perform agent.enter(ids, us, rs);
+    if ids is not null then
+        perform agent.enter(ids, us, rs);
+    end if;
     return null;
 exception when others then
     perform agent.note_trigger_fault(sqlstate, sqlerrm);
