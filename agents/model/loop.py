@@ -1,11 +1,12 @@
-"""The one tool loop that the three agents share: a small state graph whose every step is a node and a checkpoint.
+"""The one tool loop that the three agents share: a small state graph with a step and a checkpoint per model call.
 
-    model → one `tools` task per call → model → … → answer → (repair) → end
+    model → model → … → answer → (repair) → end
 
 The model may call tools until each of the agent's tools has answered or its rounds are used up; then ONE request
 with a JSON schema and without tools asks for the answer. The node that receives the answer validates it; an invalid
 one is sent back once with the exact errors. Every model call is a task of its own, so that a call that has been paid
-for is never repeated by a resumed run. Node names are append-only: threads in flight know them.
+for is never repeated by a resumed run. What tools answer follows from the state, so they are called by the node that
+goes on from their answers. Node names are append-only: threads in flight know them.
 """
 
 import re
@@ -15,9 +16,7 @@ from typing import Generic, TypeAlias
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.prebuilt import ToolNode
-from langgraph.prebuilt.tool_node import ToolInvocationError
-from langgraph.types import RetryPolicy, Send
+from langgraph.types import RetryPolicy
 from pydantic import ValidationError
 
 from agents.model.agent import Agent, AnswerT, InvalidAnswerError, LoopOutput, LoopState
@@ -25,7 +24,7 @@ from agents.model.ask import ask
 from agents.model.clients import AgentModel
 from agents.model.errors import ModelError, is_retryable
 from agents.state import AgentName, Usage
-from tools.toolkit.tools import TOOLS
+from tools.toolkit.tools import TOOLS, Given, call_tool
 
 MAX_CALLS_PER_ROUND = 8
 MAX_ANSWER_CHARS = 20_000
@@ -58,12 +57,12 @@ def agent_graph(agent: Agent[AnswerT], model: AgentModel) -> LoopGraph:
     )
     builder = StateGraph(LoopState, output_schema=LoopOutput)
     builder.add_node("model", loop.call_model, retry_policy=retry)
-    builder.add_node("tools", ToolNode([TOOLS[name] for name in agent.tools], handle_tool_errors=_tool_error))
+    builder.add_node("tools", loop.tools)
     builder.add_node("answer", loop.answer, retry_policy=retry)
     builder.add_node("repair", loop.repair, retry_policy=retry)
     builder.add_edge(START, "model")
-    builder.add_conditional_edges("model", loop.after_model, ["tools", "answer"])
-    builder.add_conditional_edges("tools", loop.after_tools, ["model", "answer"])
+    builder.add_conditional_edges("model", loop.after_model, ["model", "answer"])
+    builder.add_conditional_edges("tools", loop.after_model, ["model", "answer"])
     builder.add_conditional_edges("answer", loop.after_answer, ["model", "repair", END])
     builder.add_edge("repair", END)
     return builder.compile(name=agent.name)
@@ -79,54 +78,71 @@ class _Loop(Generic[AnswerT]):
 
     async def call_model(self, state: LoopState) -> LoopUpdate:
         messages = state.get("messages") or []
-        opening: list[AnyMessage] = []
-        if not messages:
-            opening = [SystemMessage(self._agent.prompt), HumanMessage(self._agent.brief(state))]
-        reply = await ask(self._with_tools, [*messages, *opening])
+        new: list[AnyMessage]
+        if messages:
+            new = self._called(state)
+        else:
+            new = [SystemMessage(self._agent.prompt), HumanMessage(self._agent.brief(state))]
+        reply = await ask(self._with_tools, [*messages, *new])
         if len(reply.tool_calls) > MAX_CALLS_PER_ROUND:
             msg = f"The language model could not be used: it called {len(reply.tool_calls)} tools at once."
             raise ModelError(msg, kind="malformed_call", retryable=True)
-        written = [*opening, reply]
+        written = [*new, reply]
         left = state.get("rounds_left", self._agent.rounds) - bool(reply.tool_calls)
         return {"messages": written, "rounds_left": left, "usage": self._usage([*messages, *written])}
 
     # async, since LangGraph hands a plain function to a thread: a dozen thread changes per workload
-    async def after_model(self, state: LoopState) -> list[Send] | str:
-        calls = _last_reply(state["messages"]).tool_calls
-        return [Send("tools", [{**call, "type": "tool_call"}]) for call in calls] or "answer"
-
-    async def after_tools(self, state: LoopState) -> str:
-        """The same for each of the round's tasks: none sees what the others answered, only what was asked."""
+    async def after_model(self, state: LoopState) -> str:
         replies = [message for message in state["messages"] if isinstance(message, AIMessage)]
         asked = {call["name"] for reply in replies for call in reply.tool_calls}
-        return "answer" if asked >= self._tools or state.get("rounds_left", 0) <= 0 else "model"
+        is_enough = asked >= self._tools or state.get("rounds_left", 0) <= 0 or not replies[-1].tool_calls
+        return "answer" if is_enough else "model"
+
+    async def tools(self, state: LoopState) -> LoopUpdate:
+        """Where threads of the version before may stand, a task for each call: the next node sees to the calls."""
+        return {}
 
     async def answer(self, state: LoopState) -> LoopUpdate:
-        if self._needs_tools(state):
-            return {"faults": ()}
+        called = self._called(state)
+        messages = [*state["messages"], *called]
+        if self._needs_tools(messages, state):
+            return {"messages": called, "faults": ()}
         wanted = "\n".join(text for text in (self._asked(state)[1], _ANSWER_REQUEST) if text)
-        request, reply, usage = await self._ask_for_answer(state, wanted)
-        update: LoopUpdate = {"messages": [request, reply], "usage": usage, "faults": ()}
+        request, reply, usage = await self._ask_for_answer(state, messages, wanted)
+        update: LoopUpdate = {"messages": [*called, request, reply], "usage": usage, "faults": ()}
         try:
             return {**update, **self._conclude(reply, state, is_last=False)}
         except InvalidAnswerError as error:
             return {**update, "faults": error.faults}
 
     async def after_answer(self, state: LoopState) -> str:
-        if self._needs_tools(state):
+        if self._needs_tools(state["messages"], state):
             return "model"
         return "repair" if state["faults"] else END
 
-    def _needs_tools(self, state: LoopState) -> bool:
+    def _called(self, state: LoopState) -> list[AnyMessage]:
+        """What the tools answer that were called last and have not answered yet."""
+        answered: set[str] = set()
+        for message in reversed(state.get("messages") or []):
+            if isinstance(message, AIMessage):
+                given = Given(state["problem"], state["market"])
+                calls = [call for call in message.tool_calls if call["id"] not in answered]
+                return [call_tool(call, given, self._agent.tools) for call in calls]
+            if isinstance(message, ToolMessage):
+                answered.add(message.tool_call_id)
+        return []
+
+    def _needs_tools(self, messages: Sequence[AnyMessage], state: LoopState) -> bool:
         """Whether a tool that was asked refused its arguments and may be asked again."""
-        last = state["messages"][-1]
-        if not isinstance(last, ToolMessage) or state.get("rounds_left", 0) <= 0:
+        if not isinstance(messages[-1], ToolMessage) or state.get("rounds_left", 0) <= 0:
             return False
-        return not _answered(state["messages"]) >= self._tools
+        return not _answered(messages) >= self._tools
 
     async def repair(self, state: LoopState) -> LoopUpdate:
         faults = "\n".join(f"- {fault}" for fault in state["faults"])
-        request, reply, usage = await self._ask_for_answer(state, _REPAIR_REQUEST.format(faults=faults))
+        request, reply, usage = await self._ask_for_answer(
+            state, state["messages"], _REPAIR_REQUEST.format(faults=faults)
+        )
         try:
             concluded = self._conclude(reply, state, is_last=True)
         except InvalidAnswerError as error:
@@ -139,14 +155,14 @@ class _Loop(Generic[AnswerT]):
         return self._agent.asks(state) if self._agent.asks is not None else (self._agent.answer, "")
 
     async def _ask_for_answer(
-        self, state: LoopState, text: str
+        self, state: LoopState, messages: Sequence[AnyMessage], text: str
     ) -> tuple[HumanMessage, AIMessage, dict[AgentName, Usage]]:
         request = HumanMessage(text)
-        reply = await ask(self._model.with_schema(self._asked(state)[0]), [*state["messages"], request])
+        reply = await ask(self._model.with_schema(self._asked(state)[0]), [*messages, request])
         if reply.tool_calls:
             msg = "The language model could not be used: it called a tool where none was offered."
             raise ModelError(msg, kind="malformed_call", retryable=True)
-        return request, reply, self._usage([*state["messages"], reply])
+        return request, reply, self._usage([*messages, reply])
 
     def _conclude(self, reply: AIMessage, state: LoopState, *, is_last: bool) -> LoopOutput:
         text = reply.text
@@ -182,15 +198,6 @@ def _unfenced(text: str) -> str:
     """Some models put JSON between fences, as in a chat."""
     match = _FENCED.search(text)
     return match["json"] if match else text
-
-
-def _last_reply(messages: Sequence[AnyMessage]) -> AIMessage:
-    return next(message for message in reversed(messages) if isinstance(message, AIMessage))
-
-
-def _tool_error(error: ToolInvocationError) -> str:
-    """Wrong arguments go back to the model; anything else a tool raises ends the run."""
-    return f"Wrong arguments: {error.message}"
 
 
 def _schema_faults(error: ValidationError) -> list[str]:

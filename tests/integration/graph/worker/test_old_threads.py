@@ -1,6 +1,7 @@
-"""Threads begun by the code of commit 4b9846c, as it stored them, are finished by this one.
+"""Threads begun by the code of earlier commits, as it stored them, are finished by this one.
 
-How they were made: tests/fixtures/threads_4b9846c/make.py, at several moments of a run and at its end.
+How they were made: `make.py` beside each of tests/fixtures/threads_*, at several moments of a run and at its end.
+Commit 4b9846c stored what every task wrote, 015b5af values by content; both had a step for tools.
 """
 
 import json
@@ -29,22 +30,40 @@ from persistence.store.queue import Claim
 
 pytestmark = pytest.mark.anyio
 
-with lzma.open(Path(__file__).parents[3] / "fixtures/threads_4b9846c/threads.json.xz", "rt", encoding="utf-8") as _file:
-    FIXTURE: dict[str, Any] = json.load(_file)
-CLOCK = datetime.fromisoformat(FIXTURE["clock"])
+FIXTURES = Path(__file__).parents[3] / "fixtures"
+
+
+def stored_by(commit: str) -> dict[str, Any]:
+    with lzma.open(FIXTURES / f"threads_{commit}/threads.json.xz", "rt", encoding="utf-8") as file:
+        document: dict[str, Any] = json.load(file)
+    return document
+
+
+COMMITS = {commit: stored_by(commit) for commit in ("4b9846c", "015b5af")}
+THREADS = [
+    pytest.param(document, thread, id=f"{commit} after {thread['stopped_after']} writes")
+    for commit, document in COMMITS.items()
+    for thread in document["threads"]
+]
 CALLS = 6
 """Of the model in one run: each of the three agents asks for tools, and then answers."""
 
 
 def answered(tables: dict[str, Any]) -> int:
-    """Calls whose replies the old process had stored: each was a task of its own."""
-    return len(
-        {
-            (write["checkpoint_ns"], write["task_path"])
-            for write in tables["checkpoint_writes"]
-            if write["checkpoint_ns"] and write["task_path"].endswith((", model", ", answer"))
-        }
-    )
+    """Calls whose replies the old process had stored, each of a task of its own: in its writes, or in the checkpoint
+    that the task led to."""
+    written = {
+        (write["checkpoint_ns"], write["task_path"])
+        for write in tables["checkpoint_writes"]
+        if write["checkpoint_ns"] and write["task_path"].endswith((", model", ", answer"))
+    }
+    nodes = [
+        node
+        for checkpoint in tables["checkpoints"]
+        if checkpoint["checkpoint_ns"]
+        for node in checkpoint["metadata"].get("nodes", ())
+    ]
+    return len(written) + nodes.count("model") + nodes.count("answer")
 
 
 class CountCalls(AsyncCallbackHandler):
@@ -73,16 +92,17 @@ async def restore(connection: psycopg.AsyncConnection[Any], thread: UUID, tables
             await connection.execute(f"insert into agent_checkpoints.{table} ({columns}) values ({marks})", adapted)
 
 
-async def claim_on(runtime: Runtime, thread: UUID) -> Claim:
-    await runtime.store.operations.submit([FIXTURE["row"]])
+async def claim_on(runtime: Runtime, row: dict[str, Any], thread: UUID) -> Claim:
+    await runtime.store.operations.submit([row])
     (claim,) = await runtime.store.queue.claim(owner="new", limit=1, lease_seconds=60, max_attempts=5)
     return replace(claim, lease=replace(claim.lease, thread_id=thread))
 
 
-@pytest.mark.parametrize("thread", FIXTURE["threads"], ids=lambda thread: f"after {thread['stopped_after']} writes")
+@pytest.mark.parametrize(("document", "thread"), THREADS)
 async def test_an_old_thread_is_finished_without_repeating_a_call(
-    runtime: Runtime, open_connection: Any, thread: dict[str, Any]
+    runtime: Runtime, open_connection: Any, document: dict[str, Any], thread: dict[str, Any]
 ) -> None:
+    clock = datetime.fromisoformat(document["clock"])
     thread_id = UUID(int=1)
     async with open_connection() as connection:
         await restore(connection, thread_id, thread["tables"])
@@ -91,12 +111,12 @@ async def test_an_old_thread_is_finished_without_repeating_a_call(
         input_for=graph_input,
         checkpoints=runtime.checkpoints,
         new_thread=runtime.store.queue.new_thread,
-        clock=lambda: CLOCK,
+        clock=lambda: clock,
         random=Random(1),
         stored_types=STORED_TYPES,
     )
     counter = CountCalls()
-    report = await Executor(await claim_on(runtime, thread_id), config, RunControl(), [counter]).run()
+    report = await Executor(await claim_on(runtime, document["row"], thread_id), config, RunControl(), [counter]).run()
     assert isinstance(report.outcome, Recommended), report
     assert report.lease.thread_id == thread_id, "not planned anew"
     assert report.begun == ("resumed" if thread["stopped_after"] else "read back")

@@ -1,17 +1,11 @@
-"""The tools as the agents' loop calls them, through a ToolNode."""
+"""The tools as the agents' loop calls them."""
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TypedDict
 
 import pytest
-from langchain_core.messages import AIMessage, AnyMessage
-from langgraph.graph import START as BEGIN
-from langgraph.graph import StateGraph
-from langgraph.prebuilt import ToolNode
 
 from tests.unit.tools.instances import asset_of
-from tools.market import Market
 from tools.placement import Job, Limits, Problem
 from tools.regions import REGION_IDS
 from tools.sources.recorded import RecordedSource
@@ -20,12 +14,6 @@ from tools.toolkit import tools
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 11, 24, 10, 13, tzinfo=UTC)
 TOOLS = list(tools.TOOLS.values())
-
-
-class State(TypedDict):
-    messages: list[AnyMessage]
-    problem: Problem
-    market: Market
 
 
 def problem(**limits) -> Problem:
@@ -40,17 +28,10 @@ def problem(**limits) -> Problem:
 
 
 async def call(name, args, limits=None):
-    graph = StateGraph(State)
-    graph.add_node("tools", ToolNode(TOOLS))
-    graph.add_edge(BEGIN, "tools")
-    message = AIMessage(content="", tool_calls=[{"name": name, "args": args, "id": "1"}])
-    state = {
-        "messages": [message],
-        "problem": problem(**(limits or {})),
-        "market": await RecordedSource().market(NOW),
-    }
-    result = await graph.compile().ainvoke(state)
-    return result["messages"][-1].content
+    given = tools.Given(problem(**(limits or {})), await RecordedSource().market(NOW))
+    message = tools.call_tool({"name": name, "args": args, "id": "1"}, given, list(tools.TOOLS))
+    assert (message.name, message.tool_call_id) == (name, "1")
+    return message.content
 
 
 async def told(name, args, limits=None):
@@ -59,7 +40,7 @@ async def told(name, args, limits=None):
 
 async def test_no_tool_shows_the_state_to_the_model():
     for tool in TOOLS:
-        assert "runtime" not in tool.tool_call_schema.model_json_schema()["properties"]
+        assert "known" not in tool.tool_call_schema.model_json_schema()["properties"]
         assert len(tool.description) > 60
 
 
@@ -113,6 +94,7 @@ async def test_energy_without_arguments_is_what_the_placement_uses():
         ("find_windows", {"limit": -3}, "limit"),
         ("find_windows", {"finish_by": "tomorrow"}, "finish_by"),
         ("compare_options", {"option_ids": []}, "option_ids"),
+        ("delete_everything", {}, "not a valid tool, try one of [find_assets, "),
     ],
 )
 async def test_a_bad_argument_gets_a_clear_answer(name, args, words):
