@@ -22,6 +22,7 @@ from langgraph.checkpoint.base import (
     CheckpointTuple,
     get_serializable_checkpoint_metadata,
 )
+from langgraph.constants import START
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 from structlog.typing import FilteringBoundLogger
@@ -46,9 +47,9 @@ _BACKOFF: Final = Backoff(base_seconds=0.05, cap_seconds=1)
 class FencedSaver(PooledSaver):
     """The saver of one run: writes only while `token` is the newest that has opened `thread_id`.
 
-    Nothing is written that no resumed run would miss: a checkpoint that only holds what came in, or what tools answered
-    (tasks that were sent to), waits for the one after the next model call, and what a task wrote is written only if
-    the checkpoint that contains it does not follow at once.
+    Nothing is written that no resumed run would miss: a checkpoint that only holds what came in waits for the one after
+    the first step, the last one of a subgraph for the checkpoint of the graph above, which contains what it gave, and
+    what a task wrote is written only if the checkpoint that contains it does not follow at once.
 
     Call `open` once, before the thread is read. A call that fails because the database went away is sent again for
     `patience_seconds`: each is idempotent, and what a finished step wrote must not be lost to a restart. No call takes
@@ -149,7 +150,9 @@ class FencedSaver(PooledSaver):
             nodes=[*(before.nodes if before else ()), *tasks.nodes],
         )
         self._held[namespace] = held
-        may_wait = _may_wait(namespace, metadata, tasks)
+        if not namespace:  # a step of the whole graph is done, and with it all subgraphs that it ran
+            held.nodes[:0] = self._end_subgraphs()
+        may_wait = _may_wait(namespace, checkpoint, metadata)
         if not may_wait:
             await self._flush(namespace)
         if tasks.nodes:
@@ -193,6 +196,11 @@ class FencedSaver(PooledSaver):
             [kind for kind, _ in blobs],
             [data for _, data in blobs],
         )
+
+    def _end_subgraphs(self) -> list[str]:
+        """Drop their checkpoints that were held back; the nodes that led to these, behind their subgraph's name."""
+        ended = [namespace for namespace in self._held if namespace]
+        return [f"{space.partition(':')[0]}/{node}" for space in ended for node in self._held.pop(space).nodes]
 
     async def _flush(self, namespace: str) -> None:
         """Write the checkpoint that is held back, if there is one."""
@@ -248,6 +256,10 @@ class FencedSaver(PooledSaver):
 
 _SCALARS = (str, int, float, bool)
 _SEAL = "seal"
+_SENT = "~__pregel_push"
+"""Path of a task that was sent to, as each call of a tool was in the version before."""
+_NEXT = ("branch:to:", "join:", "__pregel_tasks")
+"""How LangGraph calls the channels that make a node run."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -270,19 +282,16 @@ class _Tasks:
 
     @property
     def nodes(self) -> list[str]:
-        return list(dict.fromkeys("tools" if _is_sent(path) else path.partition(", ")[2] for path in self.paths))
+        names = ("tools" if path.startswith(_SENT) else path.partition(", ")[2] for path in self.paths)
+        return [name for name in dict.fromkeys(names) if name != START]
 
 
-def _is_sent(path: str) -> bool:
-    """Whether the task was sent to (`Send`): in our graphs an agent's tool, which is asked again for nothing."""
-    return path.startswith("~__pregel_push")
-
-
-def _may_wait(namespace: str, metadata: CheckpointMetadata, tasks: _Tasks) -> bool:
-    """Whether a run that starts from the checkpoint before this one repeats nothing that costs."""
-    if metadata.get("source") == "input" or (namespace and metadata.get("step", 0) <= 0):
+def _may_wait(namespace: str, checkpoint: Checkpoint, metadata: CheckpointMetadata) -> bool:
+    """Whether a run that starts from the checkpoint before this one repeats nothing that costs: it holds what came in,
+    or a subgraph ends with it, since no node is to run."""
+    if metadata.get("source") == "input" or metadata.get("step", 0) <= 0:
         return True
-    return bool(tasks.paths) and all(_is_sent(path) for path in tasks.paths)
+    return bool(namespace) and not any(name.startswith(_NEXT) for name in checkpoint["channel_values"])
 
 
 def _seal(checkpoint: Mapping[str, Any], rows: Mapping[str, tuple[str, bytes]]) -> str:

@@ -178,11 +178,13 @@ async def test_a_node_renamed_under_a_waiting_thread_does_not_pass_for_success(
 ) -> None:
     calls: list[str] = []
     old = HangsOnce(calls, "old")
-    await old.kill(asyncio.create_task(run_workload(claim, services(chain(old=old)), RunControl())))
-    report = await run_workload(await again(store, claim), services(chain(new=step("new", calls))), RunControl())
+    first = step("first", calls)
+    await old.kill(asyncio.create_task(run_workload(claim, services(chain(first=first, old=old)), RunControl())))
+    renamed = chain(first=first, new=step("new", calls))
+    report = await run_workload(await again(store, claim), services(renamed), RunControl())
     assert isinstance(report.outcome, Recommended)
     assert report.lease.thread_id != claim.lease.thread_id
-    assert calls == ["old", "new"]
+    assert calls == ["first", "old", "first", "new"]
 
 
 async def test_a_run_that_was_taken_over_writes_no_checkpoint_and_says_lost(
