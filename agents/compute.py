@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias, get_args
 from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError, WithJsonSchema
 
 from agents.constraints import Constraint, ReadBy, reading_record
-from agents.model.agent import Agent, InvalidAnswerError, LoopOutput, LoopState, prompt
+from agents.model.agent import Agent, InvalidAnswerError, LoopOutput, LoopState, prompt, unknown_options
 from agents.offline.rules import OFFLINE_NAME
 from agents.request.apply import apply
 from agents.request.reader import read
@@ -80,12 +80,7 @@ def _conclude(answer: HostsAnswer, state: LoopState, model: str, is_last: bool) 
     claimed = answer.constraints if isinstance(answer, ComputeAnswer) else ()
     found = verified(claimed, reading, text, problem.now, read_by=by)
     known = {option.option_id for option in compute_candidates(problem, market)}
-    faults = list(found.faults)
-    faults += [
-        f"option_ids: there is no option {i!r}; find_assets gave {', '.join(sorted(known))}"
-        for i in answer.option_ids
-        if i not in known
-    ]
+    faults = [*found.faults, *unknown_options("option_ids", answer.option_ids, sorted(known), "find_assets gave")]
     tightened, constraints = apply(problem, found.read, state["workload"], market)
     try:
         optimum(tightened, market)

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from agents.model.agent import Agent, InvalidAnswerError, LoopOutput, LoopState, prompt
+from agents.model.agent import Agent, InvalidAnswerError, LoopOutput, LoopState, prompt, unknown_options
 from agents.state import EnergyAnalysis
 from agents.text.brief import render
 from agents.text.claims import AnalysisClaims
@@ -32,11 +32,7 @@ def _conclude(answer: EnergyAnswer, state: LoopState, model: str, is_last: bool)
     problem, market = state["problem"], state["market"]
     candidates = energy_candidates(problem, market)
     known = {option.option_id: option for option in candidates}
-    faults = [
-        f"option_ids: there is no option {i!r}; find_windows has {', '.join(known)}"
-        for i in answer.option_ids
-        if i not in known
-    ]
+    faults = unknown_options("option_ids", answer.option_ids, known, "find_windows has")
     if OPTIMUM not in answer.option_ids[:MAX_OPTIONS]:
         faults.append(f"option_ids: {OPTIMUM}, the exact optimum, is not among the first {MAX_OPTIONS}")
     if faults and not is_last:

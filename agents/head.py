@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, Field
 
-from agents.model.agent import Agent, InvalidAnswerError, LoopOutput, LoopState, prompt
+from agents.model.agent import Agent, InvalidAnswerError, LoopOutput, LoopState, prompt, unknown_options
 from agents.offline.rules import OFFLINE_NAME
 from agents.state import Decision, RankedChoice
 from agents.text.brief import render
@@ -86,11 +86,7 @@ def _ranked(answer: HeadAnswer, about: Situation) -> tuple[RankedChoice, ...]:
 
 
 def _rank_faults(ids: Sequence[str], shortlist: Shortlist) -> list[str]:
-    faults = [
-        f"choices: there is no option {i!r}; there are {', '.join(shortlist.by_id)}"
-        for i in ids
-        if i not in shortlist.by_id
-    ]
+    faults = unknown_options("choices", ids, shortlist.by_id, "there are")
     known = [i for i in ids if i in shortlist.by_id]
     if known and shortlist.is_worse(shortlist.by_id[known[0]]):
         best = shortlist.winner.option_id
