@@ -9,7 +9,7 @@ import typer
 from graph.app.reference import chosen_store
 from graph.cli.options import AsJson, Demo
 from graph.cli.output import Output
-from graph.views.rows import LIST_COLUMNS, list_cells
+from graph.views.rows import LIST_COLUMNS, NARROW_COLUMNS, SHRINKABLE, WIDE, list_cells
 from persistence.store.directory import Filter
 from persistence.workload import Row
 
@@ -53,7 +53,13 @@ def list_workloads(
     if not rows:
         output.say("No workloads. `gridwise submit` adds one, `gridwise demo` shows twelve.")
         return
-    output.table("", LIST_COLUMNS, [list_cells(row, name_width=24 if output.is_live else None) for row in rows[:limit]])
+    is_narrow = output.is_live and output.width < WIDE
+    output.table(
+        "",
+        NARROW_COLUMNS if is_narrow else LIST_COLUMNS,
+        [list_cells(row, is_narrow=is_narrow) for row in rows[:limit]],
+        shrinkable=SHRINKABLE,
+    )
     if len(rows) > limit:
         output.say(f"There are more; --limit {limit * 5} shows them.")
 

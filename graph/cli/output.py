@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -48,10 +48,17 @@ class Output:
         """Columns of the terminal; in a pipe COLUMNS, or 80."""
         return self.console.width
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table on a terminal; tab-separated lines with a heading in a pipe."""
+    def table(
+        self,
+        title: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        *,
+        shrinkable: Collection[str] = (),
+    ) -> None:
+        """A table on a terminal; tab-separated lines with a heading in a pipe, which are never shortened."""
         if self.console.is_terminal:
-            self.console.print(make_table(title, columns, rows))
+            self.console.print(make_table(title, columns, rows, shrinkable=shrinkable))
             return
         for row in (columns, *rows):
             print("\t".join(clean(cell).replace("\t", " ") for cell in row))  # noqa: T201 (Rich would expand the tabs)
@@ -61,15 +68,21 @@ class Output:
         self.messages.print(clean(text), markup=False)
 
 
-def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
+def make_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, shrinkable: Collection[str] = ()
+) -> "Table":
+    """With `shrinkable` columns every row is one line: these end in … where the terminal has no room for them."""
     from rich.table import Table
     from rich.text import Text
 
+    is_dense = bool(shrinkable)
     table = Table(title=title or None, title_justify="left", expand=False)
+    if is_dense:
+        table.box, table.padding, table.pad_edge = None, (0, 2, 0, 0), False
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, no_wrap=is_dense and column not in shrinkable)
     for row in rows:
-        table.add_row(*(Text(clean(cell)) for cell in row))
+        table.add_row(*(Text(clean(cell), no_wrap=is_dense or None, overflow="ellipsis") for cell in row))
     return table
 
 

@@ -4,26 +4,31 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from graph.views.text import one_line, shorten
+from graph.views.text import one_line
 from persistence.columns import mapping
 from persistence.ids import short_id
 from persistence.workload import Row
 from tools.slots import LONDON
 
 LIST_COLUMNS = ("id", "workload", "state", "where", "when (UK time)", "g/kWh", "£")
+NARROW_COLUMNS = (*LIST_COLUMNS[:4], "from (UK time)", *LIST_COLUMNS[5:])
+"""On a terminal that has no room for where a window ends."""
+SHRINKABLE = frozenset({"workload", "where"})
+WIDE = 110
+"""Columns that a table of `LIST_COLUMNS` takes with names of some length."""
 STATE_WORDS = {"queued": "placed", "processing": "running"}
 """In a list for people: a row that has its answer is `queued`, for the user's review."""
 
 
-def list_cells(row: Row, *, name_width: int | None = None) -> tuple[str, ...]:
-    """One line of `gridwise list`; see `LIST_COLUMNS`. Names are whole unless a width is given."""
-    name = one_line(row.get("workload_name"))
+def list_cells(row: Row, *, is_narrow: bool = False) -> tuple[str, ...]:
+    """One line of `gridwise list`; see `LIST_COLUMNS` and `NARROW_COLUMNS`."""
+    start = row.get("recommended_time_window_start")
     return (
         short_id(row.get("id")),
-        name if name_width is None else shorten(name, name_width),
+        one_line(row.get("workload_name")),
         STATE_WORDS.get(str(row.get("status")), one_line(row.get("status"))),
         one_line(row.get("recommended_region")),
-        window(row),
+        window(row) if not is_narrow else f"{local(start):%d %b %H:%M}" if isinstance(start, str) else "",
         _number(row.get("recommended_carbon_intensity"), 0),
         _number(row.get("recommended_cost_gbp"), 2),
     )
