@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.tools.instances import START, market_of, problem_of
+from tests.unit.tools.instances import START, asset_of, market_of, problem_of
 from tools.errors import Infeasible
 from tools.placement import Commitment, Job, Limits
 from tools.solver.search import optimum, search
@@ -49,7 +49,29 @@ def test_several_ways_out_come_cheapest_first():
 def test_limits_that_only_help_together_all_bind():
     error = infeasible(limits={"max_cost_gbp": 0.1, "carbon_cap_g": 1})
     assert error.binding == "carbon_cap_gco2 + max_price_gbp"
-    assert "0.60 GBP" in error.relaxations[0].needed or "0.40 GBP" in error.relaxations[0].needed
+    assert error.relaxations[0].needed == "40 g for the run, 0.60 GBP"
+
+
+@pytest.mark.parametrize(
+    ("limits", "given"),
+    [
+        ({"max_cost_gbp": 0.0001}, "0.0001 GBP for the run"),
+        ({"max_cost_gbp": 0.3}, "0.30 GBP for the run"),
+        ({"carbon_cap_g": 12.5}, "12.5 g for the run"),
+    ],
+)
+def test_a_limit_is_quoted_with_all_its_digits(limits, given):
+    assert infeasible(limits=limits).relaxations[0].given == given
+
+
+def test_a_large_cap_is_written_out():
+    error = infeasible(
+        limits={"carbon_cap_g": 1234567},
+        job=Job(energy_kwh=1e5, duration_minutes=60, power_kw=1e5),
+        assets=(asset_of(1),),
+    )
+    assert error.relaxations[0].given == "1234567 g for the run"
+    assert error.relaxations[0].needed == "30000000 g for the run"
 
 
 @pytest.mark.parametrize(
@@ -67,8 +89,6 @@ def test_each_limit_is_named_by_its_column(limits, binding):
 
 
 def test_full_assets_and_too_small_assets_are_told_apart():
-    from tests.unit.tools.instances import asset_of
-
     asset = asset_of(2, rated_power_kw=5.0)
     promise = Commitment(asset_id=asset.asset_id, start=START, end=START + timedelta(hours=9), power_kw=4.0)
     assert infeasible(assets=(asset,), commitments=(promise,)).binding == "capacity"
