@@ -311,7 +311,9 @@ def _goes_on(scope: Scope, i: int, tag: Tag) -> bool:
 
 def _is_less_preferred(scope: Scope, i: int, tag: Tag) -> bool:
     """ "Wales over London"."""
-    if tag.type != "PLACE" or scope.last_value is None or scope.last_value.type != "PLACE" or not scope.comparisons:
+    if scope.last_value is None or scope.last_value.type != tag.type or not scope.comparisons:
+        return False
+    if tag.type not in {"PLACE", "SITE", "INSTANT", "RANGE", "DAYS", "GPU"}:
         return False
     return scope.comparisons[-1].word in {"over", "above"} and scope.tags[i - 1] is scope.comparisons[-1]
 

@@ -22,6 +22,8 @@ _LIGHT = frozenset({"GLUE", "IN", "AT", "OTHER", "P"})
 _ABBREVIATED = words(
     "max min approx incl excl ca no est dep arr mon tue wed thu fri sat sun jan feb mar apr jun jul aug sep oct nov dec"
 )
+_DEMANDING = LIMITS | _OPENERS - {"RUN", "OTHER", "MINIMISE"} | {"POSTOK", "POSTOUT", "PAUSABLE", "RENEW", "ASK"}
+"""What no title has."""
 _PRONOUNS = frozenset({"it", "this", "the", "that"})
 
 
@@ -72,12 +74,25 @@ class _Cut:
             self.flush("if" if tag.type == "COND" else "proviso")
         elif tag.type in {"HEDGE", "FALLBACK"} and self._open and self._open[-1].word == ",":
             self.flush(",")
+        if tag.type == "HEDGE":
+            self._cut_list()
         if self._joins(tags, i, tag):
             self.flush(tag.word)
             return
         self._open.append(tag)
         if len(self._open) > LONGEST:
             self.flush("")
+
+    def _cut_list(self) -> None:
+        """ "Max £6, Leeds if possible": what is wished for is the last of the list."""
+        commas = [at for at, tag in enumerate(self._open) if tag.word == ","]
+        if not commas:
+            return
+        before, after = self._open[: commas[-1]], self._open[commas[-1] + 1 :]
+        if all(any(tag.type in LIMITS for tag in part) for part in (before, after)):
+            self._open = before
+            self.flush(",")
+            self._open = after
 
     def _is_no_end(self, tags: Sequence[Tag], i: int, tag: Tag) -> bool:
         """The dot of "max. £5" and "i.e."; the question of "Wales? Never."."""
@@ -104,7 +119,7 @@ class _Cut:
     def _is_title(self) -> bool:
         """ "Downscaling ensemble: …"."""
         types = {known.type for known in self._open}
-        return "W" in types and types <= {"W", "GLUE", "P", "OTHER", "RUN", "NUM", "IN", "AT"}
+        return "W" in types and not types & _DEMANDING
 
     def _end_sentence(self, tag: Tag) -> None:
         if tag.word == "?" and self._open:
@@ -158,7 +173,8 @@ class _Cut:
             return False
         if last is not None and last.type in {"POSTOK", "POSTOUT"}:
             return True
-        if len(self._open) > 1 and last is not None and last.type == "NEG" and tag.word == ",":
+        ends = last is not None and (last.type == "NEG" or (last.type == "HEDGE" and self._has(*LIMITS)))
+        if tag.word == "," and ends and len(self._open) > 1:
             return True
         following = next((known for known in tags[i + 1 : i + 8] if _counts(known)), None)
         if tag.word == "," and self._open and self._open[0].type == "COND" and following is not None:

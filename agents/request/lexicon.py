@@ -47,6 +47,8 @@ _MISSPELT = words(
     "MIDNIGHT WEEKDAY DAYSET MONTH TUNIT HEDGE NEXT QUARTER"
 )
 """Tags whose words are recognised with a slip in them."""
+_OF_THE_JOB = words("START FINISH WAIT RUN SHIFT PAUSE PAUSABLE ONEGO NEG")
+"""Tags whose phrases say "it" of the job."""
 _SHORTEST_MISSPELT = 5
 _SHORT_WEEKDAYS = frozenset({"sun", "sat", "wed", "mon"})
 _DAY_CONTEXT = frozenset({"BY", "BEFORE", "UNTIL", "AFTER", "AT", "NEXT", "THIS", "ONLY", "WEEKDAY", "TUNIT"})
@@ -100,7 +102,8 @@ def lexicon() -> Lexicon:
     slips: set[str] = set()
     for tag, known in entries("lexicon.txt"):
         for phrase in known:
-            phrases.setdefault(tuple(phrase.split()), (tag, phrase))
+            for said in _objects(phrase.split()) if tag in _OF_THE_JOB else (tuple(phrase.split()),):
+                phrases.setdefault(said, (tag, phrase))
             if tag in _MISSPELT:
                 slips.update(filter(_may_slip, phrase.split()))
     slips.update(
@@ -113,6 +116,13 @@ def lexicon() -> Lexicon:
             if key not in phrases or len(key) > 1:
                 phrases[key] = ("PLACE!" if capital else "PLACE", frozenset(map(int, regions.split())))
     return Lexicon(phrases, frozenset(slips))
+
+
+def _objects(phrase: list[str]) -> set[tuple[str, ...]]:
+    """ "Hold it back" is said of "this", "that" and "the job" too."""
+    at = phrase.index("it") if "it" in phrase[1:] else 0
+    others = ("this", "that", "the job", "this job", "the run", "this one") if at else ()
+    return {tuple(phrase), *((*phrase[:at], *other.split(), *phrase[at + 1 :]) for other in others)}
 
 
 def _may_slip(word: str) -> bool:
@@ -230,7 +240,7 @@ def _settle_word(words: Lexicon, tags: list[Tag], i: int, tag: Tag) -> None:
         if not dated:
             tag.type, tag.value = "W", tag.word
     after = tags[i + 1] if i + 1 < len(tags) else None
-    is_counted = after is not None and (after.type == "TUNIT" or after.word in UNITS)
+    is_counted = after is not None and (after.type in {"TUNIT", "GPU"} or after.word in UNITS)
     if tag.type == "SITEWORD" and tag.word == "one" and is_counted:
         tag.type, tag.value = "NUM", 1.0
     if tag.type != "W":

@@ -76,6 +76,12 @@ def length(g: Tags, _: date, default: float, extra: float = 0) -> timedelta:
     return timedelta(minutes=said * _UNIT_MINUTES[unit.word[0]])
 
 
+def hours_minutes(g: Tags, _: date) -> timedelta | None:
+    """ "2 h 30"."""
+    hours, minutes = (tag.value for tag in g if tag.type == "NUM")
+    return timedelta(hours=hours, minutes=minutes) if 0 < minutes < 60 else None
+
+
 def total(g: Tags, _: date) -> Any:  # noqa: ANN401  lengths of time
     return g[0].value + g[-1].value
 
@@ -159,6 +165,12 @@ def day(g: Tags, today: date, ahead: int) -> Point:
     return Point(today + timedelta(days=ahead), part=_word(g, "PART"), vague=True)
 
 
+def part_day(g: Tags, _: date) -> Point | None:
+    """ "Afternoon slot tomorrow"."""
+    said: Point = g[-1].value
+    return replace(said, part=g[0].word) if said.part is None else None
+
+
 def tonight(_g: Tags, today: date) -> Point:
     return Point(today, part="night", vague=True)
 
@@ -199,6 +211,11 @@ def slashed(g: Tags, today: date) -> Point | None:
 
 def coming(g: Tags, today: date) -> Point:
     return Point(times.weekday(_word(g, "WEEKDAY") or "", today, g[0].word), part=_word(g, "PART"))
+
+
+def week_on(g: Tags, today: date) -> Point:
+    """ "Friday week", "a week on Friday"."""
+    return Point(times.weekday(_word(g, "WEEKDAY") or "", today) + timedelta(days=7))
 
 
 def dated_weekday(g: Tags, today: date) -> Point | None:

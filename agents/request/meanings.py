@@ -127,21 +127,24 @@ def _side(scope: Scope, tag: Tag, i: int) -> str | None:
     comparison = scope.comparisons[-1] if scope.comparisons else None
     if comparison is None and any(known.word in _OVERRUN for known in scope.relations):
         comparison = Tag("MORE", tag.start, tag.end)
+    keeps = any(known.word in {"keep", "kept", "cut", "hold"} for known in scope.tags[:i])
+    if comparison is None and keeps and any(known.word == "to" for known in scope.relations):
+        comparison = Tag("LE", tag.start, tag.end)
     if comparison is None and (comparison := scope.ahead(i, 5, COMPARISONS)) is not None:
         scope.end = max(scope.end, comparison.end)
     return SIDES[comparison.type][scope.negated != (scope.after == "out")] if comparison else None
 
 
 def _share(scope: Scope, tag: Tag, side: str | None) -> None:
-    demanded = scope.must or scope.only or scope.asks or tag.value == 100
+    demanded = scope.must or scope.only or scope.asks or scope.words == 0
     if "RENEW" in scope.types and tag.value <= 100 and (side == ">" or (side is None and demanded)):
         scope.add(kinds.RenewableShare, tag, min_pct=tag.value)
 
 
 def _cap(scope: Scope, tag: Tag) -> None:
-    per_kwh = tag.type == "MONEY" and any(
-        known.type == "COST" and _UNIT_PRICE & set(known.word.split()) for known in scope.tags
-    )
+    of_power = tag.value < 1 and "ELEC" in scope.types
+    named = any(known.type == "COST" and _UNIT_PRICE & set(known.word.split()) for known in scope.tags)
+    per_kwh = tag.type == "MONEY" and (of_power or named)
     type_ = "RATE" if per_kwh else tag.type
     kind = next(kind for kind in kinds.Cap.__subclasses__() if kind.measure[0] == type_)
     value = {kind.measure[1]: tag.value}

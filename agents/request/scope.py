@@ -179,6 +179,9 @@ def opened(clause: Clause, context: Context) -> Scope:
     for i, tag in enumerate(tags):
         if tag.word == "off" and any(known.word in _KEEPING for known in tags[max(0, i - 3) : i]):
             tag.type = "OUT"
+    for tag in tags:
+        if tag.type == "NUM" and _is_intensity(tags, tag.value):
+            tag.type = "GKWH"
     types = frozenset(tag.type for tag in tags)
     values = tuple(tag for tag in tags if tag.type in LIMITS)
     scope = Scope(clause, context, types, values, end=tags[0].start)
@@ -194,6 +197,17 @@ def opened(clause: Clause, context: Context) -> Scope:
     wanted = before is None or before.only or before.must or bool(before.types & {"SHIFT", "NEG"})
     scope.conditional = "COND" in types and not guards and not ("SAVE" in types and wanted)
     return scope
+
+
+def _is_intensity(tags: Sequence[Tag], value: float) -> bool:
+    """ "Intensity below 150": the grid's figure is in g/kWh."""
+    types = {tag.type for tag in tags}
+    return (
+        "INTENSITY" in types
+        and bool(types & COMPARISONS)
+        and 10 <= value <= 1000
+        and not types & {"GKWH", "MASS", "PCT"}
+    )
 
 
 def _is_hoped(scope: Scope, before: Scope | None) -> bool:

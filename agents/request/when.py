@@ -35,6 +35,9 @@ def read_instant(scope: Scope, tag: Tag, i: int) -> None:
         if said.is_whole_day and works and not any(known.word == "any time" for known in scope.tags[:i]):
             _on_day(scope, tag, allowed=True, soft=True)
         return
+    if _is_event(scope, i):
+        tag.used = True
+        return
     relation = scope.strong() or _implied(scope, tag, following)
     kind = relation.type if relation else "AT" if scope.relations else None
     ahead = scope.ahead(i, 2, _ENDS) if scope.anchor is None and relation is None else None
@@ -52,6 +55,14 @@ def read_instant(scope: Scope, tag: Tag, i: int) -> None:
         _bound(scope, tag, kind, relation, anchor, early, late)
     else:
         _at(scope, tag, i, kind, early, late)
+
+
+def _is_event(scope: Scope, i: int) -> bool:
+    """ "Ready by 5:45, ops briefing at six": what a comma adds without a verb says why."""
+    comma = next((at for at in range(i - 1, -1, -1) if scope.tags[at].word == ","), -1)
+    earlier = any(known.type == "INSTANT" and known.used for known in scope.tags[: max(comma, 0)])
+    types = {known.type for known in scope.tags[comma + 1 : i]}
+    return earlier and bool(types & {"W", "OTHER"}) and types <= {"W", "OTHER", "GLUE", "AT"}
 
 
 def _bound(
@@ -211,7 +222,9 @@ def _is_needed(scope: Scope, tag: Tag, i: int) -> bool:
     before = scope.tags[i - 1].word if i else ""
     is_a_job = following is not None and (following.word in _JOB or (following.word == "of" and not facts))
     is_listed = scope.context.counts and len(scope.values) == 1 and scope.heads == 0
-    return bool(facts) or is_a_job or before == "of" or is_listed
+    around = (*scope.tags[max(0, i - 1) : i], *scope.tags[i + 1 : i + 2])
+    is_apart = bool(scope.words) and i > 0 and all(known.word in {",", "-", "(", ")"} for known in around)
+    return bool(facts) or is_a_job or before == "of" or is_listed or is_apart
 
 
 def read_span(scope: Scope, tag: Tag, i: int) -> None:
@@ -219,7 +232,9 @@ def read_span(scope: Scope, tag: Tag, i: int) -> None:
     until = scope.context.now + tag.value
     bound = scope.comparisons[-1] if scope.comparisons else scope.ahead(i, 4, _AT_MOST)
     at_most = bound is not None and bound.type in ({"GE", "MORE"} if scope.odd else _AT_MOST)
-    within = any(known.word == "within" for known in scope.comparisons)
+    within = any(known.word in {"within", "inside"} for known in (*scope.comparisons, *scope.relations))
+    ahead = scope.ahead(i, 2, _ENDS)
+    within |= ahead is not None and ahead.word == "turnaround"
     is_least = bound is not None and bound.type == ("LESS" if scope.odd else "GE")
     if ("STRETCH" in scope.types and not at_most) or (scope.types & {"PAUSE", "ONEGO"} and is_least):
         scope.add(Pausing, tag, allowed=True, min_run_minutes=max(1, round(tag.value.total_seconds() / 60)))
