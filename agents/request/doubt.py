@@ -48,11 +48,17 @@ _NO_ADVERBS = words("reply apply supply rely comply imply fly family")
 _DETERMINERS = words("the a an this that these those my our your its it them me us any all some to")
 _OBJECTS = frozenset({"IN", "AT", "BY", "BEFORE", "AFTER", "UNTIL", "LE", "LESS", "MORE", "GE", "P"}) | LIMITS
 _UNITED = frozenset({"PCT", "COUNT", "SPAN"})
+_SINGLE = LIMITS - {"INSTANT", "RANGE", "DAYS"}
+_NO_MORE = words("NEG NOR OUT FREE WAIT SHIFT COND TAKES VERSUS WH PAST")
+"""What nothing counts with where it stands after the last value."""
+_NEVER_FINISHED = frozenset({"region", "hardware", "cost_total", "carbon_total"})
 _OFFSETS = AMOUNT_TYPES | {"SPAN", "ENERGY"}
 _SUBMITTED = words("submission submitting receipt sending now this running runtime processing work")
 _COMPARED = frozenset({"LESS", "MORE", "GE"})
 _SIGNS = frozenset({",", ":", "-", "(", ";"})
 _ELSEWHERE = words("with like about via towards toward beyond against through")
+_AVOIDING = ("avoid", "skip", "exclu", "ban", "block", "omit", "shun")
+_REFERRING = words("it that them this these those there")
 _FOCUS = words("just only merely simply solely")
 _OPENING, _CLOSING = "\"“«‘'", "\"”»’'"
 
@@ -99,6 +105,10 @@ def weigh(scopes: Sequence[Scope], marks: Sequence[Tag], text: str) -> None:
         reported, end = _reports(scope) or (reported and goes_on), scope.tags[-1].end
         if reported or is_doubtful(scope) or _is_quoted(scope, quotes):
             doubt(scope)
+    for scope in scopes:
+        near = (other.doubted for other in scopes if other.clause.sentence == scope.clause.sentence)
+        if {_family(item) for item in scope.found} & set().union(*near):
+            doubt(scope)
     waiting = {
         scope.clause.sentence for scope in scopes for item in scope.found if isinstance(item.constraint, Unsupported)
     }
@@ -111,6 +121,7 @@ def weigh(scopes: Sequence[Scope], marks: Sequence[Tag], text: str) -> None:
             _condition(scope, before)
     for mark in marks:
         _take_back(scopes, mark)
+    _drop_permissions(scopes)
     _drop_asides(scopes, text)
     _tell_contradictions(scopes)
 
@@ -119,6 +130,7 @@ def doubt(scope: Scope) -> None:
     """Tell the clause instead of keeping what was read in it."""
     kept = [item for item in scope.found if isinstance(item.constraint, Unsupported)]
     if len(kept) < len(scope.found):
+        scope.doubted |= {_family(item) for item in scope.found if item not in kept}
         scope.found = kept
         scope.tell()
 
@@ -135,7 +147,7 @@ def is_doubtful(scope: Scope) -> bool:
         or _is_of_another(tags)
         or _is_lifted(tags)
         or any(_is_uncounted(tags, i, tag) or (not is_fact and _governs(tags, i, tag)) for i, tag in enumerate(tags))
-        or _is_ambiguous(tags)
+        or _is_ambiguous(scope, tags)
         or scope.clause.joined_by == "which"
         or len({i for i, tag in enumerate(tags) if tag.type == "NEG" and tags[i - 1].type != "NEG"}) > 1
     )
@@ -157,7 +169,7 @@ def _bearing(scope: Scope) -> list[Tag]:
 
 def _is_of_another(tags: Sequence[Tag]) -> bool:
     """ "Bob's sweep must …", "the Met Office's run is due …"."""
-    subject = list(takewhile(lambda tag: tag.type in _LOOSE | {"OTHER", "P"}, tags))
+    subject = list(takewhile(lambda tag: tag.type in _LOOSE | {"OTHER"} or tag.word == ",", tags))
     owned = any(tag.word == "'s" for tag in subject[1:])
     return owned and not any(tag.word in {"our", "my"} for tag in subject)
 
@@ -175,10 +187,12 @@ def _reports(scope: Scope) -> bool:
 
 
 def _is_lifted(tags: Sequence[Tag]) -> bool:
-    """ "Drop the 400 g cap", "not limited to £5", "not just London", "it is not that it must …", "not them: London"."""
+    """ "Drop the 400 g cap", "not limited to £5", "not just London", "not them: London", "avoid it tomorrow"."""
     flip = ""
     for tag, after in pairwise([*tags, Tag("P", 0, 0)]):
         if flip and after.word == ":" and tag.type == "GLUE":
+            return True
+        if tag.type == "OUT" and tag.word.startswith(_AVOIDING) and after.word in _REFERRING:
             return True
         if flip and (tag.word in _FOCUS or (tag.word == "that" and after.type in _LOOSE | {"MUST", "CAN"})):
             return True
@@ -191,13 +205,18 @@ def _is_lifted(tags: Sequence[Tag]) -> bool:
     return False
 
 
-def _is_ambiguous(tags: Sequence[Tag]) -> bool:
+def _is_ambiguous(scope: Scope, tags: Sequence[Tag]) -> bool:
     """ "Between 10 and 4 is when it must not run", "on days other than Saturday not before 9"."""
     kinds = [tag.type for tag in tags]
     if "OUT" in kinds and len({"DAYS", "RANGE", "INSTANT"}.intersection(kinds[kinds.index("OUT") :])) > 1:
         return True
+    families = {_family(item) for item in scope.found}
+    if families <= {"pausing", "preference"}:
+        return False
     last = max((i for i, kind in enumerate(kinds) if kind in LIMITS), default=len(kinds))
-    return bool({"NEG", "NOR"}.intersection(kinds[last:]))
+    if not _NO_MORE.isdisjoint(kinds[last:]) or (families & _NEVER_FINISHED and "FINISH" in kinds[last:]):
+        return True
+    return any(tag.type == "FREE" and "wait" not in tag.word for tag in tags)
 
 
 def _is_uncounted(tags: Sequence[Tag], i: int, tag: Tag) -> bool:
@@ -213,7 +232,9 @@ def _is_uncounted(tags: Sequence[Tag], i: int, tag: Tag) -> bool:
             return True
         before = next((known.type for known in reversed(tags[:i]) if known.type in LIMITS | _COMPARED), "")
         return before in _COMPARED and (i < 2 or tags[i - 2].type not in {"PLACE", "SITE"})
-    if tag.type in LIMITS and not tag.used and any(other.type == tag.type and other.used for other in tags):
+    if tag.type in _SINGLE and not tag.used and any(other.type == tag.type and other.used for other in tags):
+        return True
+    if tag.type == "COUNT" and after is not None and after.type in {"SPAN", "TUNIT"}:
         return True
     if tag.type not in _OFFSETS or after is None:
         return False
@@ -340,9 +361,20 @@ def _drop_asides(scopes: Sequence[Scope], text: str) -> None:
                 outside[_family(item)] = scope, item
             elif _family(item) in outside:
                 owner, known = outside[_family(item)]
+                if getattr(known.constraint, "allowed", 0) != getattr(item.constraint, "allowed", 0):
+                    continue  # "in Scotland (but not in Glasgow)"
                 exact = isinstance(known.constraint, Hours) and isinstance(item.constraint, Hours)
                 gone, other = (known, owner) if exact else (item, scope)
                 other.found = [one for one in other.found if one is not gone]
+
+
+def _drop_permissions(scopes: Sequence[Scope]) -> None:
+    """ "Not on Tuesday. Monday's fine.": what is fine beside what is not is no wish."""
+    for scope in scopes:
+        elsewhere = [other for other in scopes if other.clause.sentence != scope.clause.sentence]
+        said = {_family(item) for other in elsewhere for item in other.found}.union(*(it.doubted for it in elsewhere))
+        if scope.after == "ok" and not scope.must:
+            scope.found = [item for item in scope.found if _family(item) not in said]
 
 
 def _tell_contradictions(scopes: Sequence[Scope]) -> None:

@@ -66,6 +66,8 @@ class Scope:
     values: tuple[Tag, ...]
     found: list[Found] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    doubted: set[str] = field(default_factory=set)
+    """What was read about and is in doubt."""
 
     negated: bool = False
     out: bool = False
