@@ -290,12 +290,9 @@ def _quoted(text: str) -> Iterator[tuple[int, int]]:
 
 def _is_quoted(scope: Scope, quotes: Sequence[tuple[int, int]]) -> bool:
     """Whether more than a name or a value is in quotation marks."""
-    return any(
-        tag.type not in {"W", "GLUE", "P"} | LIMITS
-        and (at := bisect(quotes, (tag.start,)))
-        and tag.end <= quotes[at - 1][1]
-        for tag in scope.tags
-    )
+    inside = [tag for tag in scope.tags if (at := bisect(quotes, (tag.start,))) and tag.end <= quotes[at - 1][1]]
+    telling = [tag for tag in inside if tag.type not in _LOOSE and tag.type != "P"]
+    return len(telling) > 1 or any(tag.type not in LIMITS for tag in telling)
 
 
 def _condition(scope: Scope, other: Scope) -> None:
