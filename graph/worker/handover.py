@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any, Final
 
 import httpx
-from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import APIConnectionError, APIStatusError, ConflictError, InternalServerError, NotFoundError
 from pydantic import ValidationError
@@ -56,7 +55,14 @@ class Server:
     @asynccontextmanager
     async def at(cls, url: str, key: str | None) -> "AsyncIterator[Server]":
         """No key but the given one is sent, whatever the environment has."""
-        async with get_client(url=url, api_key=key, timeout=(10, None, 30, 30)) as client:
+        # the SDK's own client tries for 8 s to connect, each time: what is patient here is `HandedOver`
+        http = httpx.AsyncClient(
+            base_url=url,
+            transport=httpx.AsyncHTTPTransport(),
+            timeout=httpx.Timeout(connect=10, read=None, write=30, pool=30),
+            headers={"x-api-key": key} if key else {},
+        )
+        async with LangGraphClient(http) as client:
             yield cls(client)
 
 
