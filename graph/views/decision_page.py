@@ -19,7 +19,8 @@ from tools.regions import region_name
 from tools.slots import LONDON, SLOT
 from tools.solver.savings import Savings
 
-MOST_LINES = 5
+MOST_COLOURED = 5
+"""Regions that can be told apart; the others are drawn in grey."""
 MOST_OPTIONS = 14
 COLUMNS = (
     "",
@@ -109,8 +110,11 @@ def _charts(explained: Explanation, problem: Problem, market: Market) -> str:
         ("Carbon intensity (gCO2/kWh)", intensity),
         ("Electricity price (GBP/kWh without VAT)", _prices(explained, market, regions)),
     ):
-        lines = [Line(name, _values(row), strong=i == 0) for i, (name, row) in enumerate(values.items())]
-        charts.append(line_chart(title, lines, ticks, bands=bands, marks=marks))
+        lines = [
+            Line(name, _values(row), strong=i == 0, faint=i >= MOST_COLOURED)
+            for i, (name, row) in enumerate(values.items())
+        ]
+        charts.append(line_chart(title, lines, ticks, bands=bands, marks=marks, others="other regions"))
     charts.append(
         "<p>Hatched blue: the chosen window. Hatched grey: recommended second and third. Dotted: running now. "
         f"Times are UK time. {_estimated(market, regions)}</p>"
@@ -231,7 +235,7 @@ def _regions(explained: Explanation, problem: Problem) -> list[int]:
     limits = problem.limits
     allowed = set(limits.required_regions if limits.required_regions is not None else known)
     in_play = allowed - set(limits.excluded_regions) or set(known)
-    return [region for region in found if region in known and region in in_play][:MOST_LINES]
+    return [region for region in found if region in known and region in in_play]
 
 
 def _bands(explained: Explanation, market: Market) -> list[Band]:
@@ -297,4 +301,4 @@ def _measured(value: object, unit: str) -> str:
 
 
 def _unit(value: float | None, unit: str) -> str:
-    return "" if value is None else f"{value:g} {unit}"
+    return "" if value is None else f"{value:.12g} {unit}"

@@ -22,6 +22,7 @@ svg .word{font-weight:600}
 svg .halo{paint-order:stroke;stroke:#fff;stroke-width:3px}
 td.w{white-space:nowrap}
 svg.bars{max-width:620px}
+svg.narrow{display:none}
 svg .grid{stroke:#e2e4e8}
 svg .axis{stroke:#555}
 svg .mark{stroke:#000;stroke-width:1.4;stroke-dasharray:3 2}
@@ -41,7 +42,7 @@ td,td.n{display:flex;justify-content:space-between;gap:1rem;text-align:right;whi
 td,td.n{padding:.1rem .4rem}
 td::before{content:attr(data-column);font-weight:600;text-align:left;white-space:nowrap}td:empty{display:none}}
 @media (max-width:560px){body{padding:.8rem;font-size:15px}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}
-svg.lines{min-width:620px}}
+svg.wide{display:none}svg.narrow{display:block}}
 """
 
 

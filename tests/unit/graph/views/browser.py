@@ -4,24 +4,29 @@ import json
 import re
 import shutil
 import subprocess
+from html import escape
 from pathlib import Path
 
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+LEAST_WINDOW = 500
+"""Chromium makes no window narrower; a narrower viewport is a frame in it."""
 MEASURE = """
 <script>
-const texts=[...document.querySelectorAll('figure svg text')];
+const texts=[...document.querySelectorAll('figure svg text')].filter(t=>t.getClientRects().length);
 const inside=t=>{const a=t.getBoundingClientRect(),b=t.ownerSVGElement.getBoundingClientRect();
 return a.left>=b.left-1&&a.right<=b.right+1&&a.top>=b.top-1&&a.bottom<=b.bottom+1};
-const hits=texts.filter(t=>!t.classList.contains('word')).flatMap((t,i,all)=>all.slice(i+1).filter(u=>{
-if(u.ownerSVGElement!==t.ownerSVGElement)return false;
+const isWord=t=>t.classList.contains('word');
+const hits=texts.flatMap((t,i,all)=>all.slice(i+1).filter(u=>{
+if(u.ownerSVGElement!==t.ownerSVGElement||isWord(u)!==isWord(t))return false;
 const a=t.getBoundingClientRect(),b=u.getBoundingClientRect();
 return a.left<b.right-1&&b.left<a.right-1&&a.top<b.bottom-2&&b.top<a.bottom-2})
 .map(u=>t.textContent+' / '+u.textContent));
-document.title='MEASURED'+JSON.stringify({overflow:document.documentElement.scrollWidth-window.innerWidth,
+(window.top===window?document:parent.document).title='MEASURED'+JSON.stringify({overflow:document.documentElement.scrollWidth-window.innerWidth,
 width:window.innerWidth,texts:texts.length,outside:texts.filter(t=>!inside(t)).map(t=>t.textContent),overlapping:hits,
-paths:[...document.querySelectorAll('figure svg path')].filter(p=>p.getBBox().width>0).length,
+paths:[...document.querySelectorAll("figure svg path")]
+.filter(p=>p.getClientRects().length&&p.getBBox().width>0).length,
 small:texts.filter(t=>t.getBoundingClientRect().height<9).length});
 </script></body>"""
 
@@ -36,8 +41,12 @@ def chromium() -> str:
 def measure(page: str, width: int, folder: Path) -> dict:
     """The page's layout at a viewport width: overflow, texts outside their chart or over each other."""
     file = folder / "page.html"
-    file.write_text(page.replace("</body>", MEASURE), encoding="utf-8")
-    arguments = ["--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},1200", "--dump-dom"]
+    measured = page.replace("</body>", MEASURE)
+    if width < LEAST_WINDOW:
+        measured = f'<!doctype html><iframe style="width:{width}px;height:1200px;border:0" srcdoc="{escape(measured)}">'
+    file.write_text(measured, encoding="utf-8")
+    window = f"--window-size={max(width, LEAST_WINDOW)},1200"
+    arguments = ["--headless", "--no-sandbox", "--disable-gpu", window, "--dump-dom"]
     profile = f"--user-data-dir={folder / 'profile'}"
     done = subprocess.run([chromium(), *arguments, profile, file.as_uri()], capture_output=True, text=True, timeout=90)
     found = re.search(r"<title>MEASURED(.*?)</title>", done.stdout, re.DOTALL)

@@ -28,7 +28,7 @@ ROWS = [
 MONTHS = {p: {f"2023-{m:02d}": float(m * 3 % 17) for m in range(1, 13)} for p in ("greenest", "ours")}
 
 
-@pytest.mark.parametrize("width", [1200, 500])
+@pytest.mark.parametrize("width", [1200, 500, 390])
 def test_policies_fit_a_desk_and_a_telephone(width, tmp_path):
     page = backtest_page("10 jobs on <trace>", rows=ROWS, months=MONTHS)
     assert_self_contained(page)
@@ -46,7 +46,7 @@ def test_published_figures_stand_beside_ours_with_the_difference():
     assert page.count(">NO<") == 1
 
 
-@pytest.mark.parametrize("width", [1200, 500])
+@pytest.mark.parametrize("width", [1200, 500, 390])
 def test_long_names_of_bars_are_not_cut_off(width, tmp_path):
     figures = [
         Figure(f"{slack}, {kind}", "% saved", 19.656, 19.6562)
