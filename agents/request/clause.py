@@ -7,7 +7,7 @@ from agents.constraints import Unsupported
 from agents.request.allowances import permits
 from agents.request.clauses import Clause
 from agents.request.dependencies import dependency
-from agents.request.lexicon import JOINING
+from agents.request.lexicon import JOINING, group
 from agents.request.meanings import read_value
 from agents.request.moods import read_moods
 from agents.request.scope import COMPARISONS, RELATIONS, STRONG, Context, Found, Scope, follows, opened
@@ -20,9 +20,7 @@ Step: TypeAlias = Callable[[Scope, int, Tag], None]
 _REASONS = frozenset({"because", "as", "since"})
 _BOUNDING = frozenset({"BEFORE", "AFTER", "UNTIL"})
 _SUBJECTS = frozenset({"you", "we", "i", "it", "this", "that", "they"})
-_READY = frozenset(
-    {"be there", "ready", "done", "complete", "back", "through", "finished", "completed", "in hand", "delivered"}
-)
+_READY = group("READY")
 _OUTPUTS = frozenset({"result", "results", "output", "report", "through", "back"})
 _MOST = frozenset({"LE"})
 _WORK = frozenset({"job", "workload", "work", "use", "window", "anything", "any time"})

@@ -3,25 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agents.request.lexicon import JOINING
+from agents.request.lexicon import JOINING, group
 from agents.request.tokens import Tag, words
 from agents.request.values import LIMITS
 
 LONGEST = 60
 """Tags in a clause; no person writes a longer one, and it keeps the cost of any text linear."""
-_OPENERS = words(
-    "NEG NOR MUST ONLY HEDGE START FINISH RUN WAIT PAUSE OUT CAN LE LESS MORE GE FREE COND FALLBACK SHIFT AVAIL "
-    "LATEST EARLIEST BY BEFORE AFTER UNTIL NOTCARE MINIMISE GREENEST CHEAPEST SOON CARBON COST ONEGO PAST OTHER "
-    "PAUSABLE SAVE INTENSITY AFTERJOB TAKES PROVISO MATTER LESSMATTER"
-)
+_OPENERS = group("OPENERS")
 """Tags with which a new clause can begin after a comma or a conjunction."""
 _TELLING = LIMITS | {"PAUSE", "ONEGO", "SOON", "GREENEST", "CHEAPEST"}
 _QUESTIONS = words("is are was were do does did has have had")
 _BOUNDS = frozenset({"BY", "BEFORE", "AFTER", "UNTIL", "AT"})
 _LIGHT = frozenset({"GLUE", "IN", "AT", "OTHER", "P"})
-_ABBREVIATED = words(
-    "max min approx incl excl ca no est dep arr mon tue wed thu fri sat sun jan feb mar apr jun jul aug sep oct nov dec"
-)
+_ABBREVIATED = group("ABBREVIATED")
 _DEMANDING = LIMITS | _OPENERS - {"RUN", "OTHER", "MINIMISE"} | {"POSTOK", "POSTOUT", "PAUSABLE", "RENEW", "ASK"}
 """What no title has."""
 _PRONOUNS = frozenset({"it", "this", "the", "that"})

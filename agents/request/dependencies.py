@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 
+from agents.request.lexicon import group
 from agents.request.tokens import Tag, words
 from agents.request.values import LIMITS
 
-_WORK = words(
-    "job jobs task tasks backup backups pipeline pipelines ingest ingestion build builds stage step preprocessing "
-    "migration import sync load download downloads upload uploads export exports etl batch workflow process "
-    "predecessor run runs training transfer indexing copy checkpoint extract snapshot deployment rebuild"
-)
+_WORK = group("OTHER_WORK")
 _OWN = words("the this my our it a")
 _ENDED = words("succeed succeeds succeeded exits passes passed clears cleared stops")
 _WAITS = frozenset({"AFTER", "UNTIL", "WHEN", "COND"})

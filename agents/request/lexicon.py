@@ -12,6 +12,29 @@ from agents.request.tokens import Tag, words
 from agents.request.tokens import tokens as split
 from tools.regions import GROUPS, REGIONS
 
+
+def data(name: str) -> str:
+    return files("agents.request").joinpath("data", name).read_text(encoding="utf-8")
+
+
+def entries(name: str) -> Iterator[tuple[str, list[str]]]:
+    """Each group of a data file with its phrases."""
+    lines = [line for line in data(name).splitlines() if not line.startswith("#")]
+    for entry in "\n".join(lines).replace("\n  ", " ").splitlines():
+        group, _, phrases = entry.partition(": ")
+        yield group, phrases.split(", ")
+
+
+@cache
+def _groups() -> dict[str, frozenset[str]]:
+    return {name: frozenset(phrases) for name, phrases in entries("groups.txt")}
+
+
+def group(name: str) -> frozenset[str]:
+    """Of `data/groups.txt`."""
+    return _groups()[name]
+
+
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
@@ -20,32 +43,9 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 ONES = {word: number for number, word in enumerate(_ONES.split())} | {"couple": 2, "dozen": 12}
 TENS = {word: 10 * number for number, word in enumerate(_TENS.split(), 2)}
 UNITS = words("pound quid penny kilo kg gram gpu percent % pause break interruption")
-JOINING = frozenset(
-    {
-        "which",
-        "and",
-        "but",
-        "or",
-        "so",
-        "then",
-        "plus",
-        "yet",
-        "because",
-        "while",
-        "with",
-        "as",
-        "nor",
-        "though",
-        "although",
-        ",",
-    }
-)
+JOINING = group("JOINING") | {","}
 """Words at which a clause may end."""
-_MISSPELT = words(
-    "NEG OUT ONLY MUST START FINISH WAIT RUN PAUSE PAUSABLE ONEGO LE LESS GE MORE BEFORE UNTIL AFTER LATEST "
-    "EARLIEST GREENEST CHEAPEST SOON MINIMISE CARBON COST RENEW TODAY TONIGHT TOMORROW NIGHTWIN OFFICE PART NOON "
-    "MIDNIGHT WEEKDAY DAYSET MONTH TUNIT HEDGE NEXT QUARTER"
-)
+_MISSPELT = group("MISSPELT")
 """Tags whose words are recognised with a slip in them."""
 _OF_THE_JOB = words("START FINISH WAIT RUN SHIFT PAUSE PAUSABLE ONEGO NEG")
 """Tags whose phrases say "it" of the job."""
@@ -81,18 +81,6 @@ class Lexicon:
         )
         is_clear = near and (len(near) == 1 or near[0][0] < near[1][0])
         return near[0][1] if is_clear else word
-
-
-def data(name: str) -> str:
-    return files("agents.request").joinpath("data", name).read_text(encoding="utf-8")
-
-
-def entries(name: str) -> Iterator[tuple[str, list[str]]]:
-    """Each group of a data file with its phrases."""
-    lines = [line for line in data(name).splitlines() if not line.startswith("#")]
-    for entry in "\n".join(lines).replace("\n  ", " ").splitlines():
-        group, _, phrases = entry.partition(": ")
-        yield group, phrases.split(", ")
 
 
 @cache

@@ -4,26 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agents.constraints import Pausing, Preference
+from agents.request.lexicon import group
 from agents.request.meanings import read_value
 from agents.request.scope import Scope
 from agents.request.tokens import Tag
 
 _MIND = ("mind", "matter", "bothered", "happy", "problem", "fussed")
-_RANKS = frozenset(
-    {
-        "than",
-        "better",
-        "better than",
-        "preferred",
-        "over",
-        "more than",
-        "above",
-        "beats",
-        "trumps",
-        "outranks",
-        "outweighs",
-    }
-)
+_RANKS = group("RANKS")
 _RANKED = {"CHEAPEST": "COST", "GREENEST": "CARBON", "RENEW": "CARBON", "CARBON": "CARBON", "COST": "COST"}
 _SPOKEN_OF = frozenset({"CARBON", "COST", "BEFORE", "VERSUS", "CHEAPEST", "GREENEST"})
 _SIDES = {"green": "CARBON", "greener": "CARBON", "greener than": "CARBON", "cleaner than": "CARBON"}

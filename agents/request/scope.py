@@ -8,7 +8,7 @@ from typing import Any
 from agents.constraints import Constraint, Said
 from agents.request.allowances import is_lifted
 from agents.request.clauses import Clause
-from agents.request.lexicon import JOINING
+from agents.request.lexicon import JOINING, group
 from agents.request.times import ClockRange, Point
 from agents.request.tokens import Tag, words
 from agents.request.values import LIMITS
@@ -22,10 +22,7 @@ COMPARISONS = frozenset(SIDES)
 _KEEPING = words("keep kept keeps stay stays take hold")
 MAX_UNKNOWN_WORDS = 4
 """More unknown words in a clause, and what was read there is told as not understood instead of kept."""
-_FUNCTION_WORDS = JOINING | words(
-    "to 's between past whether which who out up down how what where if than of through per each every t s hours o "
-    "hand those these said mr one's lot bit something since because here same own such go"
-)
+_FUNCTION_WORDS = group("FUNCTION_WORDS") | JOINING
 
 
 @dataclass(frozen=True)
