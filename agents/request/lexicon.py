@@ -50,6 +50,8 @@ _MISSPELT = group("MISSPELT")
 _OF_THE_JOB = words("START FINISH WAIT RUN SHIFT PAUSE PAUSABLE ONEGO NEG")
 """Tags whose phrases say "it" of the job."""
 _SHORTEST_MISSPELT = 5
+_IS = ("would be", "will be", "shall be", "seems", "looks")
+"""What judges as "is" does: "would be unacceptable"."""
 _SHORT_WEEKDAYS = frozenset({"sun", "sat", "wed", "mon"})
 _DAY_CONTEXT = frozenset({"BY", "BEFORE", "UNTIL", "AFTER", "AT", "NEXT", "THIS", "ONLY", "WEEKDAY", "TUNIT"})
 
@@ -92,18 +94,20 @@ def lexicon() -> Lexicon:
         for phrase in known:
             for said in _objects(phrase.split()) if tag in _OF_THE_JOB else (tuple(phrase.split()),):
                 phrases.setdefault(said, (tag, phrase))
-            if tag in _MISSPELT:
-                slips.update(filter(_may_slip, phrase.split()))
-    slips.update(
-        name for region in REGIONS for name in (*region.name.lower().split(), *region.aliases) if _may_slip(name)
-    )
-    slips.update(name for name, _ in GROUPS if _may_slip(name))
+        if tag in _MISSPELT:
+            slips.update(word for phrase in known for word in phrase.split())
+    for key, judged in tuple(phrases.items()):
+        if key[0] == "is" and judged[0] in {"POSTOUT", "POSTOK"}:
+            for verb in _IS:
+                phrases.setdefault((*verb.split(), *key[1:]), judged)
+    slips.update(name for region in REGIONS for name in (*region.name.lower().split(), *region.aliases))
+    slips.update(name for name, _ in GROUPS)
     for place in data("places.csv").splitlines()[1:]:
         name, regions, capital = place.split(",")
         for key in _spellings(name):
             if key not in phrases or len(key) > 1:
                 phrases[key] = ("PLACE!" if capital else "PLACE", frozenset(map(int, regions.split())))
-    return Lexicon(phrases, frozenset(slips))
+    return Lexicon(phrases, frozenset(word for word in slips if len(word) >= _SHORTEST_MISSPELT and word.isalpha()))
 
 
 def _objects(phrase: list[str]) -> set[tuple[str, ...]]:
@@ -111,10 +115,6 @@ def _objects(phrase: list[str]) -> set[tuple[str, ...]]:
     at = phrase.index("it") if "it" in phrase[1:] else 0
     others = ("this", "that", "the job", "this job", "the run", "this one") if at else ()
     return {tuple(phrase), *((*phrase[:at], *other.split(), *phrase[at + 1 :]) for other in others)}
-
-
-def _may_slip(word: str) -> bool:
-    return len(word) >= _SHORTEST_MISSPELT and word.isalpha()
 
 
 def _spellings(name: str) -> set[tuple[str, ...]]:
@@ -138,8 +138,6 @@ def tagged(tokens: list[Tag], sites: Sequence[str] = ()) -> list[Tag]:
     i = 0
     while i < len(tokens):
         size, tag = _site(names, tokens, i) or _phrase(words, tokens, i, found)
-        if size == 1 and (judged := _judgement(words, tokens, i)):
-            size, tag = judged
         found.append(tag)
         i += size
     for i, tag in enumerate(found):
@@ -172,19 +170,6 @@ def _is_word(token: Tag, word: str) -> bool:
     return str(token.value) == word if len(word) == 1 and word.isalpha() else token.word == word.lower()
 
 
-_IS = {("would", "be"), ("will", "be"), ("shall", "be"), ("seems",), ("looks",)}
-
-
-def _judgement(words: Lexicon, tokens: list[Tag], i: int) -> tuple[int, Tag] | None:
-    """ "Would be unacceptable" judges as "is unacceptable" does."""
-    size = next((n for n in (2, 1) if tuple(token.word for token in tokens[i : i + n]) in _IS), 0)
-    if not size:
-        return None
-    copied = [Tag("W", tokens[i].start, tokens[i + size - 1].end, "is"), *tokens[i + size : i + size + words.longest]]
-    length, tag = _phrase(words, copied, 0, [])
-    return (length + size - 1, tag) if tag.type in {"POSTOUT", "POSTOK"} and length > 1 else None
-
-
 def _phrase(words: Lexicon, tokens: list[Tag], i: int, before: list[Tag]) -> tuple[int, Tag]:
     token = tokens[i]
     if token.type not in {"W", "P"} or token.word not in words.heads:
@@ -198,10 +183,8 @@ def _phrase(words: Lexicon, tokens: list[Tag], i: int, before: list[Tag]) -> tup
             continue
         if size > 1 and token.word == "the" and _goes_on(words, tokens, i + 1, size):
             part, hit = part[:1], words.phrases[("the",)]
-        kind, value = hit
-        phrase = " ".join(token.word for token in part)
-        tag = Tag(kind.rstrip("!"), token.start, part[-1].end, phrase, value, tuple(part), glued=token.glued)
-        return len(part), tag
+        phrase, kind = " ".join(token.word for token in part), hit[0].rstrip("!")
+        return len(part), Tag(kind, token.start, part[-1].end, phrase, hit[1], tuple(part), glued=token.glued)
     return 1, token
 
 
@@ -223,10 +206,9 @@ def _goes_on(words: Lexicon, tokens: list[Tag], i: int, size: int) -> bool:
 def _settle_word(words: Lexicon, tags: list[Tag], i: int, tag: Tag) -> None:
     """What only the neighbours tell: "sat" the verb, "SW" the postcode, "ten" the number."""
     before = tags[i - 1] if i else None
-    if tag.type == "WEEKDAY" and tag.word in _SHORT_WEEKDAYS and not tag.parts[0].is_capital:
-        dated = before and (before.type in _DAY_CONTEXT or before.word in {"-", ",", "and", "or", "to"})
-        if not dated:
-            tag.type, tag.value = "W", tag.word
+    dated = before is not None and (before.type in _DAY_CONTEXT or before.word in {"-", ",", "and", "or", "to"})
+    if tag.type == "WEEKDAY" and tag.word in _SHORT_WEEKDAYS and not tag.parts[0].is_capital and not dated:
+        tag.type, tag.value = "W", tag.word
     after = tags[i + 1] if i + 1 < len(tags) else None
     is_counted = after is not None and (after.type in {"TUNIT", "GPU"} or after.word in UNITS)
     if tag.type == "SITEWORD" and tag.word == "one" and is_counted:
@@ -236,8 +218,8 @@ def _settle_word(words: Lexicon, tags: list[Tag], i: int, tag: Tag) -> None:
     area = words.phrases.get((tag.word.upper(), "postcode")) if str(tag.value).isupper() else None
     if area and (any(x.word.startswith("postcode") for x in tags[max(0, i - 4) : i + 5]) or _is_number(tags, i + 1)):
         tag.type, tag.value = "PLACE", area[1]
-    elif tag.word in ONES or tag.word in TENS:
-        tag.type, tag.value = "NUM", float(ONES.get(tag.word, TENS.get(tag.word, 0)))
+    elif (number := (ONES | TENS).get(tag.word)) is not None:
+        tag.type, tag.value = "NUM", float(number)
 
 
 def _is_number(tags: list[Tag], i: int) -> bool:
