@@ -96,10 +96,7 @@ def lexicon() -> Lexicon:
                 phrases.setdefault(said, (tag, phrase))
         if tag in _MISSPELT:
             slips.update(word for phrase in known for word in phrase.split())
-    for key, judged in tuple(phrases.items()):
-        if key[0] == "is" and judged[0] in {"POSTOUT", "POSTOK"}:
-            for verb in _IS:
-                phrases.setdefault((*verb.split(), *key[1:]), judged)
+    phrases = _judging(phrases) | phrases
     slips.update(name for region in REGIONS for name in (*region.name.lower().split(), *region.aliases))
     slips.update(name for name, _ in GROUPS)
     for place in data("places.csv").splitlines()[1:]:
@@ -108,6 +105,11 @@ def lexicon() -> Lexicon:
             if key not in phrases or len(key) > 1:
                 phrases[key] = ("PLACE!" if capital else "PLACE", frozenset(map(int, regions.split())))
     return Lexicon(phrases, frozenset(word for word in slips if len(word) >= _SHORTEST_MISSPELT and word.isalpha()))
+
+
+def _judging(phrases: dict[tuple[str, ...], tuple[str, object]]) -> dict[tuple[str, ...], tuple[str, object]]:
+    judged = {key[1:]: hit for key, hit in phrases.items() if key[0] == "is" and hit[0] in {"POSTOUT", "POSTOK"}}
+    return {(*verb.split(), *rest): hit for rest, hit in judged.items() for verb in _IS}
 
 
 def _objects(phrase: list[str]) -> set[tuple[str, ...]]:
