@@ -4,77 +4,59 @@
 -- Checkpoints whose values are stored once per thread (persistence/checkpoints/contents.py): blobs come with the namespace that each
 -- belongs to, and a checkpoint says itself which nodes led to it, since their writes are not kept once it is there.
 create or replace function agent_checkpoints.put_checkpoint_v2(
-    p_thread text,
-    p_token bigint,
-    p_ns text,
-    p_id text,
-    p_parent text,
-    p_checkpoint jsonb,
-    p_metadata jsonb,
-    p_spaces text[],
-    p_channels text[],
-    p_versions text[],
-    p_types text[],
-    p_blobs bytea[]
+    p_thread text, p_token bigint, p_ns text, p_id text, p_parent text, p_checkpoint jsonb, p_metadata jsonb,
+    p_spaces text[], p_channels text[], p_versions text[], p_types text[], p_blobs bytea[]
 )
-returns void
-language plpgsql
-set search_path = ''
+returns void language plpgsql set search_path = ''
 as $$
 begin
-    perform agent.check_fence(p_thread, p_token);
+    perform agent_checkpoints.put_checkpoint(  -- passes the fence
+        p_thread, p_token, p_ns, p_id, p_parent, p_checkpoint, p_metadata, '{}', '{}', '{}', '{}'
+    );
     if cardinality(p_channels) > 0 then
         insert into agent_checkpoints.checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
-        select p_thread, b.space, b.channel, b.version, b.type, b.blob
-        from unnest(p_spaces, p_channels, p_versions, p_types, p_blobs) as b (space, channel, version, type, blob)
-        on conflict (thread_id, checkpoint_ns, channel, version) do nothing;
+        select p_thread, b.* from unnest(p_spaces, p_channels, p_versions, p_types, p_blobs) as b
+        on conflict do nothing;
     end if;
-    insert into agent_checkpoints.checkpoints
-        (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata)
-    values (p_thread, p_ns, p_id, p_parent, p_checkpoint, p_metadata)
-    on conflict (thread_id, checkpoint_ns, checkpoint_id) do update
-    set checkpoint = excluded.checkpoint, metadata = excluded.metadata;
+end
+$$;
+
+-- The nodes that wrote to a checkpoint, by the paths of their tasks (0013_checkpoint_writes says how those read).
+create or replace function agent_checkpoints.written_by(p_thread text, p_ns text, p_checkpoint text)
+returns text[] language plpgsql stable set search_path = ''
+as $$
+begin
+    return array(
+        select distinct case when w.task_path like '~\_\_pregel\_push%' then 'tools'
+            else split_part(w.task_path, ', ', 2) end
+        from agent_checkpoints.checkpoint_writes as w
+        where (w.thread_id, w.checkpoint_ns, w.checkpoint_id) = (p_thread, p_ns, p_checkpoint)
+        and w.channel <> all(array['__error__', '__interrupt__'])
+    );
 end
 $$;
 
 -- As in 0013_checkpoint_writes; the nodes are the checkpoint's own where it names them.
 create or replace function agent_checkpoints.thread_steps(p_threads text[])
 returns table (thread_id text, place text, nodes text[], attempt integer, token bigint, finished_at timestamptz)
-language plpgsql
-stable
-set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
 begin
     return query
-    select
-        c.thread_id,
-        regexp_replace(regexp_replace(c.checkpoint_ns, ':[^|]*', '', 'g'), '\|', '/', 'g'),
+    select c.thread_id, regexp_replace(regexp_replace(c.checkpoint_ns, ':[^|]*', '', 'g'), '\|', '/', 'g'),
         coalesce(
             (select array_agg(n.name) from jsonb_array_elements_text(c.metadata -> 'nodes') as n (name)),
-            (
-                select array_agg(distinct case
-                    when w.task_path like '~\_\_pregel\_push%' then 'tools' else split_part(w.task_path, ', ', 2)
-                end)
-                from agent_checkpoints.checkpoint_writes as w
-                where w.thread_id = c.thread_id and w.checkpoint_ns = c.checkpoint_ns
-                and w.checkpoint_id = c.parent_checkpoint_id and w.channel not in ('__error__', '__interrupt__')
-            )
+            agent_checkpoints.written_by(c.thread_id, c.checkpoint_ns, c.parent_checkpoint_id)
         ),
-        (c.metadata ->> 'attempt')::integer,
-        (c.metadata ->> 'token')::bigint,
-        (c.checkpoint ->> 'ts')::timestamptz
+        (c.metadata ->> 'attempt')::integer, (c.metadata ->> 'token')::bigint, (c.checkpoint ->> 'ts')::timestamptz
     from agent_checkpoints.checkpoints as c
-    where c.thread_id = any(p_threads) and (c.metadata ->> 'step')::integer >= 1
-    order by c.checkpoint_id;
+    where c.thread_id = any(p_threads) and (c.metadata ->> 'step')::integer >= 1 order by c.checkpoint_id;
 end
 $$;
 
 -- Whether a poller has ever opened the thread: then nobody else may write to it.
 create or replace function agent_checkpoints.is_a_pollers(p_thread text)
-returns boolean
-language plpgsql
-stable
-set search_path = ''
+returns boolean language plpgsql stable set search_path = ''
 as $$
 begin
     return exists (select from agent.thread_fence as f where f.thread_id = p_thread);
@@ -84,9 +66,7 @@ $$;
 -- What runs of LangGraph's server stored, as if they had not been: its `multitask_strategy` rollback. Pollers' threads
 -- have no such runs.
 create or replace function agent_checkpoints.delete_runs(p_runs text[])
-returns void
-language plpgsql
-set search_path = ''
+returns void language plpgsql set search_path = ''
 as $$
 declare
     touched text[];

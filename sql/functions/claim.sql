@@ -15,8 +15,7 @@ $$;
 -- Grows from call to call. Its last 20 bits are random: a database that was set back to an earlier moment hands its
 -- numbers out again, and whoever still works under one that he was given before must not be taken for its new holder.
 create or replace function agent.new_token()
-returns bigint
-language sql
+returns bigint language sql
 as $$
     select (pg_catalog.nextval('agent.fence'::pg_catalog.regclass) operator(pg_catalog.<<) 20)
         operator(pg_catalog.+) pg_catalog.floor(pg_catalog.random() operator(pg_catalog.*) 1048576)::pg_catalog.int8
@@ -24,11 +23,7 @@ $$;  -- no SET: it is to be inlined
 
 -- Leases with what their runs read, as claim_workloads returns them.
 create or replace function agent.claims(ids uuid[])
-returns jsonb
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
+returns jsonb language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
     select coalesce(jsonb_agg(jsonb_build_object(
         'workload_id', q.workload_id, 'submission', q.submission, 'thread_id', q.thread_id, 'token', q.token,
@@ -43,22 +38,30 @@ as $$
     where q.workload_id = any(ids) and q.state = 'running'
 $$;
 
+-- A run that must be planned anew gets a new thread under the same lease. Null: the lease is lost.
+create or replace function public.start_new_thread(p_id uuid, p_token bigint)
+returns jsonb language sql set search_path = ''
+as $$
+    with mine as (
+        select q.workload_id, q.thread_id from agent.queue as q
+        where q.workload_id = p_id and q.token = p_token and q.state = 'running' for update
+    ), gone as (
+        insert into agent.left_threads (thread_id, workload_id) select m.thread_id, m.workload_id from mine as m
+        on conflict do nothing
+    )
+    update agent.queue as q set thread_id = gen_random_uuid() from mine as m where q.workload_id = m.workload_id
+    returning to_jsonb(q.thread_id)
+$$;
+
 -- [{workload_id, submission, thread_id, token, owner, attempt, until, row}], leases of p_lease_seconds. First what ran
 -- out or is due goes back to its lane (used up: it fails); then turns. `processing` is shown in the same call where the
 -- shared rows let it; else agent.project shows it. Flat: a handful of index heads, whatever waits.
 -- A call whose reply was lost is sent again with the same p_request and p_resend.
 create or replace function public.claim_workloads(
-    p_owner text,
-    p_limit integer,
-    p_lease_seconds double precision,
-    p_max_attempts integer,
-    p_request uuid default null,
-    p_resend boolean default false
+    p_owner text, p_limit integer, p_lease_seconds double precision, p_max_attempts integer,
+    p_request uuid default null, p_resend boolean default false
 )
-returns jsonb
-language plpgsql
-set search_path = ''
-set timezone = 'UTC'
+returns jsonb language plpgsql set search_path = '' set timezone = 'UTC'
 set enable_seqscan = off  -- a backlog that grew since the last ANALYZE must not bring a scan and a sort
 set enable_sort = off
 set jit = off  -- before PostgreSQL 18 a disabled node counts as a cost that calls for compilation: 40 ms per workload
@@ -77,8 +80,10 @@ declare
     got uuid[];
 begin
     if p_limit not between 1 and 1000 or p_max_attempts < 1 or p_lease_seconds not between 0.05 and 86400 then
-        raise exception 'claim_workloads: limit % (1-1000), lease % s (0.05-86400), max attempts % (from 1)',
-            p_limit, p_lease_seconds, p_max_attempts using errcode = '22023';
+        raise exception using errcode = '22023', message = format(
+            'claim_workloads: limit %s (1-1000), lease %s s (0.05-86400), max attempts %s (from 1)',
+            p_limit, p_lease_seconds, p_max_attempts
+        );
     end if;
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'claim_workloads: read committed only' using errcode = '25001';
@@ -250,9 +255,7 @@ $$;
 -- Tokens that are still held, as an array. One that is missing was taken over, or its row edited, cancelled or deleted. A
 -- lease that is locked just now is not extended, and answered as it stands.
 create or replace function public.extend_leases(p_ids uuid[], p_tokens bigint[], p_lease_seconds double precision)
-returns jsonb
-language plpgsql
-set search_path = ''
+returns jsonb language plpgsql set search_path = ''
 as $$
 begin
     update agent.queue as q
@@ -275,9 +278,7 @@ $$;
 
 -- At shutdown: due now, the attempt refunded; the thread stays, so the next holder resumes. Returns how many.
 create or replace function public.release_workloads(p_ids uuid[], p_tokens bigint[])
-returns jsonb
-language plpgsql
-set search_path = ''
+returns jsonb language plpgsql set search_path = ''
 as $$
 declare
     mine uuid[];
@@ -299,26 +300,5 @@ begin
     where q.workload_id = any(mine);
     perform pg_catalog.pg_notify('compute_workloads', '');
     return to_jsonb(cardinality(mine));
-end
-$$;
-
--- A run that must be planned anew gets a new thread under the same lease. Null: the lease is lost.
-create or replace function public.start_new_thread(p_id uuid, p_token bigint)
-returns jsonb
-language plpgsql
-set search_path = ''
-as $$
-declare
-    v_old uuid;
-    v_new uuid := gen_random_uuid();
-begin
-    select q.thread_id into v_old from agent.queue as q
-    where q.workload_id = p_id and q.token = p_token and q.state = 'running' for update;
-    if not found then
-        return null;
-    end if;
-    update agent.queue as q set thread_id = v_new where q.workload_id = p_id;
-    insert into agent.left_threads (thread_id, workload_id) values (v_old, p_id) on conflict do nothing;
-    return to_jsonb(v_new);
 end
 $$;

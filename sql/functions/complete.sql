@@ -6,14 +6,9 @@
 -- lost wrote it. Busy: somebody edits that row this moment, nothing was touched, send them again. A token in neither was
 -- lost.
 create or replace function public.complete_workloads(p_items jsonb)
-returns jsonb
-language plpgsql
-set search_path = ''
-set jit = off
-set plan_cache_mode = force_generic_plan
+returns jsonb language plpgsql set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
 set enable_seqscan = off  -- by index, whatever the statistics make of a table that was empty a minute ago
-set enable_hashjoin = off
-set enable_mergejoin = off
+set enable_hashjoin = off set enable_mergejoin = off
 as $$
 declare
     t timestamptz := clock_timestamp();
@@ -103,16 +98,10 @@ $$;
 -- p_details is merged into metadata; its `relaxations` are kept in agent.relaxations as well, which is what `relax` obeys.
 -- Returns failed, retry or lost; or busy, and has touched nothing, where somebody edits the row this moment: send it again.
 create or replace function public.fail_workload(
-    p_id uuid,
-    p_token bigint,
-    p_error text,
-    p_retry_seconds double precision,
-    p_max_attempts integer,
+    p_id uuid, p_token bigint, p_error text, p_retry_seconds double precision, p_max_attempts integer,
     p_details jsonb default null
 )
-returns jsonb
-language plpgsql
-set search_path = ''
+returns jsonb language plpgsql set search_path = ''
 as $$
 declare
     q agent.queue;

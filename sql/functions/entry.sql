@@ -2,8 +2,7 @@
 
 -- The round that each urgency is at.
 create or replace function agent.turns()
-returns bigint[]
-language sql
+returns bigint[] language sql
 as $$
     select array[
         coalesce(pg_catalog.pg_sequence_last_value('agent.turn_0'::pg_catalog.regclass), 0),
@@ -15,9 +14,7 @@ $$;  -- no SET: it is to be inlined
 
 -- The head start of an urgency, less a quarter of an hour for each own row before it.
 create or replace function agent.due_of(arrived timestamptz, rank smallint, ahead bigint)
-returns timestamptz
-language sql
-stable
+returns timestamptz language sql stable
 as $$
     select arrived + interval '15 minutes' * least(ahead, 10000)
         - case rank when 0 then interval '24 hours' when 1 then interval '4 hours' when 2 then interval '1 hour'
@@ -27,36 +24,40 @@ $$;  -- no SET: it is to be inlined
 -- Into the queue, or again: a new submission. A row that waits keeps its turn unless its user or urgency changed. Edited
 -- over and over while it is worked on, a row waits longer and longer, so that it costs little. The caller holds the
 -- shared rows (triggers) or is the only one of its kind (reconcile).
-create or replace function agent.enter(p_ids uuid[], p_users uuid[], p_ranks smallint[])
-returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-set enable_seqscan = off
-set jit = off
+drop function if exists agent.enter(uuid[], uuid[], smallint[]);
+create or replace function agent.enter(p_ids uuid[])
+returns void language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
     v bigint[] := agent.turns();
     rounds bigint[];
     t timestamptz := clock_timestamp();
+    ids uuid[];
+    users uuid[];
+    ranks smallint[];
 begin
-    if cardinality(p_ids) = 1 then  -- the usual statement, at half the cost
-        rounds := array[1 + greatest(v[p_ranks[1] + 1], (
+    select array_agg(w.id order by r.n), array_agg(agent.user_of(w.user_id) order by r.n),
+        array_agg(agent.queue_rank(w.urgency, w.deadline, w.latest_completion) order by r.n)
+    into ids, users, ranks
+    from unnest(p_ids) with ordinality as r (id, n) inner join public.compute_workloads as w on w.id = r.id;
+    if cardinality(ids) = 1 then  -- the usual statement, at half the cost
+        rounds := array[1 + greatest(v[ranks[1] + 1], (
             select w.round from agent.queue as w
-            where w.state = 'waiting' and w.user_id = p_users[1] and w.rank = p_ranks[1] order by w.round desc limit 1
+            where w.state = 'waiting' and w.user_id = users[1] and w.rank = ranks[1] order by w.round desc limit 1
         ))];
     else  -- apart from the insert, or each probe would wade through what the very statement inserts
         rounds := array(
             select x.base + row_number() over (partition by x.u, x.r order by x.n)
             from (
                 select n.u, n.r, n.n, greatest(v[n.r + 1], g.round) as base
-                from unnest(p_users, p_ranks) with ordinality as n (u, r, n)
+                from unnest(users, ranks) with ordinality as n (u, r, n)
                 left join (
                     select d.u, d.r, (
                         select w.round from agent.queue as w
                         where w.state = 'waiting' and w.user_id = d.u and w.rank = d.r order by w.round desc limit 1
                     ) as round
-                    from (select distinct e.u, e.r from unnest(p_users, p_ranks) as e (u, r)) as d
+                    from (select distinct e.u, e.r from unnest(users, ranks) as e (u, r)) as d
                 ) as g on g.u = n.u and g.r = n.r
             ) as x
             order by x.n
@@ -64,7 +65,7 @@ begin
     end if;
     insert into agent.queue as q (workload_id, user_id, rank, round, arrived, due)
     select x.id, x.u, x.r, x.round, t, agent.due_of(t, x.r, x.round - v[x.r + 1] - 1)
-    from unnest(p_ids, p_users, p_ranks, rounds) as x (id, u, r, round)
+    from unnest(ids, users, ranks, rounds) as x (id, u, r, round)
     on conflict (workload_id) do update
     set submission = q.submission + 1, thread_id = gen_random_uuid(), attempt = 0, token = null, owner = null,
         claimed_at = null, started_at = null, request = null, last_error = null, inputs = null, project = null,
@@ -84,9 +85,7 @@ $$;
 
 -- Out of the queue: cancelled by somebody, or deleted (then a tombstone: an id that comes again gets the next number).
 create or replace function agent.leave(p_ids uuid[], p_state text)
-returns void
-language sql
-set search_path = pg_catalog, pg_temp
+returns void language sql set search_path = pg_catalog, pg_temp
 as $$
     update agent.queue
     set state = p_state, submission = submission + 1, token = null, owner = null, until = null, request = null,
@@ -96,9 +95,7 @@ $$;
 
 -- History, by whoever holds the queue's row.
 create or replace function agent.note(p_ids uuid[], p_outcome text, p_error text)
-returns void
-language sql
-set search_path = pg_catalog, pg_temp
+returns void language sql set search_path = pg_catalog, pg_temp
 as $$
     insert into agent.runs (workload_id, token, thread_id, submission, attempt, owner, outcome, claimed_at, error)
     select q.workload_id, q.token, q.thread_id, q.submission, q.attempt, q.owner, p_outcome, q.claimed_at, p_error
@@ -108,9 +105,7 @@ $$;
 
 -- A run, an unshown answer, a promise and an offer end with their submission.
 create or replace function agent.drop_work(p_ids uuid[], p_why text)
-returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
+returns void language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform from agent.queue as q where q.workload_id = any(p_ids) for update;
@@ -126,9 +121,7 @@ $$;
 
 -- A trigger could not do its work, and the user's statement stands: pollers wake up, and the next claim catches up.
 create or replace function agent.note_trigger_fault(p_sqlstate text, p_message text)
-returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
+returns void language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     raise warning 'gridwise: % (the queue follows with the next claim)', p_message;
@@ -144,18 +137,9 @@ $$;
 -- The triggers on the shared table: security definer, since users have no right in this schema. Whatever goes wrong in
 -- them, the user's statement stands: reconcile finds what they missed.
 create or replace function agent.on_insert()
-returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '2s'
-set enable_seqscan = off
-set jit = off
+returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
+set enable_seqscan = off set jit = off
 as $$
-declare
-    ids uuid[];
-    us uuid[];
-    rs smallint[];
 begin
     -- one row, as a frontend inserts it: what agent.enter does, in one statement
     insert into agent.queue (workload_id, user_id, rank, round, arrived, due)
@@ -179,14 +163,8 @@ begin
         offset 0
     ) as x
     on conflict do nothing;
-    if found then
-        return null;
-    end if;
-    select array_agg(n.id), array_agg(agent.user_of(n.user_id)),
-        array_agg(agent.queue_rank(n.urgency, n.deadline, n.latest_completion))
-    into ids, us, rs from new_rows as n where agent.is_open(n.status, n.agent_status);
-    if ids is not null then
-        perform agent.enter(ids, us, rs);
+    if not found then
+        perform agent.enter(array(select n.id from new_rows as n where agent.is_open(n.status, n.agent_status)));
     end if;
     return null;
 exception when others then
@@ -196,18 +174,12 @@ end
 $$;
 
 create or replace function agent.on_update()
-returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
+returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 set lock_timeout = '2s'
 as $$
 declare
     changed uuid[];
     again uuid[];
-    us uuid[];
-    rs smallint[];
     stop uuid[];
     gone uuid[];
     over uuid[];
@@ -229,8 +201,8 @@ begin
     -- waits for a poller's short transaction, never for a run
     perform from agent.queue as q where q.workload_id = any(changed) for update;
     with c as (
-        select coalesce(n.id, o.id) as id, agent.user_of(n.user_id) as u,
-            agent.queue_rank(n.urgency, n.deadline, n.latest_completion) as r, n.id is null as deleted, n.status,
+        select coalesce(n.id, o.id) as id,
+            n.id is null as deleted, n.status,
             n.status is distinct from o.status as moved, agent.is_open(n.status, n.agent_status) as open,
             agent.is_open(o.status, o.agent_status) as was_open,
             coalesce(q.state in ('waiting', 'running', 'retry') or q.project is not null, false) as active,
@@ -255,14 +227,13 @@ begin
         end as act
         from c
     )
-    select array_agg(id) filter (where act = 'again'), array_agg(u) filter (where act = 'again'),
-        array_agg(r) filter (where act = 'again'), array_agg(id) filter (where act = 'stop'),
+    select array_agg(id) filter (where act = 'again'), array_agg(id) filter (where act = 'stop'),
         array_agg(id) filter (where act = 'gone'), array_agg(id) filter (where act = 'over'),
         array_agg(id) filter (where act = 'keep')
-    into again, us, rs, stop, gone, over, kept from d;
+    into again, stop, gone, over, kept from d;
     if again is not null then
         perform agent.drop_work(again, 'edited or submitted again');
-        perform agent.enter(again, us, rs);
+        perform agent.enter(again);
     end if;
     if stop is not null then
         perform agent.drop_work(stop, 'the workload left the state processing');
@@ -286,11 +257,7 @@ end
 $$;
 
 create or replace function agent.on_delete()
-returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '2s'
+returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$
 declare
     ids uuid[];

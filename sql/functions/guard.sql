@@ -6,9 +6,7 @@
 --   drop trigger gridwise_guard on public.compute_workloads;
 
 create or replace function agent.guard()
-returns trigger
-language plpgsql
-set search_path = pg_catalog, pg_temp
+returns trigger language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     ours constant text[] := array[
@@ -72,9 +70,7 @@ end
 $$;
 
 create or replace function agent.install_guard()
-returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
+returns void language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform set_config('lock_timeout', '400ms', true);
@@ -82,47 +78,5 @@ begin
     -- its name sorts before most: what a trigger of the project writes afterwards is the project's own affair
     create trigger gridwise_guard before insert or update on public.compute_workloads
     for each row when (current_user in ('anon', 'authenticated')) execute function agent.guard();
-end
-$$;
-
--- Supabase's default privileges give anon and authenticated everything on a new table, and row level security knows
--- nothing of TRUNCATE, foreign keys and triggers. Where the owner policies rule (sql/optional/owner_policies.sql), what
--- they are about is left: SELECT, INSERT, UPDATE and DELETE, as far as they were granted.
-create or replace function agent.narrow_grants()
-returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    t text;
-    outsider text;
-begin
-    for outsider in select rolname from pg_catalog.pg_roles where rolname in ('anon', 'authenticated') loop
-        foreach t in array array[
-            'uk_regions', 'grid_zones', 'compute_assets', 'compute_workloads', 'workloads_with_recommendations',
-            'workload_status_counts', 'workload_processing_times', 'failed_workloads'
-        ] loop
-            execute format('revoke truncate, references, trigger on public.%I from %I', t, outsider);
-            if current_setting('server_version_num')::integer >= 170000 then
-                execute format('revoke maintain on public.%I from %I', t, outsider);
-            end if;
-        end loop;
-    end loop;
-end
-$$;
-
--- A deployment that has the policies from before there were these two gets them, once.
-do $$
-begin
-    if exists (select from agent.migrations as m where m.name = 'functions/guard') or not exists (
-        select from pg_catalog.pg_policies
-        where schemaname = 'public' and tablename = 'compute_workloads' and policyname = 'gridwise_owner_update'
-    ) then
-        return;
-    end if;
-    perform agent.narrow_grants();
-    if not exists (select from agent.migrations as m where m.name = '0024_rights') then
-        perform agent.install_guard();
-    end if;
 end
 $$;

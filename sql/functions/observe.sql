@@ -2,10 +2,7 @@
 
 -- Cheap: for a metrics endpoint that is asked every few seconds. The queue's indexes only.
 create or replace function public.queue_depth()
-returns jsonb
-language sql
-stable
-set search_path = ''
+returns jsonb language sql stable set search_path = ''
 as $$
     select jsonb_build_object(
         'pending', w.n, 'oldest_pending_seconds', w.seconds,
@@ -29,10 +26,7 @@ $$;
 
 -- Everything `gridwise status` shows. Reads the whole table once for the counts.
 create or replace function public.queue_status()
-returns jsonb
-language sql
-stable
-set search_path = ''
+returns jsonb language sql stable set search_path = ''
 as $$
     select public.queue_depth() || jsonb_build_object(
         -- not transaction_read_only: PostgREST calls a stable function in a transaction that is
@@ -54,14 +48,11 @@ as $$
             inner join public.compute_workloads as w on w.id = q.workload_id
         ),
         'leases', (
-            select coalesce(jsonb_agg(x.lease order by x.claimed_at), '[]')
+            select coalesce(jsonb_agg(to_jsonb(x) order by x.claimed_at), '[]')
             from (
-                select q.claimed_at, jsonb_build_object(
-                    'workload_id', q.workload_id, 'workload_name', left(w.workload_name, 200),
-                    'thread_id', q.thread_id, 'owner', q.owner, 'attempt', q.attempt, 'claimed_at', q.claimed_at,
-                    'age_seconds', coalesce(extract(epoch from clock_timestamp() - q.claimed_at), 0),
-                    'until', q.until, 'last_error', q.last_error
-                ) as lease
+                select q.workload_id, left(w.workload_name, 200) as workload_name, q.thread_id, q.owner, q.attempt,
+                    q.claimed_at, coalesce(extract(epoch from clock_timestamp() - q.claimed_at), 0) as age_seconds,
+                    q.until, q.last_error
                 from agent.queue as q
                 left join public.compute_workloads as w on w.id = q.workload_id
                 where q.state in ('running', 'retry')
@@ -71,12 +62,10 @@ as $$
         -- rows whose state or answer the table refuses
         'parked', (select count(*) from agent.queue as q where q.project is not null and q.parked is not null),
         'parked_rows', (
-            select coalesce(jsonb_agg(x.entry order by x.parked_at), '[]')
+            select coalesce(jsonb_agg(to_jsonb(x) order by x.since), '[]')
             from (
-                select q.parked_at, jsonb_build_object(
-                    'workload_id', q.workload_id, 'workload_name', left(w.workload_name, 200), 'what', q.project,
-                    'reason', q.parked, 'since', q.parked_at, 'tries', q.tries, 'next_try', q.show_at
-                ) as entry
+                select q.workload_id, left(w.workload_name, 200) as workload_name, q.project as what,
+                    q.parked as reason, q.parked_at as since, q.tries, q.show_at as next_try
                 from agent.queue as q
                 left join public.compute_workloads as w on w.id = q.workload_id
                 where q.project is not null and q.parked is not null
@@ -84,63 +73,50 @@ as $$
             ) as x
         ),
         'failures', (
-            select coalesce(jsonb_agg(x.failure order by x.ended_at desc), '[]')
+            select coalesce(jsonb_agg(to_jsonb(x) order by x.ended_at desc), '[]')
             from (
-                select r.ended_at, jsonb_build_object(
-                    'workload_id', r.workload_id, 'workload_name', left(w.workload_name, 200), 'attempt', r.attempt,
-                    'ended_at', r.ended_at, 'error', r.error
-                ) as failure
-                from agent.runs as r
-                left join public.compute_workloads as w on w.id = r.workload_id
-                where r.outcome = 'failed'
-                order by r.ended_at desc limit 20
+                select r.workload_id, left(w.workload_name, 200) as workload_name, r.attempt, r.ended_at, r.error
+                from agent.runs as r left join public.compute_workloads as w on w.id = r.workload_id
+                where r.outcome = 'failed' order by r.ended_at desc limit 20
             ) as x
         ),
         'last_hour', (
             select jsonb_build_object(
-                'queued', count(*) filter (where r.outcome = 'queued'),
-                'failed', count(*) filter (where r.outcome = 'failed'),
-                'retry', count(*) filter (where r.outcome = 'retry'),
-                'lost', count(*) filter (where r.outcome = 'lost'),
-                'released', count(*) filter (where r.outcome = 'released'),
-                'cancelled', count(*) filter (where r.outcome = 'cancelled'),
-                'median_seconds', percentile_cont(0.5) within group (
-                    order by extract(epoch from r.ended_at - r.claimed_at)
-                ) filter (where r.outcome = 'queued')
+                'queued', count(*) filter (where o = 'queued'), 'failed', count(*) filter (where o = 'failed'),
+                'retry', count(*) filter (where o = 'retry'), 'lost', count(*) filter (where o = 'lost'),
+                'released', count(*) filter (where o = 'released'),
+                'cancelled', count(*) filter (where o = 'cancelled'),
+                'median_seconds', percentile_cont(0.5) within group (order by seconds) filter (where o = 'queued')
             )
-            from agent.runs as r where r.ended_at > now() - interval '1 hour'
+            from (
+                select r.outcome as o, extract(epoch from r.ended_at - r.claimed_at) as seconds
+                from agent.runs as r where r.ended_at > now() - interval '1 hour'
+            ) as x
         ),
         -- a snapshot that somebody holds open keeps the dead from being swept away
         'oldest_transaction_seconds', (
-            select extract(epoch from clock_timestamp() - min(a.xact_start)) from pg_catalog.pg_stat_activity as a
-            where a.datname = current_database() and a.pid <> pg_backend_pid() and a.state <> 'idle'
+            select extract(epoch from clock_timestamp() - min(a.xact_start))
+            from pg_catalog.pg_stat_activity as a
+            where a.datname = current_database() and a.state <> 'idle' and a.pid <> pg_backend_pid()
         )
     )
 $$;
 
 -- Attempts, oldest first; the one under way or waited for last, with `outcome` running or waiting.
 create or replace function public.workload_history(p_id uuid)
-returns jsonb
-language sql
-stable
-set search_path = ''
+returns jsonb language sql stable set search_path = ''
 as $$
-    select coalesce(jsonb_agg(x.entry order by x.token), '[]')
+    select coalesce(jsonb_agg(to_jsonb(x) || jsonb_build_object(
+        'seconds', extract(epoch from coalesce(x.ended_at, clock_timestamp()) - x.claimed_at)
+    ) order by x.token), '[]')
     from (
-        select r.token, jsonb_build_object(
-            'workload_id', r.workload_id, 'thread_id', r.thread_id, 'submission', r.submission, 'token', r.token,
-            'attempt', r.attempt, 'owner', r.owner, 'outcome', r.outcome, 'claimed_at', r.claimed_at,
-            'ended_at', r.ended_at, 'seconds', extract(epoch from r.ended_at - r.claimed_at), 'error', r.error
-        ) as entry
+        select r.workload_id, r.thread_id, r.submission, r.token, r.attempt, r.owner, r.outcome, r.claimed_at,
+            r.ended_at, null::timestamptz as due_at, r.error
         from agent.runs as r where r.workload_id = p_id
         union all
-        select coalesce(q.token, 9223372036854775807), jsonb_build_object(
-            'workload_id', q.workload_id, 'thread_id', q.thread_id, 'submission', q.submission, 'token', q.token,
-            'attempt', q.attempt, 'owner', q.owner,
-            'outcome', case when q.state = 'running' then 'running' else 'waiting' end,
-            'claimed_at', q.claimed_at, 'ended_at', null, 'due_at', case when q.state <> 'running' then q.until end,
-            'seconds', extract(epoch from clock_timestamp() - q.claimed_at), 'error', q.last_error
-        )
+        select q.workload_id, q.thread_id, q.submission, q.token, q.attempt, q.owner,
+            case when q.state = 'running' then 'running' else 'waiting' end, q.claimed_at, null,
+            case when q.state <> 'running' then q.until end, q.last_error
         from agent.queue as q
         where q.workload_id = p_id and q.claimed_at is not null and q.state in ('running', 'retry', 'waiting')
     ) as x
@@ -149,10 +125,7 @@ $$;
 -- At most six workloads that a person may mean, newest first: by id, by the first digits of one (4 at least, dashes or
 -- not), or by name.
 create or replace function public.find_workloads(p_text text)
-returns jsonb
-language plpgsql
-stable
-set search_path = ''
+returns jsonb language plpgsql stable set search_path = ''
 as $$
 declare
     digits text := lower(replace(p_text, '-', ''));
@@ -180,10 +153,7 @@ $$;
 
 -- Newest first. Null arguments do not filter; p_like is part of a name, in any case.
 create or replace function public.list_workloads(p_limit integer, p_states text[], p_like text, p_since_seconds double precision)
-returns jsonb
-language sql
-stable
-set search_path = ''
+returns jsonb language sql stable set search_path = ''
 as $$
     select coalesce(jsonb_agg(x.row order by x.submitted_at desc nulls last), '[]')
     from (

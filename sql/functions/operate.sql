@@ -3,9 +3,7 @@
 -- `gridwise retry`. A failed workload resumes on its last thread, or (fresh) is submitted again; one that waits for its
 -- next attempt is due at once; one that somebody works on is left alone. Row by row. Returns the ids it took.
 create or replace function public.requeue_workloads(p_ids uuid[], p_fresh boolean)
-returns jsonb
-language plpgsql
-set search_path = ''
+returns jsonb language plpgsql set search_path = ''
 as $$
 declare
     v_id uuid;
@@ -28,10 +26,7 @@ begin
             if not exists (
                 select from agent.queue as k where k.workload_id = v_id and k.state in ('waiting', 'retry')
             ) then  -- the triggers are off
-                perform agent.enter(
-                    array[w.id], array[agent.user_of(w.user_id)],
-                    array[agent.queue_rank(w.urgency, w.deadline, w.latest_completion)]
-                ) from public.compute_workloads as w where w.id = v_id;
+                perform agent.enter(array[v_id]);
             end if;
         elsif q.state = 'retry' then
             update agent.queue as k set until = clock_timestamp() where k.workload_id = v_id;
@@ -48,10 +43,7 @@ begin
                 metadata = agent.without_answer(w.metadata) - 'relaxations'
             where w.id = v_id and w.status = 'failed';
             perform set_config('gridwise.writing', '', true);
-            perform agent.enter(
-                array[w.id], array[agent.user_of(w.user_id)],
-                array[agent.queue_rank(w.urgency, w.deadline, w.latest_completion)]
-            ) from public.compute_workloads as w where w.id = v_id;
+            perform agent.enter(array[v_id]);
             update agent.queue as k
             set thread_id = v_thread, state = 'retry', until = clock_timestamp(), token = agent.new_token(),
                 claimed_at = clock_timestamp(), started_at = w.agent_started_at
@@ -67,9 +59,7 @@ $$;
 
 -- What waits, is worked on or has an answer is cancelled; a run under way finds out and stops. The ids it took.
 create or replace function public.cancel_workloads(p_ids uuid[])
-returns jsonb
-language sql
-set search_path = ''
+returns jsonb language sql set search_path = ''
 as $$
     with taken as (
         update public.compute_workloads as w set status = 'cancelled'
@@ -84,9 +74,7 @@ $$;
 create or replace function public.purge_workloads(
     p_ids uuid[], p_states text[], p_older_seconds double precision, p_limit integer, p_dry_run boolean
 )
-returns bigint
-language sql
-set search_path = ''
+returns bigint language sql set search_path = ''
 as $$
     with chosen as (
         select w.id from public.compute_workloads as w
@@ -101,15 +89,24 @@ as $$
     select case when p_dry_run then (select count(*) from chosen) else (select count(*) from gone) end
 $$;
 
+-- What a held command really did (`gridwise wait ID`): into `metadata.actual_run`, beside the recommendation. True where
+-- the row is there. The row's status is its owner's and stays as it is.
+create or replace function public.record_run(p_id uuid, p_details jsonb)
+returns jsonb language plpgsql set search_path = ''
+as $$
+begin
+    update public.compute_workloads as w
+    set metadata = agent.merged(w.metadata, jsonb_build_object('actual_run', p_details))
+    where w.id = p_id;
+    return to_jsonb(found);
+end
+$$;
+
 -- Accepts relaxation n of a workload that no placement could satisfy (docs/contract.md): loosens what stands in the way
 -- and submits the row again. Its owner may call it on Supabase. What is done is what our search found, kept in
 -- agent.relaxations, and not what stands in the row's metadata. Returns the workload's new row of changes.
 create or replace function public.relax(id uuid, n integer)
-returns jsonb
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
+returns jsonb language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
 declare
     v_id constant uuid := id;
@@ -172,20 +169,5 @@ begin
         )
     where x.id = v_id;
     return jsonb_build_object('id', v_id, 'n', relax.n, 'says', entry -> 'says', 'changed', patch);
-end
-$$;
-
--- What a held command really did (`gridwise wait ID`): into `metadata.actual_run`, beside the recommendation. True where
--- the row is there. The row's status is its owner's and stays as it is.
-create or replace function public.record_run(p_id uuid, p_details jsonb)
-returns jsonb
-language plpgsql
-set search_path = ''
-as $$
-begin
-    update public.compute_workloads as w
-    set metadata = agent.merged(w.metadata, jsonb_build_object('actual_run', p_details))
-    where w.id = p_id;
-    return to_jsonb(found);
 end
 $$;

@@ -3,10 +3,7 @@
 
 -- The states that are told. Runs as its owner: whoever changes a row may be somebody who must not see this schema.
 create or replace function agent.tell_webhook()
-returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
+returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     r jsonb;
@@ -44,9 +41,7 @@ $$;
 -- Up to p_limit events that are due, leased; none of them a second time before its lease ends. An event of one workload
 -- waits for the earlier ones of the same. The call is also the sign that there is a webhook.
 create or replace function public.claim_deliveries(p_limit integer, p_lease_seconds double precision)
-returns jsonb
-language plpgsql
-set search_path = ''
+returns jsonb language plpgsql set search_path = ''
 as $$
 declare
     claimed jsonb;
@@ -87,9 +82,7 @@ $$;
 create or replace function public.settle_delivery(
     p_id uuid, p_token uuid, p_error text, p_retry_seconds double precision
 )
-returns jsonb
-language plpgsql
-set search_path = ''
+returns jsonb language plpgsql set search_path = ''
 as $$
 begin
     if p_error is null then

@@ -3,9 +3,7 @@
 create or replace function public.report_poller(
     p_owner text, p_version text, p_lease_seconds double precision, p_concurrency integer
 )
-returns void
-language sql
-set search_path = ''
+returns void language sql set search_path = ''
 as $$
     insert into agent.pollers as p (owner, version, lease_seconds, concurrency)
     values (p_owner, p_version, p_lease_seconds, p_concurrency)
@@ -14,27 +12,20 @@ $$;
 
 -- Also forgets those that died long ago.
 create or replace function public.leave_poller(p_owner text)
-returns void
-language sql
-set search_path = ''
+returns void language sql set search_path = ''
 as $$
     delete from agent.pollers as p where p.owner = p_owner or p.seen_at < now() - interval '1 day'
 $$;
 
 create or replace function public.report_poller_problems(p_owner text, p_items jsonb)
-returns void
-language sql
-set search_path = ''
+returns void language sql set search_path = ''
 as $$
     update agent.pollers as p set problems = p_items where p.owner = p_owner and p.problems <> p_items
 $$;
 
 -- As in 0028_pollers, with the problems.
 create or replace function public.list_pollers()
-returns jsonb
-language sql
-stable
-set search_path = ''
+returns jsonb language sql stable set search_path = ''
 as $$
     select coalesce(jsonb_agg(jsonb_build_object(
         'owner', p.owner, 'version', p.version, 'lease_seconds', p.lease_seconds, 'concurrency', p.concurrency,

@@ -1,8 +1,6 @@
 -- The power that an answer takes, for runs that reserved none; no row where it says nothing sound.
 create or replace function agent.power_of(result jsonb)
-returns table (asset_id uuid, starts timestamptz, ends timestamptz, power_kw numeric)
-language plpgsql
-stable
+returns table (asset_id uuid, starts timestamptz, ends timestamptz, power_kw numeric) language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -31,22 +29,32 @@ $$;
 -- The power of a site is promised once: to placed workloads, and to those that are being decided.
 create or replace function agent.power_promises(p_start timestamptz, p_end timestamptz)
 returns table (workload_id uuid, asset_id uuid, starts timestamptz, ends timestamptz, power_kw numeric)
-language sql
-stable
-set search_path = pg_catalog, pg_temp
+language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select p.workload_id, p.asset_id, p.starts, p.ends, p.power_kw
     from agent.power as p
     where p.held and p.ends > p_start and p.starts < p_end
 $$;
 
+-- The most of a site's power that is promised to others at any moment of [p_start, p_end).
+create or replace function agent.peak_kw(p_workload uuid, p_asset uuid, p_start timestamptz, p_end timestamptz)
+returns numeric language sql stable set search_path = pg_catalog, pg_temp
+as $$
+    with others as (
+        select p.starts, p.ends, p.power_kw from agent.power_promises(p_start, p_end) as p
+        where p.asset_id = p_asset and p.workload_id <> p_workload
+    ), moments as (  -- the sum only ever rises where a promise starts
+        select greatest(o.starts, p_start) as at from others as o
+    )
+    select coalesce(max((select sum(o.power_kw) from others as o where o.starts <= m.at and o.ends > m.at)), 0)
+    from moments as m
+$$;
+
 -- p_items: [{asset_id, start, end, power_kw}], in place of what this submission had reserved. Returns reserved; taken: by
 -- now so much is promised to others that it would not fit, and nothing changes; lost: the lease is somebody else's. One
 -- caller at a time per site. Without a token (the graph runs under `langgraph dev`) it only says whether it would fit.
 create or replace function public.reserve_power(p_workload uuid, p_token bigint, p_items jsonb)
-returns jsonb
-language plpgsql
-set search_path = ''
+returns jsonb language plpgsql set search_path = ''
 as $$
 declare
     v_submission bigint;
@@ -55,30 +63,12 @@ begin
     from (select distinct i ->> 'asset_id' as asset_id from jsonb_array_elements(p_items) as i order by 1) as x;
 
     if exists (
-        with mine as (
-            select m.asset_id, m.start as starts, m."end" as ends, m.power_kw
-            from jsonb_to_recordset(p_items) as m (
-                asset_id uuid, start timestamptz, "end" timestamptz, power_kw numeric
-            )
-        ), others as (
-            select p.asset_id, p.starts, p.ends, p.power_kw
-            from agent.power_promises(
-                (select min(m.starts) from mine as m), (select max(m.ends) from mine as m)
-            ) as p
-            where p.workload_id <> p_workload and p.asset_id in (select m.asset_id from mine as m)
+        select from jsonb_to_recordset(p_items) as m (
+            asset_id uuid, start timestamptz, "end" timestamptz, power_kw numeric
         )
-        select
-        from mine as m
         inner join public.compute_assets as a on a.id = m.asset_id
-        cross join lateral (  -- the sum only ever rises where a promise starts
-            select m.starts as at
-            union all
-            select o.starts from others as o where o.asset_id = m.asset_id and o.starts > m.starts and o.starts < m.ends
-        ) as t
-        where m.power_kw + (
-            select coalesce(sum(o.power_kw), 0) from others as o
-            where o.asset_id = m.asset_id and o.starts <= t.at and o.ends > t.at
-        ) > a.rated_power_kw + 0.001  -- promises are written with four decimals
+        where m.power_kw + agent.peak_kw(p_workload, m.asset_id, m.start, m."end")
+            > a.rated_power_kw + 0.001  -- promises are written with four decimals
     ) then
         return to_jsonb('taken'::text);
     end if;

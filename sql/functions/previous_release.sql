@@ -1,3 +1,13 @@
+-- A call that was under way with the body of the release before is told to come again, and finds the new one.
+create or replace function agent.leases_have_moved()
+returns trigger language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise exception 'leases have moved to agent.queue while this call was under way; send it again'
+        using errcode = '40001';
+end
+$$;
+
 -- Takes over, once and in the transaction that replaces its functions, what the release before has: leases with their
 -- reservations, and rows that wait. Power that it promised is rebuilt from our own history: a row counts as long as it is
 -- still the very version that our completion wrote (same transaction, same moment), whatever its user may have written
@@ -64,32 +74,14 @@ begin
     on conflict do nothing;
 
     -- in the order in which a user's rows came as far as one can tell; users in turn
-    perform agent.enter(x.ids, x.us, x.rs)
-    from (
-        select array_agg(w.id order by w.n) as ids, array_agg(w.u order by w.n) as us, array_agg(w.r order by w.n) as rs
-        from (
-            select w.id, agent.user_of(w.user_id) as u,
-                agent.queue_rank(w.urgency, w.deadline, w.latest_completion) as r,
-                row_number() over (order by least(w.submitted_at, now()), w.id) as n
-            from public.compute_workloads as w
-            left join agent.queue as q on q.workload_id = w.id
-            where (w.status = 'pending' or (w.status = 'queued' and w.agent_status = 'pending'))
-            and not coalesce(q.state in ('waiting', 'running', 'retry') or q.project is not null, false)
-        ) as w
-    ) as x
-    where x.ids is not null;
-end
-$$;
-
--- A call that was under way with the body of the release before is told to come again, and finds the new one.
-create or replace function agent.leases_have_moved()
-returns trigger
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    raise exception 'leases have moved to agent.queue while this call was under way; send it again'
-        using errcode = '40001';
+    perform agent.enter(array(
+        select w.id
+        from public.compute_workloads as w
+        left join agent.queue as q on q.workload_id = w.id
+        where (w.status = 'pending' or (w.status = 'queued' and w.agent_status = 'pending'))
+        and not coalesce(q.state in ('waiting', 'running', 'retry') or q.project is not null, false)
+        order by least(w.submitted_at, now()), w.id
+    ));
 end
 $$;
 

@@ -3,14 +3,8 @@
 -- The shared rows of p_ids, all or an exception; always in a sub-transaction of the caller. p_items null: `processing`.
 -- An item without an outcome is an answer (`queued`). An answer is written only to the inputs that were handed out, so that an edit is noticed even where a trigger was off.
 create or replace function agent.show(p_ids uuid[], p_items jsonb)
-returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
-set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set jit = off
+returns void language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC'
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -48,17 +42,20 @@ begin
                 update public.compute_workloads as w
                 set status = 'processing', agent_status = 'processing', agent_started_at = coalesce(q.started_at, t),
                     agent_completed_at = null, agent_error = null, decision_summary = null,
-                    recommended_region = null, recommended_region_id = null, recommended_grid_zone_id = null,
-                    recommended_asset_id = null, recommended_carbon_intensity = null,
-                    recommended_renewable_mix = null, recommended_cost_gbp = null,
-                    recommended_time_window_start = null, recommended_time_window_end = null,
                     recommendation_source = null, recommendation_rank = null, recommendation_confidence = null,
-                    recommended_2_region = null, recommended_2_region_id = null, recommended_2_grid_zone_id = null,
-                    recommended_2_asset_id = null, recommended_2_carbon_intensity = null,
-                    recommended_2_renewable_mix = null, recommended_2_cost_gbp = null, recommended_2_reason = null,
-                    recommended_3_region = null, recommended_3_region_id = null, recommended_3_grid_zone_id = null,
-                    recommended_3_asset_id = null, recommended_3_carbon_intensity = null,
-                    recommended_3_renewable_mix = null, recommended_3_cost_gbp = null, recommended_3_reason = null,
+                    recommended_region = null, recommended_region_id = null,
+                    recommended_grid_zone_id = null, recommended_asset_id = null,
+                    recommended_carbon_intensity = null, recommended_renewable_mix = null,
+                    recommended_cost_gbp = null,
+                    recommended_time_window_start = null, recommended_time_window_end = null,
+                    recommended_2_region = null, recommended_2_region_id = null,
+                    recommended_2_grid_zone_id = null, recommended_2_asset_id = null,
+                    recommended_2_carbon_intensity = null, recommended_2_renewable_mix = null,
+                    recommended_2_cost_gbp = null, recommended_2_reason = null,
+                    recommended_3_region = null, recommended_3_region_id = null,
+                    recommended_3_grid_zone_id = null, recommended_3_asset_id = null,
+                    recommended_3_carbon_intensity = null, recommended_3_renewable_mix = null,
+                    recommended_3_cost_gbp = null, recommended_3_reason = null,
                     metadata = agent.without_answer(w.metadata) - 'relaxations'
                 from agent.queue as q
                 where w.id = any(p_ids) and q.workload_id = w.id and w.agent_completed_at is not null
@@ -133,10 +130,7 @@ $$;
 -- (1 s, doubled up to 1 h). Any poller, any time, several at once. Returns [shown, busy, parked]. At most 50 a call: more
 -- than 64 sub-transactions in one transaction slow down everybody's snapshots.
 create or replace function agent.project(p_limit integer, p_ids uuid[] default null)
-returns integer[]
-language plpgsql
-set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
+returns integer[] language plpgsql set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
 declare
     t timestamptz := clock_timestamp();
@@ -188,10 +182,7 @@ begin
                 ) then
                     -- counts as an edit, however the run has ended, so that it cannot go on for ever
                     update agent.queue as k set state = 'running', token = null where k.workload_id = q.workload_id;
-                    perform agent.enter(
-                        array[w.id], array[agent.user_of(w.user_id)],
-                        array[agent.queue_rank(w.urgency, w.deadline, w.latest_completion)]
-                    ) from public.compute_workloads as w where w.id = q.workload_id;
+                    perform agent.enter(array[q.workload_id]);
                 else
                     perform agent.leave(array[q.workload_id], 'cancelled');
                 end if;
@@ -220,9 +211,7 @@ $$;
 
 -- For pollers: {shown, busy, parked, next_seconds}; next_seconds until the next is due, null where nothing is left.
 create or replace function public.project_workloads(p_limit integer)
-returns jsonb
-language plpgsql
-set search_path = ''
+returns jsonb language plpgsql set search_path = ''
 as $$
 declare
     n integer[] := agent.project(p_limit);

@@ -2,9 +2,7 @@
 -- call ended, one call at a time. Rows in `processing` that nobody works on enter after p_grace_seconds. Returns how many
 -- entered, how many left, and whether the end was reached.
 create or replace function agent.reconcile(p_grace_seconds double precision, p_limit integer)
-returns jsonb
-language plpgsql
-set search_path = pg_catalog, pg_temp
+returns jsonb language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     first constant uuid := '00000000-0000-0000-0000-000000000000';
@@ -13,8 +11,6 @@ declare
     n integer;
     is_end boolean;
     ids uuid[];
-    us uuid[];
-    rs smallint[];
     stop uuid[];
 begin
     perform set_config('lock_timeout', '200ms', true);  -- it takes many rows of the queue, and gives up, never a user
@@ -29,9 +25,7 @@ begin
         order by w.id limit p_limit
     ) as x;
     is_end := n < p_limit;
-    select array_agg(w.id order by w.id), array_agg(agent.user_of(w.user_id) order by w.id),
-        array_agg(agent.queue_rank(w.urgency, w.deadline, w.latest_completion) order by w.id)
-    into ids, us, rs
+    select array_agg(w.id order by w.id) into ids
     from (
         select w.* from public.compute_workloads as w
         where (w.status = 'pending' or (w.status = 'queued' and w.agent_status = 'pending')) and w.id > position
@@ -47,7 +41,7 @@ begin
     left join agent.queue as q on q.workload_id = w.id
     where not coalesce(q.state in ('waiting', 'running', 'retry') or q.project is not null, false);
     if ids is not null then
-        perform agent.enter(ids, us, rs);
+        perform agent.enter(ids);
     end if;
     insert into agent.sweep as s (what, position) values ('open', case when is_end then first else last end)
     on conflict (what) do update set position = excluded.position;
@@ -77,9 +71,7 @@ $$;
 -- After a fault of a trigger: what it missed enters or leaves, a piece at a time, at most one a second. What is wrong with
 -- the tables is the caller's error, so that it stops and says so; what passes (a lock) is left for the next call.
 create or replace function agent.catch_up()
-returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
+returns void language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 declare
     t constant timestamptz := clock_timestamp();
@@ -103,9 +95,7 @@ $$;
 
 -- How many rows nobody knew of.
 create or replace function public.adopt_orphans(p_grace_seconds double precision)
-returns jsonb
-language sql
-set search_path = ''
+returns jsonb language sql set search_path = ''
 as $$
     select agent.reconcile(p_grace_seconds, 5000) -> 'entered'
 $$;

@@ -5,12 +5,9 @@
 -- is worked on, and the last day whatever is asked (a completion whose reply was lost is answered from history). What has
 -- long been over goes from the queue and from the promises as well.
 create or replace function public.trim_history(p_retention_seconds double precision, p_limit integer)
-returns jsonb
-language plpgsql
-set search_path = ''
+returns jsonb language plpgsql set search_path = ''
 set enable_seqscan = off  -- from the old end of the indexes, however long the history and old its statistics
-set enable_sort = off
-set jit = off
+set enable_sort = off set jit = off
 as $$
 declare
     n integer;
@@ -47,34 +44,23 @@ $$;
 
 -- Threads that ended, or were left, that long ago, and that no lease will resume.
 create or replace function public.prunable_threads(p_retention_seconds double precision, p_limit integer)
-returns jsonb
-language sql
-stable
-set search_path = ''
+returns jsonb language sql stable set search_path = ''
 as $$
-    select coalesce(jsonb_agg(distinct x.thread_id), '[]')
-    from (
-        (
-            select r.thread_id from agent.runs as r
-            where not r.checkpoints_pruned
-            and r.ended_at < now() - make_interval(secs => p_retention_seconds)
-            and not exists (
-                select from agent.queue as q
-                where q.workload_id = r.workload_id and q.thread_id = r.thread_id
-                and q.state in ('waiting', 'running', 'retry')
-            )
-            and not exists (
-                select from agent.runs as n
-                where n.workload_id = r.workload_id and n.thread_id = r.thread_id
-                and n.ended_at >= now() - make_interval(secs => p_retention_seconds)
-            )
-            order by r.ended_at limit p_limit
+    with ended as (
+        select r.thread_id from agent.runs as r
+        where not r.checkpoints_pruned and r.ended_at < now() - make_interval(secs => p_retention_seconds)
+        and not exists (
+            select from agent.queue as q where (q.workload_id, q.thread_id) = (r.workload_id, r.thread_id)
+            and q.state in ('waiting', 'running', 'retry')
+        ) and not exists (
+            select from agent.runs as n where (n.workload_id, n.thread_id) = (r.workload_id, r.thread_id)
+            and n.ended_at >= now() - make_interval(secs => p_retention_seconds)
         )
-        union all
-        (
-            select t.thread_id from agent.left_threads as t
-            where t.left_at < now() - make_interval(secs => p_retention_seconds)
-            limit p_limit
-        )
-    ) as x
+        order by r.ended_at limit p_limit
+    ), abandoned as (
+        select t.thread_id from agent.left_threads as t
+        where t.left_at < now() - make_interval(secs => p_retention_seconds) limit p_limit
+    )
+    select coalesce(jsonb_agg(x.thread_id), '[]')
+    from (select e.thread_id from ended as e union select a.thread_id from abandoned as a) as x
 $$;

@@ -1,5 +1,45 @@
 -- Nobody but the service role calls what is ours. The last of these files: it holds for all of them.
 
+-- Supabase's default privileges give anon and authenticated everything on a new table, and row level security knows
+-- nothing of TRUNCATE, foreign keys and triggers. Where the owner policies rule (sql/optional/owner_policies.sql), what
+-- they are about is left: SELECT, INSERT, UPDATE and DELETE, as far as they were granted.
+create or replace function agent.narrow_grants()
+returns void language plpgsql set search_path = pg_catalog, pg_temp
+as $$
+declare
+    t text;
+    outsider text;
+begin
+    for outsider in select rolname from pg_catalog.pg_roles where rolname in ('anon', 'authenticated') loop
+        foreach t in array array[
+            'uk_regions', 'grid_zones', 'compute_assets', 'compute_workloads', 'workloads_with_recommendations',
+            'workload_status_counts', 'workload_processing_times', 'failed_workloads'
+        ] loop
+            execute format('revoke truncate, references, trigger on public.%I from %I', t, outsider);
+            if current_setting('server_version_num')::integer >= 170000 then
+                execute format('revoke maintain on public.%I from %I', t, outsider);
+            end if;
+        end loop;
+    end loop;
+end
+$$;
+
+-- A deployment that has the policies from before there were this and the guard gets both, once.
+do $$
+begin
+    if exists (select from agent.migrations as m where m.name = 'functions/rights') or not exists (
+        select from pg_catalog.pg_policies
+        where schemaname = 'public' and tablename = 'compute_workloads' and policyname = 'gridwise_owner_update'
+    ) then
+        return;
+    end if;
+    perform agent.narrow_grants();
+    if not exists (select from agent.migrations as m where m.name = '0024_rights') then
+        perform agent.install_guard();
+    end if;
+end
+$$;
+
 select agent.only_service_role(array(
     select p.oid::text from pg_catalog.pg_proc as p
     where p.pronamespace = 'agent'::regnamespace

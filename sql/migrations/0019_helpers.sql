@@ -3,9 +3,7 @@
 
 -- A table of ours: closed to all but the service role, whatever Supabase's default privileges say.
 create or replace function agent.keep_private(tables text[])
-returns void
-language plpgsql
-set search_path = ''
+returns void language plpgsql set search_path = ''
 as $$
 declare
     t text;
@@ -27,9 +25,7 @@ $$;
 -- One that is there stays as it is, so that a trigger that was switched off stays off, and a busy table is not locked for
 -- nothing. A trigger that changes takes a new name.
 create or replace function agent.ensure_trigger(trigger_name text, definition text)
-returns void
-language plpgsql
-set search_path = ''
+returns void language plpgsql set search_path = ''
 as $$
 begin
     if not exists (select from pg_catalog.pg_trigger as t where t.tgname = trigger_name and not t.tgisinternal) then

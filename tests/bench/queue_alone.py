@@ -150,7 +150,15 @@ async def before(bench: Bench, tree: Path, *, jobs: int, concurrency: int) -> fl
     await bench.execute(_FILL.format(jobs), url)
     await bench.execute("vacuum analyze", url)
     out = await run(
-        sys.executable, "-c", _BEFORE, url, str(jobs), str(concurrency), PYTHONPATH=str(tree), PATH=os.environ["PATH"]
+        sys.executable,
+        "-P",
+        "-c",
+        _BEFORE,
+        url,
+        str(jobs),
+        str(concurrency),
+        PYTHONPATH=str(tree),
+        PATH=os.environ["PATH"],
     )
     await bench.drop(url)
     return float(out.split()[-1])
