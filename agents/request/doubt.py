@@ -32,7 +32,7 @@ from agents.constraints import (
     Unsupported,
 )
 from agents.request.clause import read_clause
-from agents.request.lexicon import entries
+from agents.request.lexicon import JOINING, entries
 from agents.request.scope import Found, Scope
 from agents.request.tokens import Tag, words
 from agents.request.values import AMOUNT_TYPES, LIMITS
@@ -57,6 +57,10 @@ _SUBMITTED = words("submission submitting receipt sending now this running runti
 _COMPARED = frozenset({"LESS", "MORE", "GE"})
 _SIGNS = frozenset({",", ":", "-", "(", ";"})
 _ELSEWHERE = words("with like about via towards toward beyond against through")
+_SUBJECT_TYPES = words("W OTHER INPUT PLACE ELEC WH PART")
+_LICENCES = words(
+    "MUST CAN NEG NOR HEDGE ONLY POSTOUT POSTOK OUT LE GE PROVISO ASK FREE LATEST EARLIEST COND AVAIL TAKES"
+)
 _AVOIDING = ("avoid", "skip", "exclu", "ban", "block", "omit", "shun")
 _REFERRING = words("it that them this these those there")
 _FOCUS = words("just only merely simply solely")
@@ -145,6 +149,7 @@ def is_doubtful(scope: Scope) -> bool:
         _has([tag for tag in scope.tags if tag.start < tags[-1].end], "TURNING")
         or _has(tags, "ELSEWHERE")
         or _is_of_another(tags)
+        or not _is_licensed(scope, tags)
         or _is_lifted(tags)
         or any(_is_uncounted(tags, i, tag) or (not is_fact and _governs(tags, i, tag)) for i, tag in enumerate(tags))
         or _is_ambiguous(scope, tags)
@@ -172,6 +177,22 @@ def _is_of_another(tags: Sequence[Tag]) -> bool:
     subject = list(takewhile(lambda tag: tag.type in _LOOSE | {"OTHER"} or tag.word == ",", tags))
     owned = any(tag.word == "'s" for tag in subject[1:])
     return owned and not any(tag.word in {"our", "my"} for tag in subject)
+
+
+def _is_licensed(scope: Scope, tags: Sequence[Tag]) -> bool:
+    """Whether it demands or allows: what merely states something about a subject is no limit ("we go live at 6pm")."""
+    if {_family(item) for item in scope.found} <= {"preference", "pausing", "job", "unsupported"}:
+        return True
+    said = [tag for tag in tags if not _is_passed_over(tag)]
+    first = said[0]
+    states = first.type in _SUBJECT_TYPES or first.word in _SUBJECTS | _DETERMINERS or first.word.endswith("ing")
+    if not states or (first.type == "W" and first.word in vocabulary()["PLAIN"]):
+        return True
+    if {tag.type for tag in said} & _LICENCES or any(tag.word in vocabulary()["LICENCE"] for tag in tags):
+        return True
+    return not any(tag.type == "W" and tag.word.isalpha() and tag.word not in JOINING | {"or"} for tag in said) and (
+        first.type in LIMITS and not {tag.type for tag in said} - LIMITS - _LOOSE - {"P", "IN", "AT", "SITEWORD"}
+    )
 
 
 def _has(tags: Sequence[Tag], group: str) -> bool:
