@@ -16,11 +16,12 @@ echo "wheel: $(basename "$wheel"), $size bytes"
 [ "$size" -le 1000000 ] || { echo "the wheel is larger than 1 MB: recordings or tests may be in it"; exit 1; }
 "$python" -m zipfile -l "$wheel" | grep -E "evals/cassettes/|^tests/" && { echo "recordings or tests are in the wheel"; exit 1; }
 
-# the locked versions of what a user gets: the package with its embedded database, no development tools
+# what a user gets: the package with its embedded database, no development tools; in the locked versions, which are here
 "$python" -m venv "$work/venv"
 pip="$work/venv/bin/python -m pip --disable-pip-version-check"
-sed -E 's/ *\\$//; /^ *--hash/d' requirements.lock | grep -E '^[a-z]' >"$work/constraints.txt"
-$pip install --quiet --constraint "$work/constraints.txt" "$wheel[embedded]" 2>"$work/pip.log" || { cat "$work/pip.log"; exit 1; }
+"$python" tests/link_requirements.py "$wheel" embedded "$("$work/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+$pip install --quiet --no-index --no-deps "$wheel" >"$work/pip.log" 2>&1 || { cat "$work/pip.log"; exit 1; }
+$pip check || exit 1
 
 mkdir "$work/home" "$work/empty"
 cd "$work/empty"
