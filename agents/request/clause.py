@@ -25,7 +25,6 @@ _OUTPUTS = frozenset({"result", "results", "output", "report", "through", "back"
 _MOST = frozenset({"LE"})
 _WORK = frozenset({"job", "workload", "work", "use", "window", "anything", "any time"})
 _LIKEWISE = frozenset({"too", "either", "also", "neither", "likewise", "as well"})
-_EARLIER = frozenset({"earlier", "later", "before", "after", "any earlier", "sooner"})
 _TELLING = frozenset({"LESS", "MORE", "RENEW", "CHEAPEST", "SAVE"})
 
 
@@ -47,7 +46,6 @@ def read_clause(clause: Clause, context: Context, *, denied: bool = False) -> Sc
     if clause.joined_by in _REASONS and not scope.demands:  # "as the lab needs the nodes from Monday" asks for nothing
         scope.found = work
         return scope
-    _refer_back(scope)
     read_moods(scope)
     _tell_the_rest(scope)
     return scope
@@ -109,8 +107,6 @@ def _inherit(scope: Scope) -> None:
     if not before.past and joined_by not in {"so", *_REASONS} and (joined_by != "but" or before.anchor == "START"):
         scope.anchor = before.anchor
     scope.inherited = True
-    if joined_by in {"or", "and"} and not scope.types & {"MUST", "NEG"}:
-        scope.free = before.free
 
 
 def _take(scope: Scope, i: int, tag: Tag) -> None:
@@ -142,8 +138,6 @@ def _take_word(scope: Scope, i: int, tag: Tag) -> None:
             scope.out = False
     elif tag.type == "W":
         scope.words += tag.word not in {"and", "or"}
-        if tag.word == "to" and scope.anchor:
-            scope.relations.append(Tag("IN", tag.start, tag.end, "to"))
 
 
 def _is_of_the_bound(scope: Scope, tag: Tag) -> bool:
@@ -155,12 +149,8 @@ def _is_of_the_bound(scope: Scope, tag: Tag) -> bool:
 
 
 def _is_then(scope: Scope, i: int, tag: Tag) -> bool:
-    if not scope.relations:
-        return False
-    if tag.type == "THEN":
-        return True
-    last = max(j for j, known in enumerate(scope.tags) if known.type != "P")
-    return tag.word == "that" and i == last and i > 0 and scope.tags[i - 1].type in STRONG
+    is_that = tag.word == "that" and i > 0 and scope.tags[i - 1].type in STRONG
+    return bool(scope.relations) and (tag.type == "THEN" or is_that)
 
 
 def _negate(scope: Scope, i: int, tag: Tag) -> None:
@@ -168,6 +158,10 @@ def _negate(scope: Scope, i: int, tag: Tag) -> None:
     if before is None or before.type != "NEG" or before.word == tag.word == "not":
         scope.negated = not scope.negated
     scope.is_about_data = False
+
+
+def _except(scope: Scope, i: int, tag: Tag) -> None:
+    scope.out = not scope.out
 
 
 def _hope(scope: Scope, i: int, tag: Tag) -> None:
@@ -196,16 +190,12 @@ def _is_question(scope: Scope, i: int, following: Tag | None) -> bool:
 
 
 def _anchor(scope: Scope, i: int, tag: Tag) -> None:
-    kind = tag.type
-    if kind == "FINISH" and scope.is_input:
-        if not scope.must and tag.word in _READY:
-            kind = "AVAIL"
-        elif not (scope.must or scope.negated or scope.asks):
-            scope.is_about_data = True
-            return
-    if kind == "FINISH" and tag.word in _OUTPUTS and (scope.is_about_data or scope.anchor == "START"):
-        return
-    scope.anchor, scope.inherited, scope.is_about_data, scope.asks = kind, False, False, True
+    of_input = tag.type == "FINISH" and scope.is_input and not scope.must
+    if of_input and tag.word not in _READY and not (scope.negated or scope.asks):
+        scope.is_about_data = True
+    elif not (tag.word in _OUTPUTS and (scope.is_about_data or scope.anchor == "START")):
+        scope.anchor = "AVAIL" if of_input and tag.word in _READY else tag.type
+        scope.inherited, scope.is_about_data, scope.asks = False, False, True
 
 
 def _run(scope: Scope, i: int, tag: Tag) -> None:
@@ -238,26 +228,15 @@ def _other(scope: Scope, i: int, tag: Tag) -> None:
         scope.is_about_data = True
 
 
-def _except(scope: Scope, i: int, tag: Tag) -> None:
-    scope.out = not scope.out
-
-
 _STEPS: dict[str, Step] = {
     "NEG": _negate,
     "NOR": _set(negated=True),
     "OUT": _except,
-    "FREE": _set(free=True),
-    "NOTCARE": _set(free=True),
+    **dict.fromkeys(("FREE", "NOTCARE"), _set(free=True)),
     "CAN": _allow,
-    "START": _anchor,
-    "FINISH": _anchor,
-    "WAIT": _anchor,
-    "AVAIL": _anchor,
-    "RUN": _run,
-    "SHIFT": _run,
-    "MUST": _insist,
-    "ONLY": _insist,
-    "ASK": _insist,
+    **dict.fromkeys(("START", "FINISH", "WAIT", "AVAIL"), _anchor),
+    **dict.fromkeys(("RUN", "SHIFT"), _run),
+    **dict.fromkeys(("MUST", "ONLY", "ASK"), _insist),
     "HEDGE": _hope,
     "INPUT": _set(is_input=True),
     "PROVISO": _provide,
@@ -269,7 +248,9 @@ _STEPS: dict[str, Step] = {
 
 def _take_value(scope: Scope, i: int, tag: Tag) -> None:
     tags = scope.tags
-    if _goes_on(scope, i, tag):
+    last = scope.last_value
+    if last is not None and (last.type == tag.type or {last.type, tag.type} <= AMOUNT_TYPES):
+        # the next of a list: "before 9 or after 17"
         scope.relations = scope.relations + scope.last_relations
         scope.comparisons = scope.comparisons + scope.last_comparisons
     bound = scope.ahead(i, 3, frozenset({"LATEST", "EARLIEST"})) if tag.type == "INSTANT" else None
@@ -293,37 +274,11 @@ def _take_value(scope: Scope, i: int, tag: Tag) -> None:
         scope.out = False
 
 
-def _goes_on(scope: Scope, i: int, tag: Tag) -> bool:
-    """Whether it is the next of a list: "before 9 or after 17"."""
-    last = scope.last_value
-    if last is None or (last.type != tag.type and not {last.type, tag.type} <= AMOUNT_TYPES):
-        return False
-    since = next(j for j, known in enumerate(scope.tags) if known is scope.last_value)
-    return all(
-        known.word in JOINING
-        or known.type in {"GLUE", "NOR"}
-        or (known.word in {"&", "/", "in", "at", "on", "not"} and known.type != "NEG")
-        for known in scope.tags[since + 1 : i]
-    )
-
-
 def _is_less_preferred(scope: Scope, i: int, tag: Tag) -> bool:
     """ "Wales over London"."""
-    if scope.last_value is None or scope.last_value.type != tag.type or not scope.comparisons:
-        return False
-    if tag.type not in {"PLACE", "SITE", "INSTANT", "RANGE", "DAYS", "GPU"}:
-        return False
-    return scope.comparisons[-1].word in {"over", "above"} and scope.tags[i - 1] is scope.comparisons[-1]
-
-
-def _refer_back(scope: Scope) -> None:
-    """ "And no later": than the time named before."""
-    said = scope.context.instant
-    if scope.strong() is None or not scope.negated or said is None or scope.values:
-        return
-    last = scope.relations[-1]
-    if last.word in _EARLIER:
-        read_instant(scope, Tag("INSTANT", last.start, last.end, "", said), len(scope.tags) - 1)
+    last, before = scope.last_value, scope.tags[i - 1]
+    is_more = before.type == "MORE" and before.word in {"over", "above"}
+    return is_more and last is not None and last.type == tag.type and tag.type not in AMOUNT_TYPES | {"SPAN", "PCT"}
 
 
 def _tell_the_rest(scope: Scope) -> None:
