@@ -223,8 +223,9 @@ def dated_weekday(g: Tags, today: date) -> Point | None:
     return last.value if last.type == "DAY" else times.day_of_month(last.value, today)
 
 
-def joined(g: Tags, _: date) -> Point | None:
-    return times.joined(times.point(g[0]), times.point(g[-1])) if g[0].type != "NUM" or g[0].value < 13 else None
+def joined(g: Tags, _: date, first: int = 0) -> Point | None:
+    one = g[first]
+    return times.joined(times.point(one), times.point(g[-1])) if one.type != "NUM" or one.value < 13 else None
 
 
 def clarified(g: Tags, _: date) -> Point | None:

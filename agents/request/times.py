@@ -251,18 +251,12 @@ def _at(day: date, hour: int, minute: int, zone: tzinfo, side: Side) -> datetime
 def window(hours: ClockRange, now: datetime) -> tuple[datetime, datetime] | None:
     """The first such time that is not over, in UK time; one that is open now counts from when it opened."""
     start, end = hours
-    if start.day or start.instant:
-        begin = resolve(start, now, "early")
-        finish = resolve(end, now, "late", None if end.day else begin.date())
+    dated = start.day or start.instant
+    for ahead in range(-1, 3):
+        begin = resolve(start, now, "early", None if dated else now.date() + timedelta(days=ahead))
+        finish = resolve(end, now, "late", begin.date())
         if finish <= begin and not end.day:
             finish = resolve(end, now, "late", begin.date() + timedelta(days=1))
-        return (begin, finish) if finish > begin else None
-    for ahead in range(-1, 3):
-        day = now.date() + timedelta(days=ahead)
-        begin = resolve(start, now, "early", day)
-        finish = resolve(end, now, "late", begin.date())
-        if finish <= begin:
-            finish = resolve(end, now, "late", begin.date() + timedelta(days=1))
-        if finish > now:
+        if finish > (begin if dated else now):
             return begin, finish
     return None

@@ -15,7 +15,7 @@ LIMITS = words(
 """Values that a constraint may be made of. One that is left over is told."""
 AMOUNT_TYPES = frozenset({"MONEY", "RATE", "MASS", "GKWH"})
 _BARE_HOUR_AFTER = frozenset({"BY", "BEFORE", "UNTIL", "AFTER"})
-_BARE_HOUR_BEFORE = frozenset({"P", "GLUE", "LATEST", "NEG", "MUST", "HEDGE"})
+_BARE_HOUR_BEFORE = frozenset({"", "P", "GLUE", "LATEST", "NEG", "MUST", "HEDGE"})
 _AMBIGUOUS_MONTHS = frozenset({"mar", "march", "sep", "dec", "jan"})
 
 
@@ -128,27 +128,25 @@ def _written_clocks(tags: list[Tag]) -> None:
     for i, tag in enumerate(tags):
         if tag.type != "NUM" or not tag.word[:1].isdigit():
             continue
-        before = tags[i - 1] if i else None
-        after = tags[i + 1] if i + 1 < len(tags) else None
+        before, after = _at(tags, i - 1), _at(tags, i + 1)
         hour, _, minute = tag.word.partition(".")
         pairs = _pairs(tags, i)
         timely = pairs or _timely(before, after)
         if len(minute) == 2 and hour.isdigit() and int(hour) < 24 and int(minute) < 60:
-            half = after is not None and (
-                after.type == "MER" or (after.word in {"a", "p"} and (after.glued or _is(tags, i + 2, ".")))
-            )
-            if half or (timely and before is not None and before.type not in {"LE", "LESS", "MORE"}):
+            half = after.word in {"a", "p"} and (after.glued or _at(tags, i + 2).word == ".")
+            if half or after.type == "MER" or (timely and before.type not in {"", "LE", "LESS", "MORE"}):
                 tag.type, tag.value = "HHMM", f"{hour}:{minute}"
-        elif _is_military(tag.word) and (
-            pairs
-            or (after is not None and after.word in {"hours", "hrs", "h"})
-            or (timely and (hour[0] in "01" or hour >= "2100"))
-        ):
-            tag.type, tag.value = "HHMM", f"{hour[:2]}:{hour[2:]}"
+        elif _is_military(tag.word):
+            late = timely and (hour[0] in "01" or hour >= "2100")
+            if pairs or late or after.word in {"hours", "hrs", "h"}:
+                tag.type, tag.value = "HHMM", f"{hour[:2]}:{hour[2:]}"
 
 
-def _is(tags: Sequence[Tag], at: int, word: str) -> bool:
-    return at < len(tags) and tags[at].word == word
+_NOTHING = Tag("", 0, 0)
+
+
+def _at(tags: Sequence[Tag], at: int) -> Tag:
+    return tags[at] if 0 <= at < len(tags) else _NOTHING
 
 
 def _pairs(tags: Sequence[Tag], i: int) -> bool:
@@ -168,42 +166,23 @@ def _is_military(word: str) -> bool:
     return len(word) == 4 and word.isdigit() and int(word[:2]) < 24 and int(word[2:]) in range(0, 60, 5)
 
 
-def _timely(before: Tag | None, after: Tag | None) -> bool:
-    if before is None:
+def _timely(before: Tag, after: Tag) -> bool:
+    if before.type not in _BARE_HOUR_AFTER and before.word not in {"at", "between", "and", "to", "-", "is"}:
         return False
-    if before.type not in {"BY", "BEFORE", "UNTIL", "AFTER"} and before.word not in {
-        "at",
-        "between",
-        "and",
-        "to",
-        "-",
-        "is",
-    }:
-        return False
-    if after is None or after.word in JOINING | {"hours"}:
-        return True
-    return after.type not in {"W", "MONTH"} and after.word not in {"%", "/", "kg"}
+    goes_on = after.type in {"W", "MONTH"} or after.word in {"%", "/", "kg"}
+    return not goes_on or after.word in JOINING | {"hours"}
 
 
 def _bare_hour(tags: list[Tag], i: int, tag: Tag) -> None:
     """ "By 6", "no later than 8": a bare hour where only a time can stand."""
-    before = tags[i - 1] if i else None
-    if tag.type != "NUM" or before is None or not (0 < tag.value < 13 and tag.value == int(tag.value)):
+    before, after, earlier = _at(tags, i - 1), _at(tags, i + 1), _at(tags, i - 2)
+    if tag.type != "NUM" or not (0 < tag.value < 13 and tag.value == int(tag.value)):
         return
     if before.type not in _BARE_HOUR_AFTER or before.word in {"from", "longer than"}:
         return
-    after = tags[i + 1] if i + 1 < len(tags) else None
-    day = tags[i + 2] if i + 2 < len(tags) and after is not None and after.type == "AT" else None
-    if day is not None and day.type == "DAY":
-        dated = times.joined(times.whole_hour(tag), day.value)
-        if dated and after is not None:
-            tag.type, tag.value, tag.end = "INSTANT", dated, day.end
-            after.type = day.type = "GLUE"
-        return
-    if after is None or after.word in JOINING or (after.type in _BARE_HOUR_BEFORE and after.word not in "%-/"):
+    if after.word in JOINING or (after.type in _BARE_HOUR_BEFORE and after.word not in {"%", "-", "/"}):
         tag.type, tag.value = "INSTANT", times.whole_hour(tag)
-        earlier = tags[i - 2] if i > 1 else None
-        if earlier is not None and earlier.type == "DAY" and (dated := times.joined(earlier.value, tag.value)):
+        if earlier.type == "DAY" and (dated := times.joined(earlier.value, tag.value)):
             tag.value, earlier.type = dated, "GLUE"
 
 
