@@ -14,23 +14,8 @@ from functools import cache
 from itertools import combinations, pairwise, takewhile
 from typing import Any
 
-from agents.constraints import (
-    CarbonIntensity,
-    CarbonTotal,
-    Constraint,
-    CostTotal,
-    Finish,
-    Hours,
-    JobFacts,
-    Pausing,
-    Preference,
-    PricePerKwh,
-    Region,
-    RenewableShare,
-    Site,
-    Start,
-    Unsupported,
-)
+from agents import constraints as kinds
+from agents.constraints import Constraint
 from agents.request.clause import read_clause
 from agents.request.lexicon import JOINING, entries
 from agents.request.scope import Found, Scope
@@ -114,7 +99,10 @@ def weigh(scopes: Sequence[Scope], marks: Sequence[Tag], text: str) -> None:
         if {_family(item) for item in scope.found} & set().union(*near):
             doubt(scope)
     waiting = {
-        scope.clause.sentence for scope in scopes for item in scope.found if isinstance(item.constraint, Unsupported)
+        scope.clause.sentence
+        for scope in scopes
+        for item in scope.found
+        if isinstance(item.constraint, kinds.Unsupported)
     }
     for scope in scopes:
         if scope.clause.sentence in waiting and "SPAN" in scope.types:
@@ -132,7 +120,7 @@ def weigh(scopes: Sequence[Scope], marks: Sequence[Tag], text: str) -> None:
 
 def doubt(scope: Scope) -> None:
     """Tell the clause instead of keeping what was read in it."""
-    kept = [item for item in scope.found if isinstance(item.constraint, Unsupported)]
+    kept = [item for item in scope.found if isinstance(item.constraint, kinds.Unsupported)]
     if len(kept) < len(scope.found):
         scope.doubted |= {_family(item) for item in scope.found if item not in kept}
         scope.found = kept
@@ -144,7 +132,7 @@ def is_doubtful(scope: Scope) -> bool:
     if not scope.found:
         return False
     tags = _bearing(scope)
-    is_fact = all(isinstance(item.constraint, JobFacts) for item in scope.found)
+    is_fact = all(isinstance(item.constraint, kinds.JobFacts) for item in scope.found)
     return (
         _has([tag for tag in scope.tags if tag.start < tags[-1].end], "TURNING")
         or _has(tags, "ELSEWHERE")
@@ -228,14 +216,14 @@ def _is_lifted(tags: Sequence[Tag]) -> bool:
 
 def _is_ambiguous(scope: Scope, tags: Sequence[Tag]) -> bool:
     """ "Between 10 and 4 is when it must not run", "on days other than Saturday not before 9"."""
-    kinds = [tag.type for tag in tags]
-    if "OUT" in kinds and len({"DAYS", "RANGE", "INSTANT"}.intersection(kinds[kinds.index("OUT") :])) > 1:
+    types = [tag.type for tag in tags]
+    if "OUT" in types and len({"DAYS", "RANGE", "INSTANT"}.intersection(types[types.index("OUT") :])) > 1:
         return True
     families = {_family(item) for item in scope.found}
     if families <= {"pausing", "preference"}:
         return False
-    last = max((i for i, kind in enumerate(kinds) if kind in LIMITS), default=len(kinds))
-    if not _NO_MORE.isdisjoint(kinds[last:]) or (families & _NEVER_FINISHED and "FINISH" in kinds[last:]):
+    last = max((i for i, kind in enumerate(types) if kind in LIMITS), default=len(types))
+    if not _NO_MORE.isdisjoint(types[last:]) or (families & _NEVER_FINISHED and "FINISH" in types[last:]):
         return True
     return any(tag.type == "FREE" and "wait" not in tag.word for tag in tags)
 
@@ -318,7 +306,7 @@ def _is_quoted(scope: Scope, quotes: Sequence[tuple[int, int]]) -> bool:
 
 def _condition(scope: Scope, other: Scope) -> None:
     """What holds only if something else does that was not read."""
-    depends = any(isinstance(item.constraint, Unsupported) for item in other.found)
+    depends = any(isinstance(item.constraint, kinds.Unsupported) for item in other.found)
     hangs = depends and other.clause.joined_by == "if"
     if (
         not (hangs or (other.conditional and not other.found))
@@ -381,7 +369,7 @@ def _drop_asides(scopes: Sequence[Scope], text: str) -> None:
                 owner, known = outside[_family(item)]
                 if getattr(known.constraint, "allowed", 0) != getattr(item.constraint, "allowed", 0):
                     continue  # "in Scotland (but not in Glasgow)"
-                exact = isinstance(known.constraint, Hours) and isinstance(item.constraint, Hours)
+                exact = isinstance(known.constraint, kinds.Hours) and isinstance(item.constraint, kinds.Hours)
                 gone, other = (known, owner) if exact else (item, scope)
                 other.found = [one for one in other.found if one is not gone]
 
@@ -398,7 +386,7 @@ def _drop_permissions(scopes: Sequence[Scope]) -> None:
 def _tell_contradictions(scopes: Sequence[Scope]) -> None:
     """Two demands that differ about the same thing: nobody knows which of them holds."""
     items = [(scope, item.constraint) for scope in scopes for item in scope.found]
-    firm = [(scope, it) for scope, it in items if it.strength == "must" or isinstance(it, Preference)]
+    firm = [(scope, it) for scope, it in items if it.strength == "must" or isinstance(it, kinds.Preference)]
     for (scope, one), (other, two) in combinations(firm[:_MOST], 2):
         apart = scope.clause.sentence != other.clause.sentence and bool(scope.heads or other.heads)
         if _contradict(one, two, apart=apart):
@@ -408,36 +396,28 @@ def _tell_contradictions(scopes: Sequence[Scope]) -> None:
 
 _MOST = 40
 """Constraints that are held against each other; it bounds the time that any text takes."""
-_BOUNDS: dict[type, str] = {
-    CarbonIntensity: "max_g_per_kwh",
-    CarbonTotal: "max_g",
-    CostTotal: "max_gbp",
-    JobFacts: "duration_minutes",
-    PricePerKwh: "max_gbp_per_kwh",
-    RenewableShare: "min_pct",
-}
 
 
 def _contradict(one: Any, two: Any, *, apart: bool) -> bool:  # noqa: ANN401  constraints
     match one, two:
-        case Start(), Finish():
+        case kinds.Start(), kinds.Finish():
             return bool(one.time >= two.time)
-        case Start(), Start():
+        case kinds.Start(), kinds.Start():
             return bool(one.bound == two.bound and one.time != two.time)
-        case Finish(), Finish():
+        case kinds.Finish(), kinds.Finish():
             return bool(one.time != two.time) and (apart or not _ends_the_day_of(one.time, two.time))
-        case Region(), Region():
+        case kinds.Region(), kinds.Region():
             mine, other = frozenset(one.regions), frozenset(two.regions)
             if one.allowed and two.allowed:
                 return apart and not mine & other
             return bool(one.allowed != two.allowed) and mine == other
-        case (Site(), Site()) | (Pausing(), Pausing()) | (Hours(), Hours()):
+        case (kinds.Site(), kinds.Site()) | (kinds.Pausing(), kinds.Pausing()) | (kinds.Hours(), kinds.Hours()):
             return bool(one.allowed != two.allowed) and _value(one) == _value(two)
-        case Preference(), Preference():
+        case kinds.Preference(), kinds.Preference():
             return {one.first, two.first} == {"carbon", "cost"}
-    field = _BOUNDS.get(type(one)) if type(one) is type(two) else None
-    bounds = {getattr(one, field), getattr(two, field)} if field else set()
-    return len(bounds - {None}) > 1
+        case kinds.JobFacts(), kinds.JobFacts():
+            return len({one.duration_minutes, two.duration_minutes} - {None}) > 1
+    return isinstance(one, kinds.Cap) and type(one) is type(two) and one.amount != two.amount
 
 
 def _value(constraint: Constraint) -> dict[str, object]:
