@@ -34,7 +34,8 @@ def main() -> int:
 
 def _report(result: Result) -> Result:
     plan = result.plan
-    print(f"\nseed {plan.seed}" + (f", mutation: {plan.mutation}" if plan.mutation else ", all guards in place"))
+    mutated = f", mutation: {plan.mutation}, which came into play {result.exercised} times"
+    print(f"\nseed {plan.seed}" + (mutated if plan.mutation else ", all guards in place"))
     faults = ", ".join(f"{count} {kind}" for kind, count in sorted(result.faults.items()))
     print(f"  {sum(result.faults.values())} faults ({faults}), {result.takeovers} takeovers, {result.seconds:.0f} s")
     for finding in result.findings:

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -21,6 +23,7 @@ from tests.chaos.proxy import Proxy
 from tests.chaos.worker import BLOCKS_ONE_IN, Spec, encode
 from tests.supabase.project import Project, create_platform, prepare_database, serve
 
+ROOT = Path(__file__).parents[2]
 DATABASE = "gridwise"
 AUDIT_RIGHTS = b"""
 grant usage on schema chaos to service_role;
@@ -51,6 +54,8 @@ class Arena:
     folder: Path
     seats: list[Seat]
     zygote: asyncio.subprocess.Process
+    old_zygote: asyncio.subprocess.Process | None
+    """Of the last release; None where this clone does not have its commit."""
     lease_seconds: int
     max_attempts: int
     mutation: Mutation | None
@@ -72,7 +77,24 @@ class Arena:
     def url(self) -> str:
         return self.server.url(DATABASE)
 
-    async def start_poller(self, seat: Seat, *, owner: str | None = None, poll_interval_seconds: float = 0.5) -> int:
+    @property
+    def has_old(self) -> bool:
+        return self.old_zygote is not None
+
+    async def make_read_only(self, is_read_only: bool) -> None:
+        """The whole database, as far as its users see."""
+        async with await psycopg.AsyncConnection.connect(self.server.url("postgres"), autocommit=True) as connection:
+            setting = "on" if is_read_only else "off"
+            await connection.execute(
+                f"alter database {DATABASE} set default_transaction_read_only = {setting}".encode()
+            )
+            await connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (DATABASE,)
+            )
+
+    async def start_poller(
+        self, seat: Seat, *, owner: str | None = None, poll_interval_seconds: float = 0.5, is_old: bool = False
+    ) -> int:
         """A new process on that seat. With `owner` it calls itself as another one does."""
         seat.generation += 1
         skew = SKEWS_SECONDS[seat.number % len(SKEWS_SECONDS)]
@@ -90,9 +112,11 @@ class Arena:
             poll_interval_seconds=poll_interval_seconds,
             mutation=self.mutation,
         )
+        zygote = self.old_zygote if is_old else self.zygote
         async with self._starting:
-            assert self.zygote.stdin is not None
-            self.zygote.stdin.write(encode(spec))
+            assert zygote is not None
+            assert zygote.stdin is not None
+            zygote.stdin.write(encode(spec))
             return await self._started.get()
 
     def signal(self, pid: int, number: signal.Signals) -> None:
@@ -142,9 +166,9 @@ class Arena:
             await asyncio.sleep(0.2)
         return False
 
-    async def listen_to_zygote(self) -> None:
-        assert self.zygote.stdout is not None
-        while line := (await self.zygote.stdout.readline()).decode().split():
+    async def listen_to(self, zygote: asyncio.subprocess.Process) -> None:
+        assert zygote.stdout is not None
+        while line := (await zygote.stdout.readline()).decode().split():
             if line[0] == "started":
                 self._started.put_nowait(int(line[1]))
             else:
@@ -167,10 +191,19 @@ def make_ids(random: Random, count: int, *, blocking: int = 0) -> list[UUID]:
 
 @asynccontextmanager
 async def open_arena(
-    folder: Path, *, pollers: int, lease_seconds: int, max_attempts: int, mutation: Mutation | None, supabase: bool
+    folder: Path,
+    *,
+    pollers: int,
+    lease_seconds: int,
+    max_attempts: int,
+    mutation: Mutation | None,
+    supabase: bool,
+    with_old: bool = False,
 ) -> AsyncIterator[Arena]:
     async with AsyncExitStack() as stack:
-        zygote = await stack.enter_async_context(_zygote())  # it imports while the server starts
+        zygote = await stack.enter_async_context(_zygote(ROOT))  # it imports while the server starts
+        release = stack.enter_context(_last_release(folder)) if with_old else None
+        old_zygote = None if release is None else await stack.enter_async_context(_zygote(release))
         server = await stack.enter_async_context(embedded_postgres(folder / "server", settings=SETTINGS))
         project = None
         if supabase:
@@ -194,26 +227,45 @@ async def open_arena(
             folder=folder,
             seats=seats,
             zygote=zygote,
+            old_zygote=old_zygote,
             lease_seconds=lease_seconds,
             max_attempts=max_attempts,
             mutation=mutation,
             service_key=None if project is None else project.service_key,
         )
-        ears = asyncio.create_task(arena.listen_to_zygote())
+        zygotes = [one for one in (zygote, old_zygote) if one is not None]
+        ears = [asyncio.create_task(arena.listen_to(one)) for one in zygotes]
         try:
             yield arena
         finally:
-            zygote.kill()
-            await ears
+            for one in zygotes:
+                one.kill()
+            await asyncio.gather(*ears)
+
+
+@contextmanager
+def _last_release(folder: Path) -> Iterator[Path | None]:
+    """A worktree of it; its pollers take the same `Spec`."""
+    commit = json.loads((ROOT / "sql" / "releases.json").read_text("utf-8"))[-1]["commit"]
+    tree = folder / "release"
+    git = ("git", "-C", str(ROOT), "worktree")
+    if subprocess.run([*git, "add", "-q", "--detach", tree, commit], check=False, capture_output=True).returncode:
+        yield None
+        return
+    try:
+        yield tree
+    finally:
+        subprocess.run([*git, "remove", "--force", tree], check=True)
 
 
 @asynccontextmanager
-async def _zygote() -> AsyncIterator[asyncio.subprocess.Process]:
-    """The process that pollers are forked from. They die with it."""
+async def _zygote(tree: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The process that pollers of that checkout are forked from. They die with it."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "tests.chaos.worker",
+        cwd=tree,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "LANGGRAPH_STRICT_MSGPACK": "true"},

@@ -19,7 +19,8 @@ for each row execute function chaos.note_status();
 create table chaos.lease_changes (
     seq bigserial primary key, at timestamptz not null default clock_timestamp(), operation text, workload_id uuid,
     old_state text, old_submission bigint, old_token bigint, old_owner text, old_until timestamptz,
-    new_state text, new_submission bigint, new_token bigint, new_owner text, new_until timestamptz, new_attempt integer
+    new_state text, new_submission bigint, new_token bigint, new_owner text, new_until timestamptz, new_attempt integer,
+    seen_priority integer  -- what the row said when it was claimed
 );
 create function chaos.note_lease() returns trigger language plpgsql as $$
 begin
@@ -28,10 +29,13 @@ begin
     end if;
     insert into chaos.lease_changes
         (operation, workload_id, old_state, old_submission, old_token, old_owner, old_until,
-        new_state, new_submission, new_token, new_owner, new_until, new_attempt)
+        new_state, new_submission, new_token, new_owner, new_until, new_attempt, seen_priority)
     select tg_op, coalesce(new.workload_id, old.workload_id),
         old.state, old.submission, old.token, old.owner, old.until,
-        new.state, new.submission, new.token, new.owner, new.until, new.attempt;
+        new.state, new.submission, new.token, new.owner, new.until, new.attempt,
+        case when new.state = 'running' then (
+            select w.priority from public.compute_workloads as w where w.id = new.workload_id
+        ) end;
     return null;
 end
 $$;
@@ -69,7 +73,8 @@ begin
     perform agent_checkpoints.put_writes_unwatched(
         p_thread, p_token, p_ns, p_id, p_task, p_path, p_replace, p_idx, p_channels, p_types, p_blobs);
     insert into chaos.task_writes (thread_id, task_id, token, newest_token)
-    select p_thread, p_task, p_token, f.token from agent.thread_fence as f where f.thread_id = p_thread;
+    select p_thread, p_task, p_token, f.token from agent.thread_fence as f
+    where f.thread_id = p_thread and p_channels <> array['__error__'];  -- a step that failed has not finished
 end
 $$;
 
@@ -86,3 +91,6 @@ end
 $$;
 create trigger chaos_refuse before update on public.compute_workloads
 for each row execute function chaos.refuse();
+
+-- Counts what a mutation of the functions really did; a sequence, so that a rollback does not take it back.
+create sequence chaos.exercised;

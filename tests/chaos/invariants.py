@@ -14,11 +14,14 @@ import psycopg
 
 from persistence.checkpoints.pooled import PooledSaver
 from persistence.connections.pool import open_pool
+from tests.chaos.worker import REFUSAL
 from tests.graphs import STORED_TYPES
 
 Rows = list[dict[str, Any]]
 Query = Callable[..., Rows]
 
+FLOOD_SLACK = 24
+"""Claims that were under way, and those that are given to whoever has waited longest."""
 SUMMARY = re.compile(r"draw (?P<n>\d+); left of draw (?P=n); right of draw (?P=n); join 3")
 
 
@@ -52,8 +55,10 @@ async def check(
             _attempts(leases, max_attempts),
             _no_repeated_call(query, calls_file),
             _nobody_harmed(query),
-            _answers_the_latest(workloads),
+            _answers_the_latest(query, workloads),
             _no_lease_lost_in_peace(leases, storm_began_at),
+            _in_turn(query),
+            _system_faults_are_the_systems(query),
         ]
 
 
@@ -195,7 +200,8 @@ def _no_lease_lost_in_peace(leases: Rows, storm_began_at: datetime) -> Finding:
 def _nobody_harmed(query: Query) -> Finding:
     """Rows that refuse, wait or lie: they are charged to nobody, and each that refuses is named with its reason."""
     hostile = query("select id, workload_name from compute_workloads where workload_name <> 'w'")
-    wrong = [f"power promised: {row}" for row in query("select * from agent.power")]
+    promised = "select * from agent.power_promises('-infinity', 'infinity')"
+    wrong = [f"power promised: {row}" for row in query(promised)]
     silent = query(
         "select w.id from compute_workloads as w left join agent.queue as q on q.workload_id = w.id"
         " where w.workload_name = 'poison' and q.parked is null"
@@ -204,11 +210,51 @@ def _nobody_harmed(query: Query) -> Finding:
     return Finding(name="I11 nobody's row changes another's outcome", looked_at=len(hostile), wrong=tuple(wrong))
 
 
-def _answers_the_latest(workloads: Rows) -> Finding:
-    wrong = [
-        f"{row['id']} says {row['priority']}, answered for {(row['metadata'] or {}).get('answered_priority')}"
-        for row in workloads
-        if row["status"] == "queued" and row["priority"] != (row["metadata"] or {}).get("answered_priority")
-    ]
+def _answers_the_latest(query: Query, workloads: Rows) -> Finding:
+    """By what the run that answered says it read, and, for runs of the release before, by what the row said when the
+    server gave it out."""
+    seen = {
+        row["workload_id"]: row["seen_priority"]
+        for row in query(
+            "select r.workload_id, c.seen_priority from agent.runs as r inner join chaos.lease_changes as c"
+            " on c.workload_id = r.workload_id and c.new_token = r.token and c.new_state = 'running'"
+            " where r.outcome = 'queued' order by r.token"
+        )
+    }
+    wrong = []
+    for row in workloads:
+        metadata = row["metadata"] or {}
+        answered = metadata.get("answered_priority", seen.get(row["id"]))
+        if row["status"] == "queued" and row["priority"] != answered:
+            wrong.append(f"{row['id']} says {row['priority']}, answered for {answered}")
     edited = sum(row["priority"] is not None for row in workloads)
     return Finding(name="I12 the answer belongs to what the row says", looked_at=edited, wrong=tuple(wrong))
+
+
+def _in_turn(query: Query) -> Finding:
+    """While a workload waited for its first claim, the user who flooded the queue got no more than about his share."""
+    firsts = query(
+        "select w.workload_name = 'flood' as is_flood, min(c.at) filter (where c.operation = 'INSERT') as arrived,"
+        " min(c.at) filter (where c.new_state = 'running') as claimed from chaos.lease_changes as c"
+        " inner join compute_workloads as w on w.id = c.workload_id group by w.id, w.workload_name"
+    )
+    claimed = [row for row in firsts if row["arrived"] and row["claimed"]]
+    wrong = []
+    for row in claimed:
+        if row["is_flood"]:
+            continue
+        meanwhile = [one["is_flood"] for one in claimed if row["arrived"] < one["claimed"] < row["claimed"]]
+        floods = sum(meanwhile)
+        if floods > 1.5 * (len(meanwhile) - floods) + FLOOD_SLACK:
+            wrong.append(f"{floods} of the flood and {len(meanwhile) - floods} others went first")
+    looked_at = sum(row["is_flood"] for row in claimed)
+    return Finding(name="I14 who floods the queue holds nobody up", looked_at=looked_at, wrong=tuple(wrong))
+
+
+def _system_faults_are_the_systems(query: Query) -> Finding:
+    charged = query(
+        "select outcome, error from agent.runs where outcome in ('retry', 'failed') and error like %s", f"%{REFUSAL}%"
+    )
+    released = query("select count(*) as n from agent.runs where outcome = 'released'")[0]["n"]
+    wrong = tuple(f"{row['outcome']}: {row['error']}" for row in charged)
+    return Finding(name="I15 a refused key costs no attempt", looked_at=released, wrong=wrong)

@@ -19,23 +19,26 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from graph.worker import worker
+from graph.worker import breaker, worker
 from graph.worker.heartbeat import Heartbeat
 from graph.worker.producer import ProducerOptions
 from persistence.connections.pool import open_pool
 from persistence.errors import StoreError
-from persistence.retry import Backoff
+from persistence.retry import Backoff, Fault
 from persistence.store.open import open_store
 from persistence.store.queue import Lease
-from tests.chaos.mutations import Mutation
+from tests.chaos.mutations import Mutation, leave_trace
 from tests.graphs import State, executor_config, recommendation
+from tools.errors import GridwiseError
 
+REFUSAL = "The model refuses the key."
 BLOCKS_ONE_IN = 20
 """One workload in so many has a node that blocks the event loop for longer than a lease."""
 
@@ -58,12 +61,20 @@ class Spec:
     mutation: Mutation | None = None
 
 
+class Refused(GridwiseError):  # noqa: N818  what the model says
+    """The model knows no such key."""
+
+    cause = "model_access"
+    is_certain = True
+
+
 class Calls:
     """Appends whole lines; a line is on record once the call returns, even if the process dies the moment after."""
 
     def __init__(self, path: str, owner: str) -> None:
         self._file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o644)
         self._owner = owner
+        self._refusal = refusal_file(Path(path).parent)
 
     def note(self, node: str, runtime: Runtime[None], config: RunnableConfig) -> None:
         info = runtime.execution_info
@@ -78,17 +89,29 @@ class Calls:
         }
         os.write(self._file, (json.dumps(line) + "\n").encode())
 
+    def ask_model(self) -> None:
+        """Raises `Refused` while the nemesis says so."""
+        if self._refusal.exists():
+            raise Refused(REFUSAL)
+
+
+def refusal_file(folder: Path) -> Path:
+    """While it is there, the model refuses every key."""
+    return folder / "the model refuses"
+
 
 def build(calls: Calls, lease_seconds: float) -> StateGraph[Any, Any, Any, Any]:
     """draw → left, right → join → conclude. What `draw` draws is random: a step that is run again shows."""
 
     async def draw(state: State, runtime: Runtime[None], config: RunnableConfig) -> Mapping[str, Any]:
+        calls.ask_model()
         calls.note("draw", runtime, config)
         await asyncio.sleep(random.uniform(0, 0.5))
         return {"steps": [f"draw {random.randrange(10**9)}"]}
 
     def side(name: str) -> Any:
         async def node(state: State, runtime: Runtime[None], config: RunnableConfig) -> Mapping[str, Any]:
+            calls.ask_model()
             calls.note(name, runtime, config)
             await asyncio.sleep(random.uniform(0, 0.5))
             return {"steps": [f"{name} of {state['steps'][0]}"]}
@@ -123,10 +146,13 @@ def build(calls: Calls, lease_seconds: float) -> StateGraph[Any, Any, Any, Any]:
 class LoopHeartbeat(Heartbeat):
     """Mutation: the heartbeat as most would write it, a task of the loop that the runs share."""
 
+    folder: Path
+
     def start(self, *, on_lost: Callable[[Lease], None]) -> None:
         self._on_lost = on_lost
         self._owner_loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
+        leave_trace(self.folder)
         self._task = asyncio.create_task(self._beats())
 
     async def _beats(self) -> None:
@@ -142,6 +168,16 @@ class LoopHeartbeat(Heartbeat):
         await self._task
 
 
+class NoBreaker(breaker.Breaker):
+    """Mutation: every fault is the workload's."""
+
+    folder: Path
+
+    def blames_system(self, fault: Fault, workload_id: UUID) -> bool:
+        leave_trace(self.folder)
+        return False
+
+
 def _dump_tasks() -> None:
     """On SIGUSR1: what every task and thread waits for, into the log."""
     for task in asyncio.all_tasks():
@@ -151,8 +187,12 @@ def _dump_tasks() -> None:
 
 async def work(spec: Spec) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _dump_tasks)
+    LoopHeartbeat.folder = NoBreaker.folder = Path(spec.calls).parent
+    breaker.PROBES = Backoff(base_seconds=0.2, cap_seconds=1)  # type: ignore[misc]
     if spec.mutation == "heartbeat on the event loop":
         worker.Heartbeat = LoopHeartbeat  # type: ignore[misc]
+    elif spec.mutation == "no breaker":
+        worker.Breaker = NoBreaker  # type: ignore[misc]
     connect = partial(open_store, database_url=spec.url, supabase_url=spec.supabase_url, supabase_key=spec.supabase_key)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(connect(max_connections=4))
