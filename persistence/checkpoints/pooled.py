@@ -12,10 +12,9 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import PoolTimeout
 
 from persistence.checkpoints.contents import CHANNEL, NAMESPACE, ContentSerializer
-from persistence.connections.pool import Pool, translate
+from persistence.connections.pool import NoConnection, Pool, translate
 from persistence.errors import LeaseLost, Unreachable
 
 SCHEMA: Final = "agent_checkpoints"
@@ -33,9 +32,8 @@ async def translated() -> AsyncIterator[None]:
     except psycopg.errors.ObjectInUse as error:
         msg = f"Another poller has taken over this run: {error.diag.message_primary}."
         raise LeaseLost(msg) from error
-    except PoolTimeout as error:
-        msg = f"The checkpoint database does not answer: {error}."
-        raise Unreachable(msg) from error
+    except NoConnection as error:
+        raise error.fault from error
     except TimeoutError as error:
         msg = "The checkpoint database does not answer in time."
         raise Unreachable(msg) from error

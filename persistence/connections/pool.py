@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from persistence.errors import AccessDenied, MigrationNeeded, StoreError
+from persistence.errors import AccessDenied, MigrationNeeded, StoreError, Unreachable
 
 T = TypeVar("T")
 
@@ -36,6 +36,7 @@ _DENIED: Final = ("28000", "28P01", "42501")
 _REFUSED_LOGIN: Final = re.compile(
     r"authentication failed|no password supplied|(role|database) \S+ does not exist|no pg_hba.conf entry"
 )
+_NO_ROOM: Final = re.compile(r"too many (clients|connections)|remaining connection slots")
 _TRANSIENT: Final = ("08", "40", "53", "55P03", "57", "58", "25006")
 _UNREACHABLE: Final = ("08", "57P")
 _OUT_OF_ORDER: Final = {
@@ -54,11 +55,37 @@ _OUT_OF_ORDER: Final = {
 """SQLSTATEs of a server that answers and cannot work: the cause, and what to do."""
 
 
+class NoConnection(PoolTimeout):
+    """None was to be had in time. `fault`: why, as far as anybody was told."""
+
+    def __init__(self, refusal: psycopg.Error | None, size: int) -> None:
+        self.fault: StoreError = Unreachable(f"The database does not answer, or all {size} connections are busy.")
+        if refusal is not None:
+            found = translate(refusal)
+            self.fault = Unreachable(str(found)) if found.cause == Unreachable.cause else found
+        super().__init__(str(self.fault))
+
+
 class Pool(AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]]):
     """A pool whose callers get an answer, an error or their cancellation in time, whatever became of the network."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the parent's
-        super().__init__(*args, **kwargs)
+        pool = self
+
+        class Remembered(psycopg.AsyncConnection[Any]):
+            @classmethod
+            async def connect(cls, *given: Any, **options: Any) -> Self:  # noqa: ANN401 - the parent's
+                try:
+                    connection = await super().connect(*given, **options)
+                except psycopg.Error as error:
+                    pool._refusal = error
+                    raise
+                pool._refusal = None
+                return connection
+
+        super().__init__(*args, connection_class=Remembered, **kwargs)
+        self._refusal: psycopg.Error | None = None
+        """What the server, or the way to it, said to the last attempt to connect."""
         self._renewed_at = 0.0
         self._endings: set[asyncio.Task[None]] = set()
 
@@ -87,6 +114,13 @@ class Pool(AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]]):
             if _is_of_the_link(error):
                 await self._renew(started)
             raise
+
+    async def getconn(self, timeout: float | None = None) -> psycopg.AsyncConnection[dict[str, Any]]:
+        """Raises `NoConnection`."""
+        try:
+            return await super().getconn(timeout)
+        except PoolTimeout as error:
+            raise NoConnection(self._refusal, self.max_size) from error
 
     async def close(self, timeout: float = _CLOSE_SECONDS) -> None:
         if self._endings:
@@ -195,6 +229,8 @@ def translate(error: psycopg.Error) -> StoreError:
     if state is None:
         if _REFUSED_LOGIN.search(reason):  # while connecting, libpq passes on no SQLSTATE
             return AccessDenied(f"The database refused the login: {reason}. Check DATABASE_URL.")
+        if _NO_ROOM.search(reason):
+            return refused("53300", reason)
         is_away = isinstance(error, psycopg.OperationalError)
         cause = "database_unreachable" if is_away else None
         return StoreError(f"The database cannot be reached: {reason}", retryable=is_away, cause=cause)

@@ -9,11 +9,18 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
-from psycopg_pool import PoolTimeout
 from pydantic import JsonValue
 
-from persistence.connections.pool import CONNECT_SECONDS, Pool, link_options, open_pool, server_name, translate
-from persistence.errors import StoreError, Unreachable
+from persistence.connections.pool import (
+    CONNECT_SECONDS,
+    NoConnection,
+    Pool,
+    link_options,
+    open_pool,
+    server_name,
+    translate,
+)
+from persistence.errors import StoreError
 
 CHANNEL: Final = "compute_workloads"
 """Notified by sql/migrations/0012_notify.sql."""
@@ -52,9 +59,8 @@ class PostgresTransport:
         values = {name: _adapted(name, value) for name, value in arguments.items()}
         try:
             row = await self._pool.within(CALL_SECONDS, self._row(query, values))
-        except PoolTimeout as error:
-            msg = f"The database {self.name} does not answer, or all {self._pool.max_size} connections are busy."
-            raise Unreachable(msg) from error
+        except NoConnection as error:
+            raise error.fault from error
         except TimeoutError as error:
             msg = f"The database {self.name} did not answer {function} within {CALL_SECONDS:g} s."
             raise StoreError(msg, retryable=True, cause="database_unreachable") from error
