@@ -91,7 +91,7 @@ alter function public.complete_workloads(jsonb) rename to complete_one_by_one;
 create function public.complete_workloads(p_items jsonb) returns jsonb language plpgsql as $$
 declare answer jsonb := public.complete_one_by_one(p_items);
 begin
-    if jsonb_array_length(p_items) > 1 and exists (
+    if exists (
         select from jsonb_to_recordset(p_items) as i (workload_id uuid, token bigint)
         inner join agent.queue as q using (workload_id, token) where q.project = 'answer'
     ) then
