@@ -18,7 +18,7 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=Plan.faults, help="per seed")
     parser.add_argument("--restarts", type=int, default=Plan.restarts, help="of the database, per seed")
     parser.add_argument("--supabase", action="store_true", help="through PostgREST (needs the npm packages)")
-    parser.add_argument("--mutations", choices=["all", "none"], default="all")
+    parser.add_argument("--mutations", choices=["all", "none", *MUTATIONS], default="all")
     parser.add_argument("--keep", type=Path, help="leave logs and database of the last run here")
     given = parser.parse_args()
     size = {"workloads": given.workloads, "faults": given.faults, "restarts": given.restarts}
@@ -26,7 +26,7 @@ def main() -> int:
     results = [
         _report(asyncio.run(run(Plan(seed=seed, supabase=given.supabase, **size), keep=given.keep))) for seed in seeds
     ]
-    mutations = MUTATIONS if given.mutations == "all" else ()
+    mutations = {"all": MUTATIONS, "none": ()}.get(given.mutations, (given.mutations,))
     mutants = [_report(asyncio.run(run(plan_for(one, seed=given.first_seed)))) for one in mutations]
     unseen = [str(mutant.plan.mutation) for mutant in mutants if not mutant.is_noticed]
     return _conclude(results, unseen)

@@ -200,7 +200,7 @@ def _no_lease_lost_in_peace(leases: Rows, storm_began_at: datetime) -> Finding:
 def _nobody_harmed(query: Query) -> Finding:
     """Rows that refuse, wait or lie: they are charged to nobody, and each that refuses is named with its reason."""
     hostile = query("select id, workload_name from compute_workloads where workload_name <> 'w'")
-    promised = "select * from agent.power_promises('-infinity', 'infinity')"
+    promised = "select workload_id, power_kw from agent.power_promises('-infinity', 'infinity')"
     wrong = [f"power promised: {row}" for row in query(promised)]
     silent = query(
         "select w.id from compute_workloads as w left join agent.queue as q on q.workload_id = w.id"

@@ -77,7 +77,7 @@ alter function public.claim_workloads(text, integer, double precision, integer, 
     "edits unseen": """
 create or replace view agent.inputs with (security_invoker = true) as
 select w.id, w.status, w.agent_status, agent.inputs_of(w) as inputs,
-    '00000000-0000-0000-0000-000000000000'::uuid as hash
+    '00000000-0000-0000-0000-000000000000'::uuid as hash, w.xmin as version
 from public.compute_workloads as w;
 create or replace function agent.on_update() returns trigger language plpgsql security definer as $$
 begin
@@ -87,13 +87,17 @@ begin
 end $$;
 """,
     "groups stand or fall together": """
-alter function public.complete_workloads(jsonb) rename to complete_one_by_one;
-create function public.complete_workloads(p_items jsonb) returns jsonb language plpgsql as $$
-declare answer jsonb := public.complete_one_by_one(p_items);
+alter function public.claim_workloads(text, integer, double precision, integer, uuid, boolean) rename to claim_each;
+create function public.claim_workloads(
+    p_owner text, p_limit integer, p_lease_seconds double precision, p_max_attempts integer,
+    p_request uuid default null, p_resend boolean default false
+) returns jsonb language plpgsql as $$
+declare
+    answer jsonb := public.claim_each(p_owner, p_limit, p_lease_seconds, p_max_attempts, p_request, p_resend);
 begin
     if exists (
-        select from jsonb_to_recordset(p_items) as i (workload_id uuid, token bigint)
-        inner join agent.queue as q using (workload_id, token) where q.project = 'answer'
+        select from jsonb_to_recordset(answer) as i (workload_id uuid, token bigint)
+        inner join agent.queue as q using (workload_id, token) where q.project = 'processing'
     ) then
         perform nextval('chaos.exercised');
         raise exception 'one row of the group refuses';
