@@ -5,6 +5,7 @@ import asyncio
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from tests.chaos.harness import Plan, Result, plan_for, run
 from tests.chaos.mutations import MUTATIONS
@@ -21,7 +22,8 @@ def main() -> int:
     parser.add_argument("--mutations", choices=["all", "none", *MUTATIONS], default="all")
     parser.add_argument("--keep", type=Path, help="leave logs and database of the last run here")
     given = parser.parse_args()
-    size = {"workloads": given.workloads, "faults": given.faults, "restarts": given.restarts}
+    size: dict[str, Any] = {"workloads": given.workloads, "faults": given.faults, "restarts": given.restarts}
+    size["patience_seconds"] = max(Plan.patience_seconds, given.workloads / 5)
     seeds = range(given.first_seed, given.first_seed + given.seeds)
     results = [
         _report(asyncio.run(run(Plan(seed=seed, supabase=given.supabase, **size), keep=given.keep))) for seed in seeds
