@@ -74,6 +74,9 @@ declare
     answer jsonb;
     tokens bigint[];
     elders integer;
+    found_ranks integer[];
+    are_new boolean;
+    is_lane_new boolean;
     lanes integer[];
     setting text;  -- an assignment runs no statement, as `perform` does
     ids uuid[];
@@ -149,66 +152,85 @@ begin
     from (select agent.new_token() as token from generate_series(1, p_limit)) as k;
     -- How many of each urgency: ordered lanes, merged by the due of their heads. (From V on: the index's entries below it
     -- are dead, and a snapshot held open elsewhere keeps them. What lives below it is served as an eighth.)
-    select array[
-        count(*) filter (where y.rank = 0), count(*) filter (where y.rank = 1),
-        count(*) filter (where y.rank = 2), count(*) filter (where y.rank = 3)
-    ] into lanes
-    from (
-        select x.rank
+    found_ranks := array(
+        select c.r from (values (0), (1), (2), (3)) as c (r)
+        where exists (
+            select from agent.queue as q where q.state = 'waiting' and q.rank = c.r and q.round >= v[c.r + 1]
+        )
+    );
+    lanes := array[0, 0, 0, 0];
+    if cardinality(found_ranks) = 1 then
+        lanes[found_ranks[1] + 1] := p_limit - elders;
+    elsif cardinality(found_ranks) > 1 then
+        select array[
+            count(*) filter (where y.rank = 0), count(*) filter (where y.rank = 1),
+            count(*) filter (where y.rank = 2), count(*) filter (where y.rank = 3)
+        ] into lanes
         from (
-            select h.rank, max(h.due) over (
-                partition by h.rank order by h.round, h.arrived rows unbounded preceding
-            ) as lane_due
-            from (values (0), (1), (2), (3)) as c (r)
-            cross join lateral (
-                select q.rank, q.round, q.arrived, q.due from agent.queue as q
-                where q.state = 'waiting' and q.rank = c.r and q.round >= v[c.r + 1]
-                order by q.round, q.arrived limit p_limit
-            ) as h
-        ) as x
-        order by x.lane_due limit p_limit - elders
-    ) as y;
+            select x.rank
+            from (
+                select h.rank, max(h.due) over (
+                    partition by h.rank order by h.round, h.arrived rows unbounded preceding
+                ) as lane_due
+                from (values (0), (1), (2), (3)) as c (r)
+                cross join lateral (
+                    select q.rank, q.round, q.arrived, q.due from agent.queue as q
+                    where q.state = 'waiting' and q.rank = c.r and q.round >= v[c.r + 1]
+                    order by q.round, q.arrived limit p_limit
+                ) as h
+            ) as x
+            order by x.lane_due limit p_limit - elders
+        ) as y;
+    end if;
 
     for go in 1..2 loop
         begin
             ids := '{}';
+            are_new := true;
             for r in 0..3 loop
                 continue when lanes[r + 1] = 0;
-                select array_agg(x.workload_id), max(x.round) into got, last_round
+                select array_agg(x.workload_id), max(x.round), bool_and(x.attempt = 0) into got, last_round, is_lane_new
                 from (
-                    select q.workload_id, q.round from agent.queue as q
+                    select q.workload_id, q.round, q.attempt from agent.queue as q
                     where q.state = 'waiting' and q.rank = r and q.round >= v[r + 1]
                     order by q.round, q.arrived limit lanes[r + 1] for update skip locked
                 ) as x;
                 ids := ids || coalesce(got, '{}');
+                are_new := are_new and coalesce(is_lane_new, true);
                 if last_round > v[r + 1] then
                     last_round := setval(('agent.turn_' || r)::regclass, last_round);
                 end if;
             end loop;
             if cardinality(ids) < p_limit then  -- the eighths, and what a claim at the same moment took from under us
-                ids := ids || array(
-                    select q.workload_id from agent.queue as q
+                select array_agg(x.workload_id), bool_and(x.attempt = 0) into got, is_lane_new
+                from (
+                    select q.workload_id, q.attempt from agent.queue as q
                     where q.state = 'waiting' and q.workload_id <> all(ids)
                     order by q.due limit p_limit - cardinality(ids) for update skip locked
-                );
+                ) as x;
+                ids := ids || coalesce(got, '{}');
+                are_new := are_new and coalesce(is_lane_new, true);
             end if;
             if ids = '{}' then
                 return '[]';
             end if;
             if go = 1 then
-                got := array(  -- suspects are shown alone, later
-                    select w.id
-                    from public.compute_workloads as w
-                    inner join agent.queue as q on q.workload_id = w.id
-                    where w.id = any(ids) and (
-                        agent.is_open(w.status, w.agent_status) or (w.status = 'processing' and (
-                            w.agent_status is distinct from 'processing' or w.agent_started_at is null
-                        ))
-                    ) and not exists (
-                        select from agent.queue as s
-                        where s.user_id = q.user_id and s.project is not null and s.tries > 0
-                    )
-                );
+                got := ids;
+                if not are_new or exists (select from agent.queue as s where s.project is not null and s.tries > 0) then
+                    got := array(  -- suspects are shown alone, later; what was shown before is not shown again
+                        select w.id
+                        from public.compute_workloads as w
+                        inner join agent.queue as q on q.workload_id = w.id
+                        where w.id = any(ids) and (
+                            agent.is_open(w.status, w.agent_status) or (w.status = 'processing' and (
+                                w.agent_status is distinct from 'processing' or w.agent_started_at is null
+                            ))
+                        ) and not exists (
+                            select from agent.queue as s
+                            where s.user_id = q.user_id and s.project is not null and s.tries > 0
+                        )
+                    );
+                end if;
                 if got <> '{}' then
                     perform agent.show(got, null);
                 end if;

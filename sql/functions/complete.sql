@@ -27,11 +27,11 @@ begin
                 where q.state = 'running' for update of q skip locked
             ) as x;
             exit when mine is null;
-            if go = 1 and exists (
-                select from agent.queue as s inner join agent.queue as q on q.user_id = s.user_id
-                where s.project is not null and s.tries > 0 and q.workload_id = any(mine)
-            ) then
-                continue;  -- suspects go alone
+            if go = 1 and exists (select from agent.queue as s where s.project is not null and s.tries > 0) then
+                continue when exists (  -- suspects go alone
+                    select from agent.queue as s inner join agent.queue as q on q.user_id = s.user_id
+                    where s.project is not null and s.tries > 0 and q.workload_id = any(mine)
+                );
             end if;
             if go = 1 then
                 perform agent.show(mine, p_items);

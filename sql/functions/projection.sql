@@ -1,5 +1,25 @@
 -- The shared row is told what is in agent.queue and agent.answers.
 
+-- One option of a recommendation as columns; all null where there is none. An id that is not in the tables (any more)
+-- becomes null.
+create or replace function agent.placed(option jsonb)
+returns table (
+    region text, region_id uuid, grid_zone_id uuid, asset_id uuid, carbon_intensity numeric, renewable_mix numeric,
+    cost_gbp numeric, reason text, starts timestamptz, ends timestamptz
+) language sql stable
+as $$
+    select option ->> 'region',
+        (select u.id from public.uk_regions as u where u.region_id = (option ->> 'region_number')::integer),
+        case when option is not null then coalesce(
+            (select z.id from public.grid_zones as z where z.id = (option ->> 'grid_zone_id')::uuid),
+            agent.grid_zone_of((option ->> 'region_number')::integer)
+        ) end,
+        (select a.id from public.compute_assets as a where a.id = (option ->> 'asset_id')::uuid),
+        (option ->> 'carbon_intensity')::numeric, (option ->> 'renewable_mix')::numeric,
+        (option ->> 'cost_gbp')::numeric, option ->> 'reason',
+        (option ->> 'start')::timestamptz, (option ->> 'end')::timestamptz
+$$;  -- no SET: it is to be inlined
+
 -- The shared rows of p_ids, all or an exception; always in a sub-transaction of the caller. p_items null: `processing`.
 -- An item without an outcome is an answer (`queued`). An answer is written only to the inputs that were handed out, so that an edit is noticed even where a trigger was off.
 create or replace function agent.show(p_ids uuid[], p_items jsonb)
@@ -94,9 +114,9 @@ begin
                     else jsonb_build_object('decision_summary', i.result -> 'decision_summary') end)
             from jsonb_to_recordset(p_items) as i (workload_id uuid, outcome text, result jsonb)
             inner join agent.queue as q using (workload_id)
-            cross join lateral agent.option_columns(i.result -> 'options' -> 0) as o1
-            cross join lateral agent.option_columns(i.result -> 'options' -> 1) as o2
-            cross join lateral agent.option_columns(i.result -> 'options' -> 2) as o3
+            cross join lateral agent.placed(i.result -> 'options' -> 0) as o1
+            cross join lateral agent.placed(i.result -> 'options' -> 1) as o2
+            cross join lateral agent.placed(i.result -> 'options' -> 2) as o3
             where w.id = i.workload_id and w.id = any(p_ids)
             and (w.status = 'processing' or agent.is_open(w.status, w.agent_status))
             and (

@@ -268,6 +268,7 @@ FOR_USERS = {
 """Run with our rights, since users have none in the schema `agent`: triggers on their table, and what they may call."""
 INLINED = {
     "agent.turns()",
+    "agent.placed(jsonb)",
     "agent.due_of(timestamp with time zone,smallint,bigint)",
     "agent.new_token()",
     "agent.relaxed_of(jsonb)",
