@@ -129,13 +129,8 @@ def hour(g: Tags, _: date) -> Point | None:
     return times.clock(g[0].value, 0, _half(g)) if 0 < g[0].value < 13 else None
 
 
-def whole_hour(g: Tags, _: date) -> Point | None:
-    return times.whole_hour(_numbers(g)[0])
-
-
-def late_hour(g: Tags, _: date) -> Point | None:
-    """ "By 14h"; "by 6h" may be a length."""
-    return whole_hour(g, _) if 12 < _numbers(g)[0].value < 24 else None
+def whole_hour(g: Tags, _: date, least: int = 1) -> Point | None:
+    return times.whole_hour(_numbers(g)[0]) if _numbers(g)[0].value >= least else None
 
 
 def half_past(g: Tags, _: date) -> Point | None:
@@ -181,14 +176,8 @@ def calendar(g: Tags, today: date) -> Point | None:
     return times.calendar_day(said[0], times.month(month), said[1] if len(said) > 1 else None, today)
 
 
-_FEASTS = {"christmas eve": (24, 12), "christmas day": (25, 12), "boxing day": (26, 12), "halloween": (31, 10)}
-_FEASTS |= {"christmas": (25, 12), "the new year": (1, 1), "new year": (1, 1)}
-_FEASTS |= {"new year 's eve": (31, 12), "new year 's day": (1, 1), "new year eve": (31, 12), "new years eve": (31, 12)}
-_FEASTS |= {"new years day": (1, 1), "bonfire night": (5, 11), "burns night": (25, 1), "valentine 's day": (14, 2)}
-
-
-def feast(g: Tags, today: date) -> Point | None:
-    return times.calendar_day(*_FEASTS[g[0].word], None, today)
+def annual(_g: Tags, today: date, day: int, month: int) -> Point | None:
+    return times.calendar_day(day, month, None, today)
 
 
 def month_end(_g: Tags, today: date) -> Point:
@@ -210,12 +199,9 @@ def slashed(g: Tags, today: date) -> Point | None:
 
 
 def coming(g: Tags, today: date) -> Point:
-    return Point(times.weekday(_word(g, "WEEKDAY") or "", today, g[0].word), part=_word(g, "PART"))
-
-
-def week_on(g: Tags, today: date) -> Point:
-    """ "Friday week", "a week on Friday"."""
-    return Point(times.weekday(_word(g, "WEEKDAY") or "", today) + timedelta(days=7))
+    """ "Next Friday", "Friday evening", "a week on Friday"."""
+    later = timedelta(days=7 * any(tag.word == "week" for tag in g))
+    return Point(times.weekday(_word(g, "WEEKDAY") or "", today, g[0].word) + later, part=_word(g, "PART"))
 
 
 def dated_weekday(g: Tags, today: date) -> Point | None:
@@ -291,26 +277,16 @@ def _bare_range(g: Tags) -> ClockRange | None:
 
 
 def around_on_days(g: Tags, today: date) -> ClockRange | None:
-    """ "7am to 9am Monday to Friday"."""
-    hours, days = _bare_range(g), day_span(g[-3:], today)
+    """ "Weekdays 9-5", "7am to 9am Monday to Friday"."""
+    hours, days = _bare_range(g), _days(g[0]) if g[0].type == "DAYS" else day_span(g[-3:], today)
     return None if hours is None or days is None else (replace(hours[0], days=days), hours[1])
-
-
-def around_on(g: Tags, _: date, at: int) -> ClockRange | None:
-    """ "Weekdays 9-5"."""
-    hours = _bare_range(g)
-    return hours and (replace(hours[0], days=_days(g[at])), hours[1])
 
 
 def part_of_days(g: Tags, _: date) -> ClockRange | None:
     """ "Sundays before 10am"."""
     said: Point = g[-1].value
-    if said.day or not said.clock:
-        return None
-    days, midnight = _days(g[0]), Point(clock=(0, 0), half="24")
-    if g[1].type == "AFTER":
-        return replace(said, days=days), Point(ends=True)
-    return replace(midnight, days=days), said
+    start, end = (said, Point(ends=True)) if g[1].type == "AFTER" else (Point(clock=(0, 0), half="24"), said)
+    return (replace(start, days=_days(g[0])), end) if said.clock and not said.day else None
 
 
 def part_hours(g: Tags, _: date) -> ClockRange | None:
