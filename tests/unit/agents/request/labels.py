@@ -30,6 +30,7 @@ from tools.slots import UK
 
 FOLDER = Path(__file__).parents[3] / "fixtures" / "requests"
 NOW = datetime(2026, 11, 25, 14, 20, tzinfo=UK)
+SITES = ("Cardiff One", "Slough DC4", "Edinburgh Park", "London Docklands")
 _NOT_LABELLED = ("energy=", "gpus=")
 
 
@@ -82,9 +83,10 @@ def labelled(name: str) -> Iterator[Labelled]:
 def tally(name: str) -> Tally:
     found = Tally()
     for case in labelled(name):
-        reading = read(case.text, case.now)
+        reading = read(case.text, case.now, SITES)
         told = [*reading.not_understood, *(item.quote for item in reading.constraints if item.kind == "unsupported")]
-        given = {label(item, case.now) for item in reading.constraints if item.kind != "unsupported"}
+        items = [item for item in reading.constraints if item.kind != "unsupported"]
+        given = {part for item in items for part in label(item, case.now).split("; ")}
         met = {wanted for wanted in case.required if any(_meets(wanted, one) for one in given)}
         known = case.required | case.accepted
         found.right += len(met)
@@ -144,7 +146,8 @@ def _stamp(instant: datetime) -> str:
 
 
 def _job(item: JobFacts, _: datetime) -> str:
-    return f"dur={item.duration_minutes}" if item.duration_minutes else f"energy={item.energy_kwh} gpus={item.gpus}"
+    facts = {"dur": item.duration_minutes, "energy": item.energy_kwh, "gpus": item.gpus}
+    return "; ".join(f"{name}={fact:g}" for name, fact in facts.items() if fact is not None)
 
 
 _LABELS: dict[type, Callable[[Any, datetime], str]] = {
