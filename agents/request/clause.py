@@ -194,7 +194,8 @@ def _anchor(scope: Scope, i: int, tag: Tag) -> None:
     if of_input and tag.word not in _READY and not (scope.negated or scope.asks):
         scope.is_about_data = True
     elif not (tag.word in _OUTPUTS and (scope.is_about_data or scope.anchor == "START")):
-        scope.anchor = "AVAIL" if of_input and tag.word in _READY else tag.type
+        kind = "FINISH" if (tag.type, scope.anchor) == ("AVAIL", "FINISH") else tag.type
+        scope.anchor = "AVAIL" if of_input and tag.word in _READY else kind
         scope.inherited, scope.is_about_data, scope.asks = False, False, True
 
 

@@ -47,7 +47,7 @@ JOINING = group("JOINING") | {","}
 """Words at which a clause may end."""
 _MISSPELT = group("MISSPELT")
 """Tags whose words are recognised with a slip in them."""
-_OF_THE_JOB = words("START FINISH WAIT RUN SHIFT PAUSE PAUSABLE ONEGO NEG")
+_OF_THE_JOB = words("START FINISH WAIT RUN SHIFT PAUSE PAUSABLE ONEGO NEG MUST")
 """Tags whose phrases say "it" of the job."""
 _SHORTEST_MISSPELT = 5
 _IS = ("would be", "will be", "shall be", "seems", "looks")

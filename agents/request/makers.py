@@ -31,8 +31,8 @@ def always(_g: Tags, _: date, said: float) -> float:
     return float(said)
 
 
-def number(g: Tags, _: date, unit: float = 1) -> float:
-    return next(tag.value for tag in g if isinstance(tag.value, float)) * unit
+def number(g: Tags, _: date, unit: float = 1, more: float = 0) -> float:
+    return next(tag.value for tag in g if isinstance(tag.value, float)) * unit + more
 
 
 def value(g: Tags, _: date, at: int) -> Any:  # noqa: ANN401  a tag's value
@@ -47,10 +47,6 @@ def tens(g: Tags, _: date) -> float | None:
     ten, one = g[0], g[-1]
     in_words = ten.word in TENS and ten.value < 100 and one.word in ONES and 0 < one.value < 10
     return ten.value + one.value if in_words else None
-
-
-def and_half(g: Tags, _: date) -> float:
-    return float(g[0].value) + 0.5
 
 
 def half_day(g: Tags, _: date) -> str:
@@ -133,6 +129,10 @@ def whole_hour(g: Tags, _: date, least: int = 1) -> Point | None:
     return times.whole_hour(_numbers(g)[0]) if _numbers(g)[0].value >= least else None
 
 
+def hour_minute(g: Tags, _: date) -> Point | None:
+    return times.clock(g[1].value, g[3].value)
+
+
 def half_past(g: Tags, _: date) -> Point | None:
     return times.clock(g[-1].value, 30) if 0 < g[-1].value < 13 else None
 
@@ -210,8 +210,8 @@ def dated_weekday(g: Tags, today: date) -> Point | None:
 
 
 def joined(g: Tags, _: date, first: int = 0) -> Point | None:
-    one = g[first]
-    return times.joined(times.point(one), times.point(g[-1])) if one.type != "NUM" or one.value < 13 else None
+    hours = [tag.value for tag in g if tag.type == "NUM"]
+    return times.joined(times.point(g[first]), times.point(g[-1])) if max(hours, default=0) < 13 else None
 
 
 def clarified(g: Tags, _: date) -> Point | None:
@@ -337,7 +337,7 @@ def relative(g: Tags, _: date) -> bool | None:
 
 
 def beside(g: Tags, _: date) -> frozenset[int] | None:
-    return g[-1].value if g[0].word in {"near", "anywhere near", "close to"} else None
+    return g[-1].value if "near" in g[0].word or "close" in g[0].word or "far" in g[0].word else None
 
 
 def outside(g: Tags, _: date) -> bool | None:

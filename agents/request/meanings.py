@@ -35,8 +35,14 @@ def _place(scope: Scope, tag: Tag, i: int) -> None:
         _add_place(scope, tag, allowed=False)
     elif _is_of_a_noun(scope, i):
         tag.used = True
-    elif scope.asks or scope.only or scope.out or scope.must or scope.heads == 0:
+    elif scope.asks or scope.only or scope.out or scope.must or scope.heads == 0 or _is_field(scope, i):
         _add_place(scope, tag, allowed=True)
+
+
+def _is_field(scope: Scope, i: int) -> bool:
+    """ "Budget £5, region Wales", "£5 max, Scotland"."""
+    around = [*scope.tags[max(0, i - 1) : i], *scope.tags[i + 1 : i + 2]]
+    return not scope.is_about_data and all(tag.type in {"P", "SITEWORD"} or tag.word == "," for tag in around)
 
 
 def _add_place(scope: Scope, tag: Tag, *, allowed: bool, soft: bool = False) -> None:

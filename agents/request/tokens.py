@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 _TOKEN = re.compile(
-    r"(?i:k?g?co2e?q?)\b"
+    r"(?i:[kt]?g?co2e?q?)\b"
     r"|\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?)?"
     r"|\d{1,2}:\d\d(?::\d\d)?"
     r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?"

@@ -55,7 +55,7 @@ def valued(tags: list[Tag], today: date) -> list[Tag]:
     for i, tag in enumerate(tags):
         _bare_hour(tags, i, tag)
     for tag, after in pairwise([*tags, Tag("P", 0, 0)]):
-        if tag.word == "from" and after.type in {"PLACE", "SITE"}:
+        if tag.word in {"from", "within"} and after.type in {"PLACE", "SITE"}:
             tag.type = "IN"
         _settle(tag)
     return tags

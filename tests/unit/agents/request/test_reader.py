@@ -27,6 +27,16 @@ def labels(text: str, now: datetime = NOW) -> set[str]:
         ("kinds.txt", 1, 1),
         ("fresh_third_plain.txt", 0.96, 0.96),
         ("fresh_third_tricky.txt", 0.95, 0.7),
+        ("siblings.txt", 0.98, 0.98),
+        ("places.txt", 1, 1),
+        ("blind_1_plain.txt", 0.93, 0.95),
+        ("blind_2_plain.txt", 0.92, 0.96),
+        ("blind_3_plain.txt", 0.9, 0.92),
+        ("blind_4_plain.txt", 0.95, 0.95),
+        ("blind_1_tricky.txt", 0.7, 0.85),
+        ("blind_2_tricky.txt", 0.4, 0.8),
+        ("blind_3_tricky.txt", 0.2, 0.55),
+        ("blind_4_tricky.txt", 0.2, 0.5),
     ],
 )
 def test_labelled_requests_are_read_right(name: str, recall: float, precision: float) -> None:
