@@ -43,7 +43,9 @@ def read_clause(clause: Clause, context: Context, *, denied: bool = False) -> Sc
     _inherit(scope)
     for i, tag in enumerate(scope.tags):
         _take(scope, i, tag)
-    if clause.joined_by in _REASONS and not scope.demands:  # "as the lab needs the nodes from Monday" asks for nothing
+    if clause.joined_by in _REASONS and not (
+        scope.only or scope.negated or (scope.must and clause.joined_by != "as")
+    ):  # "as the lab needs the nodes from Monday" asks for nothing
         scope.found = work
         return scope
     read_moods(scope)

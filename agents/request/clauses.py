@@ -124,7 +124,7 @@ class _Cut:
 
     def _mark_question(self) -> None:
         first = self._open[0]
-        if first.type == "WH" or first.word in _QUESTIONS:
+        if self._joined_by not in {"and", "or"} and (first.type == "WH" or first.word in _QUESTIONS):
             self._open.insert(0, Tag("PAST", first.start, first.start, "?"))
             self.found = [clause for clause in self.found if clause.sentence != self._sentence]
         elif (first.type == "MUST" and first.word in {"must", "should", "does"}) or self._asks_whether():

@@ -46,6 +46,21 @@ _SUBJECT_TYPES = words("W OTHER INPUT PLACE ELEC WH PART")
 _LICENCES = words(
     "MUST CAN NEG NOR HEDGE ONLY POSTOUT POSTOK OUT LE GE PROVISO ASK FREE LATEST EARLIEST COND AVAIL TAKES"
 )
+_FRAGMENT = LIMITS | {
+    "GLUE",
+    "P",
+    "IN",
+    "AT",
+    "SITEWORD",
+    "ELEC",
+    "LESS",
+    "MORE",
+    "VERSUS",
+    "INTENSITY",
+    "COST",
+    "CARBON",
+}
+"""Tags of a phrase without a verb."""
 _AVOIDING = ("avoid", "skip", "exclu", "ban", "block", "omit", "shun")
 _REFERRING = words("it that them this these those there")
 _FOCUS = words("just only merely simply solely")
@@ -169,7 +184,7 @@ def _is_of_another(tags: Sequence[Tag]) -> bool:
 
 def _is_licensed(scope: Scope, tags: Sequence[Tag]) -> bool:
     """Whether it demands or allows: what merely states something about a subject is no limit ("we go live at 6pm")."""
-    if {_family(item) for item in scope.found} <= {"preference", "pausing", "job", "unsupported"}:
+    if {_family(item) for item in scope.found} <= {"preference", "pausing", "job", "hardware", "unsupported"}:
         return True
     said = [tag for tag in tags if not _is_passed_over(tag)]
     first = said[0]
@@ -178,9 +193,14 @@ def _is_licensed(scope: Scope, tags: Sequence[Tag]) -> bool:
         return True
     if {tag.type for tag in said} & _LICENCES or any(tag.word in vocabulary()["LICENCE"] for tag in tags):
         return True
-    return not any(tag.type == "W" and tag.word.isalpha() and tag.word not in JOINING | {"or"} for tag in said) and (
-        first.type in LIMITS and not {tag.type for tag in said} - LIMITS - _LOOSE - {"P", "IN", "AT", "SITEWORD"}
-    )
+    if any(tag.type == "INPUT" for tag in said[:2]) and all(isinstance(item.constraint, Start) for item in scope.found):
+        return True  # the data that it waits for
+    core = said[first.word in _DETERMINERS :]
+    return not {tag.type for tag in core if tag.type != "W" or not _joins(tag)} - _FRAGMENT
+
+
+def _joins(tag: Tag) -> bool:
+    return tag.word in JOINING | {"or"} or not tag.word.isalpha()
 
 
 def _has(tags: Sequence[Tag], group: str) -> bool:

@@ -57,7 +57,7 @@ def _pauses(scope: Scope) -> None:
         return
     if "ONEGO" in types:
         scope.add(Pausing, scope.first("ONEGO"), allowed=scope.negated)
-    elif "PAUSABLE" in types:
+    elif "PAUSABLE" in types and not any(tag.word == "broken" for tag in scope.tags):
         scope.add(Pausing, scope.first("PAUSABLE"), allowed=not scope.negated)
     elif "PAUSE" in types and not any(found.constraint.kind == "pausing" for found in scope.found):
         _pause(scope, scope.first("PAUSE"))

@@ -26,7 +26,7 @@ _OPENED = {
 }  # fmt: skip
 _ENDINGS = {"n't": "not", "'d": "would", "'ll": "will", "'re": "are", "'ve": "have", "'m": "am"}
 _SIGNS = {"–": "-", "—": "-", "−": "-"}
-_AFTER_IS = frozenset({"not", "out", "off", "fine", "ok", "okay", "no"})
+_AFTER_IS = frozenset({"not", "out", "off", "fine", "ok", "okay", "no", "free", "available", "due", "down", "broken"})
 
 
 def words(text: str) -> frozenset[str]:

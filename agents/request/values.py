@@ -57,6 +57,8 @@ def valued(tags: list[Tag], today: date) -> list[Tag]:
     for tag, after in pairwise([*tags, Tag("P", 0, 0)]):
         if tag.word in {"from", "within"} and after.type in {"PLACE", "SITE"}:
             tag.type = "IN"
+        if tag.word == "about" and after.type in LIMITS - {"PLACE", "SITE"}:
+            tag.type = "GLUE"
         _settle(tag)
     return tags
 
