@@ -193,7 +193,7 @@ def _is_licensed(scope: Scope, tags: Sequence[Tag]) -> bool:
         return True
     if {tag.type for tag in said} & _LICENCES or any(tag.word in vocabulary()["LICENCE"] for tag in tags):
         return True
-    if any(tag.type == "INPUT" for tag in said[:2]) and all(isinstance(item.constraint, Start) for item in scope.found):
+    if any(tag.type == "INPUT" for tag in said[:2]) and all(item.constraint.kind == "start" for item in scope.found):
         return True  # the data that it waits for
     core = said[first.word in _DETERMINERS :]
     return not {tag.type for tag in core if tag.type != "W" or not _joins(tag)} - _FRAGMENT
