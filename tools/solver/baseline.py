@@ -62,6 +62,7 @@ def runs_now(problem: Problem, market: Market) -> tuple[Option, ...]:
     return tuple(found[i].model_copy(update={"asset": problem.assets[i]}) for i in sorted(found))
 
 
+@remembered
 def counterfactual(problem: Problem, market: Market) -> Option | None:
     """Running now at the preferred site where it is allowed, else the mean over the sites that are.
 

@@ -18,6 +18,7 @@ from tools.market import FloatArray, Market, prices_at
 from tools.placement import Option, Problem, Value
 from tools.slots import SLOT_MINUTES
 from tools.solver.instance import GRAMS_PER_TONNE
+from tools.solver.remember import remembered
 
 
 class ErrorModel(Value):
@@ -63,7 +64,21 @@ def confidence(problem: Problem, market: Market, option: Option, now: Option, mo
     """
     if option.asset == now.asset and option.segments == now.segments:
         return 1.0
-    model = model or error_model()
+    if model is not None:
+        return _confidence(problem, market, option, now, model)
+    known, key = _confidences(problem, market), (id(option), id(now))
+    if key not in known:
+        known[key] = option, now, _confidence(problem, market, option, now, error_model())
+    return known[key][2]
+
+
+@remembered
+def _confidences(problem: Problem, market: Market) -> dict[tuple[int, int], tuple[Option, Option, float]]:
+    """What has been computed, by the two options' identity, with the options, which keep it theirs."""
+    return {}
+
+
+def _confidence(problem: Problem, market: Market, option: Option, now: Option, model: ErrorModel) -> float:
     wide = model.slope * (spreads(problem, market, option, now, model) - model.optimism)
     raw = 1 / (1 + exp(-max(-40.0, min(40.0, wide))))
     return 0.5 + (raw - 0.5) * min(1.0, max(0.0, market.carbon.coverage))

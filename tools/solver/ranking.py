@@ -1,13 +1,15 @@
 """Which orders of options may be recommended. The policy decides; a model decides only where it does not matter."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from tools.market import Market
-from tools.placement import Option, Problem
+from tools.placement import Asset, Option, Problem, Segment
 from tools.solver.baseline import basis, counterfactual, runs_now
 from tools.solver.candidates import DIVERSE, all_apart, compute_candidates, energy_candidates
 from tools.solver.options import rounded, sort_key
 from tools.solver.policy import is_harmless, worth_shifting
+from tools.solver.remember import remembered
 
 CHOICES = DIVERSE
 
@@ -16,16 +18,13 @@ class Shortlist:
     """The options that the head agent may rank: those of both other agents, the policy's first choice, running now."""
 
     def __init__(self, problem: Problem, market: Market, option_ids: Sequence[str]) -> None:
-        self.now = counterfactual(problem, market)
-        self._problem, self._market = problem, market
-        self._known = (*energy_candidates(problem, market), *compute_candidates(problem, market))
-        self._at_once = {(one.asset, one.segments) for one in runs_now(problem, market)}
-        self.winner = self._first_choice()
-        known = {option.option_id: option for option in self._known}
+        self._problem = problem
+        self._pool = _pool(problem, market)
+        self.now, self.winner = self._pool.now, self._pool.winner
+        known = {option.option_id: option for option in self._pool.known}
         if self.now is not None:
             known.setdefault(self.now.option_id, self.now)
-        at_once = [one.option_id for one in self._known if self.runs_now(one) and self._is_preferred(one)]
-        ids = dict.fromkeys([*option_ids, self.winner.option_id, *at_once])
+        ids = dict.fromkeys([*option_ids, self.winner.option_id, *self._pool.preferred_now])
         self.by_id = {option_id: known[option_id] for option_id in ids}
         self.options = tuple(self.by_id.values())
 
@@ -33,8 +32,8 @@ class Shortlist:
         """Whether the option must not stand first: it is not the policy's choice, and not as good as that either."""
         if _same(option, self.winner):
             return False
-        as_good = rounded(option.objective_gbp) <= rounded(self.winner.objective_gbp) and self._is_harmless(option)
-        return self.runs_now(self.winner) or not as_good
+        as_good = rounded(option.objective_gbp) <= rounded(self.winner.objective_gbp)
+        return self.runs_now(self.winner) or not (as_good and is_harmless(self._problem, option, self.now))
 
     def select(self, chosen: Sequence[str]) -> list[Option]:
         """Up to three options that are apart from each other, the winner first, the others by objective.
@@ -45,7 +44,7 @@ class Shortlist:
         if not picked or self.is_worse(picked[0]):
             picked.insert(0, self.winner)
         first, *others = picked
-        rest = sorted(self._known, key=sort_key)
+        rest = sorted(self._pool.known, key=sort_key)
         settled = _apart([first, *others, *rest])
         if len(settled) < CHOICES:  # a chosen one may stand in the way of two others
             settled = max(settled, _apart([first, *rest]), _soonest([first], rest), key=len)
@@ -53,38 +52,60 @@ class Shortlist:
 
     def runs_now(self, option: Option) -> bool:
         """Whether the option is running now at its site."""
-        return (option.asset, option.segments) in self._at_once
+        return self._pool.runs_now(option)
 
     def is_now(self, option: Option) -> bool:
         """Whether the option is the same as running now at the preferred site."""
         return self.now is not None and option.asset == self.now.asset and option.segments == self.now.segments
 
-    def _first_choice(self) -> Option:
-        """The best that does no harm, where it is worth leaving running now for; else running now.
 
-        Running now is at the preferred site, or at a better one that is itself worth the change of place.
-        """
-        harmless = [option for option in self._known if self._is_harmless(option)]
-        if not harmless:
-            return min(self._known, key=lambda option: (rounded(option.carbon_g), sort_key(option)))
-        best = min(harmless, key=sort_key)
-        at_once = [option for option in harmless if self.runs_now(option)]
-        if not at_once:
-            return best
-        stay = min(at_once, key=sort_key)
-        home = next((option for option in at_once if self._is_preferred(option)), None)
-        if home is not None and not self._is_worth(stay, home):
-            stay = home
-        return best if self._is_worth(best, stay) else stay
+@dataclass(frozen=True)
+class _Pool:
+    """All options of a problem, and the one that the policy puts first."""
 
-    def _is_preferred(self, option: Option) -> bool:
-        return basis(self._problem) == "preferred" and option.asset.name == self._problem.preferred_asset
+    now: Option | None
+    known: tuple[Option, ...]
+    at_once: frozenset[tuple[Asset, tuple[Segment, ...]]]
+    preferred_now: tuple[str, ...]
+    """Ids of those that run now at the preferred site."""
+    winner: Option
 
-    def _is_harmless(self, option: Option) -> bool:
-        return is_harmless(self._problem, option, self.now)
+    def runs_now(self, option: Option) -> bool:
+        return (option.asset, option.segments) in self.at_once
 
-    def _is_worth(self, option: Option, over: Option) -> bool:
-        return worth_shifting(self._problem, self._market, option, over)
+
+@remembered
+def _pool(problem: Problem, market: Market) -> _Pool:
+    now = counterfactual(problem, market)
+    known = (*energy_candidates(problem, market), *compute_candidates(problem, market))
+    at_once = frozenset((one.asset, one.segments) for one in runs_now(problem, market))
+    stays = [option for option in known if (option.asset, option.segments) in at_once]
+    home = problem.preferred_asset if basis(problem) == "preferred" else None
+    preferred = tuple(option.option_id for option in stays if option.asset.name == home)
+    harmless = {option.option_id: option for option in known if is_harmless(problem, option, now)}
+    if harmless:
+        stays = [option for option in stays if option.option_id in harmless]
+        winner = _first_choice(problem, market, list(harmless.values()), stays, home)
+    else:
+        winner = min(known, key=lambda option: (rounded(option.carbon_g), sort_key(option)))
+    return _Pool(now, known, at_once, preferred, winner)
+
+
+def _first_choice(
+    problem: Problem, market: Market, harmless: Sequence[Option], stays: Sequence[Option], home: str | None
+) -> Option:
+    """The best that does no harm, where it is worth leaving running now for; else running now.
+
+    Running now is at the preferred site, or at a better one that is itself worth the change of place.
+    """
+    best = min(harmless, key=sort_key)
+    if not stays:
+        return best
+    stay = min(stays, key=sort_key)
+    there = next((option for option in stays if option.asset.name == home), None)
+    if there is not None and not worth_shifting(problem, market, stay, there):
+        stay = there
+    return best if worth_shifting(problem, market, best, stay) else stay
 
 
 def _apart(options: Iterable[Option]) -> list[Option]:

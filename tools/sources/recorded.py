@@ -9,7 +9,7 @@ import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 import numpy as np
@@ -55,31 +55,36 @@ class RecordedSource:
     """A `MarketSource` that needs no network. Every figure says that it is recorded."""
 
     async def market(self, now: datetime) -> Market:
-        day = recorded_day()
-        start = slot_start(now)
-        columns = (slot_of_day(start) + np.arange(HORIZON_SLOTS)) % SLOTS_PER_DAY
-        detail = f"one real day ({day.recorded_from:%Y-%m-%d}, NESO, CC BY 4.0) replayed as a daily profile"
-        carbon = SourceNote(name=NAME, mode="recorded", fetched_at=None, age_seconds=None, coverage=1.0, detail=detail)
-        price = carbon.model_copy(
-            update={
-                "detail": "Agile rates of the recorded day replayed as a daily profile; London's as recorded, the "
-                "other regions' derived from them"
-            }
-        )
-        return Market.pack(
-            start=start,
-            regions=REGION_IDS,
-            intensity=day.intensity[:, columns],
-            renewable=day.renewable[:, columns],
-            low_carbon=day.low_carbon[:, columns],
-            price=day.price_gbp_per_kwh[:, columns],
-            price_estimated=np.ones((len(REGIONS), HORIZON_SLOTS), np.bool_),
-            carbon=carbon,
-            price_note=price,
-        )
+        return _market(slot_start(now))
 
     async def aclose(self) -> None:
         """Nothing is held."""
+
+
+@lru_cache(maxsize=2)
+def _market(start: datetime) -> Market:
+    """One snapshot per half-hour for all runs of a process."""
+    day = recorded_day()
+    columns = (slot_of_day(start) + np.arange(HORIZON_SLOTS)) % SLOTS_PER_DAY
+    detail = f"one real day ({day.recorded_from:%Y-%m-%d}, NESO, CC BY 4.0) replayed as a daily profile"
+    carbon = SourceNote(name=NAME, mode="recorded", fetched_at=None, age_seconds=None, coverage=1.0, detail=detail)
+    price = carbon.model_copy(
+        update={
+            "detail": "Agile rates of the recorded day replayed as a daily profile; London's as recorded, the "
+            "other regions' derived from them"
+        }
+    )
+    return Market.pack(
+        start=start,
+        regions=REGION_IDS,
+        intensity=day.intensity[:, columns],
+        renewable=day.renewable[:, columns],
+        low_carbon=day.low_carbon[:, columns],
+        price=day.price_gbp_per_kwh[:, columns],
+        price_estimated=np.ones((len(REGIONS), HORIZON_SLOTS), np.bool_),
+        carbon=carbon,
+        price_note=price,
+    )
 
 
 def slot_of_day(time: datetime) -> int:
