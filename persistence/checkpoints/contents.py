@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any, Final
+from weakref import ref
 
 from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
@@ -65,8 +66,6 @@ class Contents:
 
     def __init__(self, serializer: ContentSerializer) -> None:
         self._serializer = serializer
-        self._references: dict[int, tuple[object, bytes]] = {}
-        """By the value's identity, with the value, so that no other can get the same."""
         self._stored: set[bytes] = set()
 
     def refer(self, value: object, new: dict[bytes, tuple[str, bytes]]) -> tuple[str, bytes]:
@@ -82,16 +81,19 @@ class Contents:
         """They have arrived: nobody need send them again."""
         self._stored.update(names)
 
-    def _reference(self, value: object, new: dict[bytes, tuple[str, bytes]]) -> bytes:
-        known = self._references.get(id(value))
-        if known is not None and known[1] in self._stored:
-            return known[1]
-        content = compressed(*self._serializer.dumps_typed(value))
-        name = _hash(*content)
-        self._references[id(value)] = (value, name)
+    def _reference(self, value: BaseModel, new: dict[bytes, tuple[str, bytes]]) -> bytes:
+        key = id(value)
+        if key not in _SERIALISED:
+            content = compressed(*self._serializer.dumps_typed(value))
+            _SERIALISED[key] = ref(value, lambda _: _SERIALISED.pop(key)), _hash(*content), content
+        _, name, content = _SERIALISED[key]
         if name not in self._stored:
             new[name] = content
         return name
+
+
+_SERIALISED: Final[dict[int, tuple[ref[BaseModel], bytes, tuple[str, bytes]]]] = {}
+"""By the value's identity while it lives, its name and content: runs share the market's snapshot of a half-hour."""
 
 
 def compressed(kind: str, blob: bytes) -> tuple[str, bytes]:
