@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -17,6 +18,8 @@ from agents.offline.rules import OFFLINE_NAME
 from agents.schema import json_schema
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from langchain_google_genai import ChatGoogleGenerativeAI
 
 AGENT_MODEL = "gemini-3.5-flash-lite"
@@ -120,6 +123,20 @@ def _gemini(
         max_retries=1,
         max_output_tokens=_MAX_OUTPUT_TOKENS,
         rate_limiter=limiter,
-        client_args={"event_hooks": {"response": [raise_error_body]}, "limits": limits},
+        client_args={
+            "event_hooks": {"response": [raise_error_body]},
+            "limits": limits,
+            "verify": _trusted(),
+            "ssl": _trusted(),
+        },
         temperature=0.0 if takes_temperature else None,
     )
+
+
+@cache
+def _trusted() -> "SSLContext":
+    """The certificates that httpx trusts. The client would read them twice for each model, which takes longer than all
+    else in making it."""
+    import httpx
+
+    return httpx.create_ssl_context()
