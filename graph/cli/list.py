@@ -2,16 +2,15 @@
 
 import asyncio
 import re
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from graph.app.reference import chosen_store
 from graph.cli.options import AsJson, Demo
-from graph.cli.output import Output
-from graph.views.rows import LIST_COLUMNS, NARROW_COLUMNS, SHRINKABLE, WIDE, list_cells
-from persistence.store.directory import Filter
-from persistence.workload import Row
+
+if TYPE_CHECKING:
+    from persistence.store.directory import Filter
+    from persistence.workload import Row
 
 STATES: Final = {"waiting": "pending", "running": "processing", "placed": "queued", "answered": "queued"}
 """Words for states, beside the columns' own."""
@@ -40,6 +39,10 @@ def list_workloads(
     as_json: AsJson = False,
 ) -> None:
     """List workloads, newest first."""
+    from graph.cli.output import Output
+    from graph.views.rows import LIST_COLUMNS, NARROW_COLUMNS, SHRINKABLE, WIDE, list_cells
+    from persistence.store.directory import Filter
+
     output = Output(as_json=as_json)
     chosen = Filter(
         states=[STATES.get(one.lower(), one.lower()) for one in state] if state else None,
@@ -64,6 +67,8 @@ def list_workloads(
         output.say(f"There are more; --limit {limit * 5} shows them.")
 
 
-async def _read(chosen: Filter, limit: int, *, demo: bool) -> list[Row]:
+async def _read(chosen: "Filter", limit: int, *, demo: bool) -> "list[Row]":
+    from graph.app.reference import chosen_store
+
     async with chosen_store(demo=demo) as store:
         return await store.directory.recent(chosen, limit=limit)

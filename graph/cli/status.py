@@ -2,17 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from graph.app.database import open_store
-from graph.app.settings import load_settings
 from graph.cli.options import AsJson
-from graph.cli.output import Output
-from graph.views.queue import status_lines
-from graph.views.text import clean
-from persistence.store.open import Store
+
+if TYPE_CHECKING:
+    from graph.cli.output import Output
+    from persistence.store.open import Store
 
 
 def status(
@@ -22,10 +20,16 @@ def status(
 ) -> None:
     """Show the system as it is now: counts by state, who has waited longest, which pollers are alive, what is in
     flight. `gridwise list` shows the workloads."""
+    from graph.cli.output import Output
+
     asyncio.run(_status(Output(as_json=as_json), watch=watch, every=every))
 
 
-async def _status(output: Output, *, watch: bool, every: float) -> None:
+async def _status(output: "Output", *, watch: bool, every: float) -> None:
+    from graph.app.database import open_store
+    from graph.app.settings import load_settings
+    from graph.views.text import clean
+
     async with open_store(load_settings()) as store:
         if not watch:
             record, lines = await _look(store)
@@ -44,7 +48,9 @@ async def _status(output: Output, *, watch: bool, every: float) -> None:
                 await asyncio.sleep(every)
 
 
-async def _look(store: Store) -> tuple[Mapping[str, Any], list[str]]:
+async def _look(store: "Store") -> tuple[Mapping[str, Any], list[str]]:
     """The record and the lines of this moment."""
+    from graph.views.queue import status_lines
+
     found, pollers = await store.operations.status(), await store.pollers.seen()
     return {**found, "pollers": pollers}, status_lines(found, pollers)

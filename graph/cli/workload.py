@@ -6,17 +6,19 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Annotated, Any, Final, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, TypeVar, get_type_hints
 
 import typer
-from pydantic import JsonValue
 
-from graph.app.request import OptionError, Request
 from persistence.errors import InvalidWorkload
-from persistence.workload import Urgency, parse_workload
 from tools.slots import UK
 
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
 T = TypeVar("T")
+Urgency: TypeAlias = Literal["low", "medium", "high", "critical"]
+"""As `persistence.workload.Urgency`, which takes longer to import than `--help` may take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,7 @@ class WorkloadOptions:
     workload_type: Annotated[str, typer.Option("--type", help="TRAINING_RUN, INFERENCE_BATCH, …")] = "OTHER"
     urgency: Annotated[
         Urgency, typer.Option(case_sensitive=False, help="How soon it should run; also weighs carbon against cost.")
-    ] = Urgency.MEDIUM
+    ] = "medium"
     gpus: Annotated[int | None, typer.Option(help="GPUs used for the whole run; needs --hours.")] = None
     gpu_mins: Annotated[int | None, typer.Option(help="Total GPU minutes.")] = None
     cpu_cores: Annotated[int | None, typer.Option(help="CPU cores needed at the same time.")] = None
@@ -48,8 +50,12 @@ class WorkloadOptions:
 
     def row(self, name: str | None, now: datetime) -> dict[str, JsonValue]:
         """The columns as a frontend would insert them, with an id. Raises `typer.BadParameter`."""
+        from graph.app.request import OptionError, Request
+        from persistence import workload
+
+        said = {**asdict(self), "urgency": workload.Urgency(self.urgency.upper())}
         try:
-            row = Request.model_construct(**asdict(self)).row(name, now)
+            row = Request.model_construct(**said).row(name, now)
         except OptionError as error:
             message = f"--{error.option.replace('_', '-')}: {error.reason}"
             raise typer.BadParameter(message) from None
@@ -74,6 +80,8 @@ class WorkloadOptions:
         if self.deadline is not None and datetime.fromisoformat(str(row["deadline"])) <= now:
             message = f"--deadline: {self.deadline} has passed"
             raise typer.BadParameter(message)
+        from persistence.workload import parse_workload
+
         try:
             parse_workload({"submitted_at": now.isoformat(), **row})
         except InvalidWorkload as error:

@@ -38,6 +38,16 @@ def test_help_version_and_wrong_usage_import_next_to_nothing():
     assert len(modules) <= MODULES_OF_HELP
 
 
+LIGHT = ("submit", "list", "status", "show", "run")
+"""Commands whose help is asked for most."""
+
+
+def test_the_help_of_a_common_command_imports_nothing_but_its_options():
+    modules = imported(f"for name in {LIGHT}: exit_code([name, '--help'])")
+    assert not (HEAVY - {"pydantic"}) & {name.partition(".")[0] for name in modules}  # typer converts values with it
+    assert not [name for name in modules if name.startswith(("graph.app", "graph.views", "persistence.store"))]
+
+
 def test_a_command_of_the_queue_loads_neither_langgraph_nor_a_model_nor_the_evals():
     modules = imported("from graph.cli.lazy import load; [load(c) for c in ('submit', 'show', 'status', 'retry')]")
     used = {name.partition(".")[0] for name in modules}
