@@ -134,7 +134,9 @@ def _take_word(scope: Scope, i: int, tag: Tag) -> None:
     if said is not None and _is_then(scope, i, tag):
         read_instant(scope, Tag("INSTANT", tag.start, tag.end, "", said), i)
     elif tag.word == "," and tag.type in {"P", "W"}:
-        following = follows(scope.tags, i)
+        following = next(
+            (known for known in scope.tags[i + 1 :] if known.type != "GLUE" and known.word not in {"and", "or"}), None
+        )
         last = scope.last_value
         if following is None or following.type not in (LIMITS if last is None else {last.type}):
             scope.out = False

@@ -18,6 +18,14 @@ _LIGHT = frozenset({"GLUE", "IN", "AT", "OTHER", "P"})
 _ABBREVIATED = group("ABBREVIATED")
 _DEMANDING = LIMITS | _OPENERS - {"RUN", "OTHER", "MINIMISE"} | {"POSTOK", "POSTOUT", "PAUSABLE", "RENEW", "ASK"}
 """What no title has."""
+_SIGNS = frozenset({",", ".", ";", "!", "?", ":", "\n", "-", "("})
+_WISHES = frozenset({"SOON", "GREENEST", "CHEAPEST"})
+_FAMILY = (
+    dict.fromkeys(("PLACE", "SITE"), "place")
+    | dict.fromkeys(("INSTANT", "RANGE", "DAYS"), "time")
+    | dict.fromkeys(("GPUS", "ENERGY", "SPAN"), "job")
+    | dict.fromkeys(("MONEY", "RATE", "MASS", "GKWH", "PCT"), "amount")
+)
 _PRONOUNS = frozenset({"it", "this", "the", "that"})
 
 
@@ -159,8 +167,13 @@ class _Cut:
 
     def _joins(self, tags: Sequence[Tag], i: int, tag: Tag) -> bool:
         last = self._open[-1] if self._open else None
+        ahead = tags[i + 1 : i + 2]
         if last is not None and last.word == "," and tag.word in {"as", "since"}:
-            return bool(self._open) and not any(known.type in LIMITS for known in tags[i + 1 : i + 2])
+            return not any(known.type in LIMITS for known in ahead)
+        if tag.word == "as" and self._has(*LIMITS) and any(known.word in _PRONOUNS for known in ahead):
+            return True
+        if tag.word == ":":
+            return self._has(*LIMITS) and any(known.type in {"NEG", "MUST", "OUT", "ONLY"} for known in ahead)
         if tag.word not in JOINING and tag.type != "NOR":
             return False
         if tag.type == "THEN" and last is not None and last.type in _BOUNDS:
@@ -170,12 +183,29 @@ class _Cut:
         ends = last is not None and (last.type == "NEG" or (last.type == "HEDGE" and self._has(*LIMITS)))
         if tag.word == "," and ends and len(self._open) > 1:
             return True
+        if tag.word == "," and self._changes_subject(tags, i):
+            return True
         following = next((known for known in tags[i + 1 : i + 8] if _counts(known)), None)
         if tag.word == "," and self._open and self._open[0].type == "COND" and following is not None:
             return following.type not in LIMITS
         return following is not None and (
             following.type in _OPENERS or tag.word in {"but", "because", "though", "although"}
         )
+
+    def _changes_subject(self, tags: Sequence[Tag], i: int) -> bool:
+        """ "Bristol, 3 GPUs", "anywhere but Wales, the latency was awful", "asap, the demo is this evening"."""
+        end = next((at for at in range(i + 1, min(i + 12, len(tags))) if tags[at].word in _SIGNS), len(tags))
+        ahead = tags[i + 1 : min(end, i + 12)]
+        types, said = {tag.type for tag in ahead}, {tag.type for tag in self._open}
+        if "PAST" in types:
+            return bool(said & LIMITS) and not types & LIMITS
+        if said & _WISHES and said <= _WISHES | {"GLUE", "P"}:
+            return bool(types & LIMITS)
+        last = next((_FAMILY.get(tag.type) for tag in reversed(self._open) if tag.type in LIMITS), None)
+        first = next((_FAMILY.get(tag.type) for tag in ahead if tag.type in LIMITS), None)
+        is_open = bool(said & {"NEG", "NOR", "OUT", "COND", "VERSUS"}) and first != "job"
+        unknown = any(tag.type in {"W", "PAST"} and tag.word.isalpha() for tag in ahead)
+        return None not in {last, first} and first != last and not is_open and not unknown
 
     def _has(self, *types: str) -> bool:
         return any(tag.type in types for tag in self._open)

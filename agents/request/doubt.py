@@ -278,7 +278,7 @@ def _is_uncounted(tags: Sequence[Tag], i: int, tag: Tag) -> bool:
 def _is_measured(ahead: Sequence[Tag]) -> bool:
     """ "5 hours of submission", "45 minutes of uninterrupted running"."""
     known = next((tag for tag in ahead if tag.type != "GLUE"), None)
-    return known is None or known.type in {"RUN", "ONEGO", "CARBON"} or known.word in _SUBMITTED
+    return known is None or known.type in {"RUN", "ONEGO", "CARBON", "GPU", "GPUS"} or known.word in _SUBMITTED
 
 
 def _governs(tags: Sequence[Tag], i: int, tag: Tag) -> bool:

@@ -314,6 +314,16 @@ def days(g: Tags, _: date) -> frozenset[str]:
     return _days(g[0]) | _days(g[-1])
 
 
+def listed_days(g: Tags, _: date) -> frozenset[str] | None:
+    """ "Wed or Thu only"."""
+    both = (g[0], g[2])
+    return (
+        _days(g[0]) | _days(g[2])
+        if all(tag.parts[0].type == "WEEKDAY" and len(tag.parts) == 1 for tag in both)
+        else None
+    )
+
+
 def days_but(g: Tags, _: date) -> frozenset[str] | None:
     return _days(g[0]) - _days(g[-1]) or None
 

@@ -106,7 +106,7 @@ def instant_in(text: str, now: datetime) -> datetime | None:
 
 def _read_clauses(text: str, now: datetime, tags: list[Tag]) -> list[Scope]:
     scopes: list[Scope] = []
-    context = Context(text, now, counts=any(tag.type in {"GPUS", "GPU", "ENERGY"} for tag in tags))
+    context = Context(text, now)
     parts = clauses(tags)
     settle_appointments(parts)
     for clause in parts:

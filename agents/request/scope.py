@@ -49,8 +49,6 @@ class Context:
     """The last ones named: "then", "there", "those hours" mean them."""
     hours: ClockRange | None = None
     regions: frozenset[int] | None = None
-    counts: bool = False
-    """The text names GPUs or kWh: a bare length of time is the job's."""
 
 
 @dataclass

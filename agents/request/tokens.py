@@ -20,12 +20,13 @@ _OPENED = {
     "cant": "can not", "wont": "will not", "mustnt": "must not", "doesnt": "does not", "isnt": "is not",
     "arent": "are not", "shouldnt": "should not", "neednt": "need not", "it's": "it is", "i'd": "i would",
     "we'd": "we would", "i'll": "i will", "i'm": "i am", "that's": "that is", "id": "i would",
-    "nite": "night", "tonite": "tonight", "wknd": "weekend", "u": "you", "ur": "your",
+    "nite": "night", "tonite": "tonight", "wknd": "weekend", "thats": "that is", "wensday": "wednesday",
+    "wendsday": "wednesday", "thurday": "thursday", "u": "you", "ur": "your",
     "gotta": "got to", "gonna": "going to", "wanna": "want to", "gimme": "give me", "cos": "because", "coz": "because",
     "nowt": "nothing",
 }  # fmt: skip
 _ENDINGS = {"n't": "not", "'d": "would", "'ll": "will", "'re": "are", "'ve": "have", "'m": "am"}
-_SIGNS = {"–": "-", "—": "-", "−": "-"}
+_SIGNS = {"–": "-", "—": "-", "−": "-", "→": "-", "|": ";"}
 _AFTER_IS = frozenset({"not", "out", "off", "fine", "ok", "okay", "no", "free", "available", "due", "down", "broken"})
 
 

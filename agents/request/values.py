@@ -54,6 +54,7 @@ def valued(tags: list[Tag], today: date) -> list[Tag]:
             present = _present(tags)
     for i, tag in enumerate(tags):
         _bare_hour(tags, i, tag)
+    _numbered(tags)
     for tag, after in pairwise([*tags, Tag("P", 0, 0)]):
         if tag.word in {"from", "within"} and after.type in {"PLACE", "SITE"}:
             tag.type = "IN"
@@ -103,7 +104,7 @@ def _replacement(kind: str, group: Sequence[Tag], value: object) -> list[Tag]:
     if kind == "BY+":
         return [Tag("BY", group[0].start, group[2].end, "by"), tag("INSTANT", group[3:])]
     if kind.startswith("&"):
-        return [*(known for known in group if known.type == "ONLY"), tag(kind[1:], group)]
+        return [*(known for known in group if known.type in {"ONLY", "LE"}), tag(kind[1:], group)]
     if kind.startswith("+"):
         return [group[0], tag(kind[1:], group[1:])]
     return [tag(kind, group)]
@@ -186,6 +187,15 @@ def _bare_hour(tags: list[Tag], i: int, tag: Tag) -> None:
         tag.type, tag.value = "INSTANT", times.whole_hour(tag)
         if earlier.type == "DAY" and (dated := times.joined(earlier.value, tag.value)):
             tag.value, earlier.type = dated, "GLUE"
+
+
+def _numbered(tags: Sequence[Tag]) -> None:
+    """ "1) … 2) …": a bracket that was never opened."""
+    opened = 0
+    for tag, after in pairwise(tags):
+        opened = max(0, opened + (tag.word == "(") - (tag.word == ")"))
+        if tag.type == "NUM" and after.word == ")" and after.glued and not opened:
+            tag.type = after.type = "BULLET"
 
 
 def _settle(tag: Tag) -> None:

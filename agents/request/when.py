@@ -19,6 +19,7 @@ _BOUNDS = {
 }  # fmt: skip
 """On which side of a time each relation keeps the run, as it stands and where it is denied."""
 _AT_MOST = frozenset({"LE", "LESS", "LATEST"})
+_HAVING = frozenset({"you", "we", "i", "they", "is", "all", "got"})
 _ENDS = frozenset({"START", "FINISH"})
 _JOB = frozenset({"job", "run", "workload", "work", "training", "compute", "computing", "fine tuning", "retraining"})
 
@@ -84,9 +85,9 @@ def _implied(scope: Scope, tag: Tag, following: Tag | None) -> Tag | None:
     if following is not None and following.word in _ONWARDS:
         return Tag("AFTER", tag.start, tag.end)
     said = scope.comparisons[-1] if scope.comparisons else None
-    if said is not None and said.word in _PAST_IT:
-        return Tag("AFTER", tag.start, tag.end)
     i = scope.tags.index(tag) if tag in scope.tags else 0
+    if said is not None and said.word in _PAST_IT and any(known is said for known in scope.tags[max(0, i - 3) : i]):
+        return Tag("AFTER", tag.start, tag.end)
     bound = said or scope.ahead(i, 4, frozenset({"LE", "FINISH"}))
     if bound is None or not (bound.type == "LE" or "deadline" in bound.word or "cut" in bound.word):
         return None
@@ -157,7 +158,7 @@ def read_range(scope: Scope, tag: Tag, i: int) -> None:
     elif scope.anchor == "START":
         scope.add(Start, tag, bound="earliest", time=window[0])
         scope.add(Start, tag, bound="latest", time=window[1])
-    elif scope.anchor == "FINISH" and not any(known.word == "done" for known in scope.tags[:i]):
+    elif scope.anchor == "FINISH" and not scope.inherited and not any(known.word == "done" for known in scope.tags[:i]):
         scope.add(Finish, tag, time=window[1])
     elif _is_asked(scope, i):
         _add_hours(scope, tag, hours, allowed=True, soft=hours[0].vague or scope.may)
@@ -221,7 +222,10 @@ def _is_needed(scope: Scope, tag: Tag, i: int) -> bool:
     following = follows(scope.tags, i)
     before = scope.tags[i - 1].word if i else ""
     is_a_job = following is not None and (following.word in _JOB or (following.word == "of" and not facts))
-    is_listed = scope.context.counts and len(scope.values) == 1 and scope.heads == 0
+    last = scope.context.last
+    waits = last is not None and (last.free or last.anchor == "WAIT")
+    waits = waits or any(known.word in _HAVING for known in scope.tags)
+    is_listed = not waits and len(scope.values) == 1 and scope.types <= {"SPAN", "GLUE", "P", "AT"}
     around = (*scope.tags[max(0, i - 1) : i], *scope.tags[i + 1 : i + 2])
     is_apart = bool(scope.words) and i > 0 and all(known.word in {",", "-", "(", ")"} for known in around)
     return bool(facts) or is_a_job or before == "of" or is_listed or is_apart
@@ -230,7 +234,7 @@ def _is_needed(scope: Scope, tag: Tag, i: int) -> bool:
 def read_span(scope: Scope, tag: Tag, i: int) -> None:
     anchor, relation = scope.anchor, scope.strong()
     until = scope.context.now + tag.value
-    bound = scope.comparisons[-1] if scope.comparisons else scope.ahead(i, 4, _AT_MOST)
+    bound = scope.comparisons[-1] if scope.comparisons else scope.ahead(i, 4, _AT_MOST | {"GE"})
     at_most = bound is not None and bound.type in ({"GE", "MORE"} if scope.odd else _AT_MOST)
     within = any(known.word in {"within", "inside"} for known in (*scope.comparisons, *scope.relations))
     ahead = scope.ahead(i, 2, _ENDS)
@@ -253,6 +257,8 @@ def read_span(scope: Scope, tag: Tag, i: int) -> None:
             scope.add(Finish, tag, time=until)
         else:
             scope.add(Start, tag, bound="earliest", time=until)
+    elif relation is not None and relation.type == "AFTER" and scope.odd:
+        return  # "not longer than 10 hours": of what, nobody said
     elif relation is not None and relation.type == "AFTER":
         scope.add(Start, tag, bound="earliest", time=until)
     elif not scope.must:
