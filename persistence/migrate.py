@@ -30,6 +30,12 @@ CHECKPOINT_SCHEMA: Final = "agent_checkpoints"
 CHECKPOINT_STEP: Final = "langgraph_checkpoints"
 _FOR_CHECKPOINTS: Final = ("0006_checkpoint_fence", "0013_checkpoint_writes", "functions/checkpoints")
 """What a database for checkpoints alone needs."""
+_KNOWS_OBJECTS: Final = "select to_regprocedure('agent.our_objects()') is not null as value"
+_NOTE_OBJECTS: Final = """
+insert into agent.migrations as m (name, checksum) values ('objects', array_to_string(agent.our_objects(), E'\\n'))
+on conflict (name) do update set checksum = excluded.checksum, applied_at = clock_timestamp()
+where m.checksum is distinct from excluded.checksum
+"""
 _INDEXES: Final = "_indexes"
 _LOCK_KEY: Final = 0x67726964  # "grid"
 _LOCK_POLL_SECONDS: Final = 0.2
@@ -57,7 +63,8 @@ async def migrate(
     """Apply what is missing or was changed; a numbered file is one transaction, and every file may be run again.
 
     The functions are one transaction together, after the numbered files, as soon as one of their files was changed or a
-    numbered file was applied (the early ones bring functions of their time).
+    numbered file was applied (the early ones bring functions of their time). Where something is gone that an earlier
+    call had made (a function, a column, a view that went with it), everything is applied again.
 
     `extras`: names of files in sql/optional, applied each time.
 
@@ -76,6 +83,7 @@ async def migrate(
         async with await _connect(url) as connection:
             await _take_lock(connection)
             numbered = _of(scope, sql.migrations())
+            await _forget(connection, await _lost(connection))
             if not _are_current(numbered, await _recorded(connection)):
                 await _forget_functions(connection)
             groups = [*([script] for script in numbered), _of(scope, sql.functions())]
@@ -87,6 +95,7 @@ async def migrate(
                     done(step)
             if scope != "queue":
                 done(await _checkpoint_tables(connection))
+            await _note_objects(connection)
     except psycopg.Error as error:
         raise translate(error) from error
     return steps
@@ -100,7 +109,7 @@ async def pending(url: str, *, scope: Scope = "all") -> list[str]:
             names = [script.name for script in _scripts(scope) if not _is_current(script, recorded)]
             if scope != "queue" and await _checkpoint_version(connection) != _newest_checkpoint():
                 names.append(CHECKPOINT_STEP)
-            return names
+            return names + [f"{name} (is gone)" for name in await _lost(connection)]
     except psycopg.Error as error:
         raise translate(error) from error
 
@@ -216,6 +225,30 @@ async def _forget_functions(connection: Connection) -> None:
     """Numbered files bring functions of their time: whatever happens to this process, ours are applied after them."""
     if await _recorded(connection):
         await connection.execute("update agent.migrations set checksum = '' where name like 'functions/%'")
+
+
+async def _note_objects(connection: Connection) -> None:
+    if await _value(connection, _KNOWS_OBJECTS):
+        await connection.execute(_NOTE_OBJECTS)
+
+
+async def _lost(connection: Connection) -> list[str]:
+    """What an earlier call had made and somebody has taken away since."""
+    noted = (await _recorded(connection)).get("objects")
+    if noted is None:
+        return []
+    if not await _value(connection, _KNOWS_OBJECTS):
+        return ["agent.our_objects()"]
+    there = await _value(connection, "select agent.our_objects() as value")
+    return sorted(set(noted.split("\n")).difference(there))
+
+
+async def _forget(connection: Connection, lost: Sequence[str]) -> None:
+    """What is there is as if never applied, where something is lost."""
+    if lost:
+        await connection.execute("update agent.migrations set checksum = '' where name <> 'objects'")
+    if any(name.startswith(CHECKPOINT_SCHEMA) for name in lost) and await _checkpoint_version(connection) >= 0:
+        await connection.execute("delete from agent_checkpoints.checkpoint_migrations")
 
 
 async def _recorded(connection: Connection) -> dict[str, str | None]:

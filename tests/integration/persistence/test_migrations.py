@@ -347,3 +347,37 @@ async def test_other_supported_versions_of_postgres_work(major: str, answer: Cal
     finally:
         await server.control("stop", "-w", "-m", "immediate")
         shutil.rmtree(folder)
+
+
+TAKEN = {
+    "a function": ("drop function public.claim_workloads(text, integer, double precision, integer, uuid, boolean)",
+                   "claim_workloads("),
+    "a column, and what goes with it": ("alter table compute_workloads drop column agent_status cascade",
+                                        "compute_workloads.agent_status"),
+    "a trigger": ("drop trigger gridwise_queue_update on compute_workloads", "trigger gridwise_queue_update"),
+    "an index": ("drop index agent.queue_due_idx", "agent.queue_due_idx"),
+    "a table of checkpoints": ("drop table agent_checkpoints.checkpoint_blobs", "agent_checkpoints.checkpoint_blobs"),
+    "the schema of checkpoints": ("drop schema agent_checkpoints cascade", "agent_checkpoints.checkpoints"),
+    "what tells what is gone": ("drop function agent.our_objects()", "our_objects"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", TAKEN)
+async def test_what_somebody_has_taken_away_is_named_and_made_again(
+    database_url: str, what: str, answer: Callable[..., Any]
+) -> None:
+    """The message of a poller that misses it is: gridwise migrate."""
+    statement, name = TAKEN[what]
+    async with open_postgres_store(database_url) as store:
+        before, after = await store.operations.submit([{"workload_name": "a"}, {"workload_name": "b"}])
+        (claimed,) = await store.queue.claim(owner="p", limit=1, lease_seconds=60, max_attempts=5)
+        assert await store.queue.complete(claimed.lease, answer())
+        await rows(database_url, statement)
+        assert any(name in missing for missing in await pending(database_url)), await pending(database_url)
+        await migrate(database_url)
+        assert await pending(database_url) == []
+        assert {step.state for step in await migrate(database_url)} == {"current"}
+        (claimed,) = await store.queue.claim(owner="p", limit=5, lease_seconds=60, max_attempts=5)
+        assert await store.queue.complete(claimed.lease, answer())
+        read = [await store.operations.read(one) for one in (before, after)]
+    assert [row and row["status"] for row in read] == ["queued", "queued"]
