@@ -11,12 +11,12 @@ goes on from their answers. Node names are append-only: threads in flight know t
 
 import re
 from collections.abc import Sequence
-from typing import Generic, TypeAlias
+from typing import Generic, Literal, TypeAlias
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import RetryPolicy
+from langgraph.types import Command, RetryPolicy
 from pydantic import ValidationError
 
 from agents.model.agent import Agent, AnswerT, InvalidAnswerError, LoopOutput, LoopState
@@ -61,9 +61,7 @@ def agent_graph(agent: Agent[AnswerT], model: AgentModel) -> LoopGraph:
     builder.add_node("answer", loop.answer, retry_policy=retry)
     builder.add_node("repair", loop.repair, retry_policy=retry)
     builder.add_edge(START, "model")
-    builder.add_conditional_edges("model", loop.after_model, ["model", "answer"])
-    builder.add_conditional_edges("tools", loop.after_model, ["model", "answer"])
-    builder.add_conditional_edges("answer", loop.after_answer, ["model", "repair", END])
+    builder.add_conditional_edges("tools", loop.after_tools, ["model", "answer"])
     builder.add_edge("repair", END)
     return builder.compile(name=agent.name)
 
@@ -76,7 +74,9 @@ class _Loop(Generic[AnswerT]):
         self._with_tools = model.with_tools([TOOLS[name] for name in agent.tools])
         self._model = model
 
-    async def call_model(self, state: LoopState) -> LoopUpdate:
+    # nodes say themselves where to go on: a conditional edge would lay out the state once more
+
+    async def call_model(self, state: LoopState) -> Command[Literal["model", "answer"]]:
         messages = state.get("messages") or []
         new: list[AnyMessage]
         if messages:
@@ -87,38 +87,36 @@ class _Loop(Generic[AnswerT]):
         if len(reply.tool_calls) > MAX_CALLS_PER_ROUND:
             msg = f"The language model could not be used: it called {len(reply.tool_calls)} tools at once."
             raise ModelError(msg, kind="malformed_call", retryable=True)
-        written = [*new, reply]
+        written = [*messages, *new, reply]
         left = state.get("rounds_left", self._agent.rounds) - bool(reply.tool_calls)
-        return {"messages": written, "rounds_left": left, "usage": self._usage([*messages, *written])}
+        update: LoopUpdate = {"messages": [*new, reply], "rounds_left": left, "usage": self._usage(written)}
+        return Command(update=update, goto=self._after_model(written, left))
 
-    # async, since LangGraph hands a plain function to a thread: a dozen thread changes per workload
-    async def after_model(self, state: LoopState) -> str:
-        replies = [message for message in state["messages"] if isinstance(message, AIMessage)]
+    def _after_model(self, messages: Sequence[AnyMessage], rounds_left: int) -> Literal["model", "answer"]:
+        replies = [message for message in messages if isinstance(message, AIMessage)]
         asked = {call["name"] for reply in replies for call in reply.tool_calls}
-        is_enough = asked >= self._tools or state.get("rounds_left", 0) <= 0 or not replies[-1].tool_calls
+        is_enough = asked >= self._tools or rounds_left <= 0 or not replies[-1].tool_calls
         return "answer" if is_enough else "model"
 
     async def tools(self, state: LoopState) -> LoopUpdate:
         """Where threads of the version before may stand, a task for each call: the next node sees to the calls."""
         return {}
 
-    async def answer(self, state: LoopState) -> LoopUpdate:
+    async def after_tools(self, state: LoopState) -> Literal["model", "answer"]:
+        return self._after_model(state["messages"], state.get("rounds_left", 0))
+
+    async def answer(self, state: LoopState) -> Command[Literal["model", "repair", "__end__"]]:
         called = self._called(state)
         messages = [*state["messages"], *called]
         if self._needs_tools(messages, state):
-            return {"messages": called, "faults": ()}
+            return Command(update={"messages": called, "faults": ()}, goto="model")
         wanted = "\n".join(text for text in (self._asked(state)[1], _ANSWER_REQUEST) if text)
         request, reply, usage = await self._ask_for_answer(state, messages, wanted)
         update: LoopUpdate = {"messages": [*called, request, reply], "usage": usage, "faults": ()}
         try:
-            return {**update, **self._conclude(reply, state, is_last=False)}
+            return Command(update={**update, **self._conclude(reply, state, is_last=False)}, goto="__end__")
         except InvalidAnswerError as error:
-            return {**update, "faults": error.faults}
-
-    async def after_answer(self, state: LoopState) -> str:
-        if self._needs_tools(state["messages"], state):
-            return "model"
-        return "repair" if state["faults"] else END
+            return Command(update={**update, "faults": error.faults}, goto="repair")
 
     def _called(self, state: LoopState) -> list[AnyMessage]:
         """What the tools answer that were called last and have not answered yet."""
