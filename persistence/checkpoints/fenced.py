@@ -124,7 +124,9 @@ class FencedSaver(PooledSaver):
     async def _load_checkpoint_tuple(self, value: DictRow) -> CheckpointTuple:
         rows = {channel.decode(): (kind.decode(), bytes(blob)) for channel, kind, blob in value["channel_values"] or ()}
         expected = value["metadata"].get(_SEAL)  # the version before stored none
-        if expected is not None and expected != _seal(value["checkpoint"], rows):
+        if expected is not None and expected != _seal(
+            _canonical(value["checkpoint"]), value["checkpoint"]["channel_versions"], rows
+        ):
             msg = f"What is stored of thread {self.thread_id} is incomplete or was changed."
             raise DamagedCheckpoint(msg)
         self._rows[value["checkpoint_ns"]] = rows
@@ -219,7 +221,7 @@ class FencedSaver(PooledSaver):
         }
         kept = {name: row for name, row in self._rows.get(namespace, {}).items() if name in values}
         stored = {**kept, **changed}
-        document = {**checkpoint, "channel_values": inline}
+        document = _canonical({**checkpoint, "channel_values": inline})
         rows = [(namespace, name, str(versions[name]), *row) for name, row in changed.items()]
         rows += [(NAMESPACE, CHANNEL, name.hex(), *content) for name, content in contents.items()]
         await self._call(
@@ -227,8 +229,8 @@ class FencedSaver(PooledSaver):
             namespace,
             checkpoint["id"],
             held.parent,
-            Jsonb(document),
-            Jsonb({**held.metadata, "nodes": held.nodes, _SEAL: _seal(document, stored)}),
+            Jsonb(document, dumps=str),
+            Jsonb({**held.metadata, "nodes": held.nodes, _SEAL: _seal(document, versions, stored)}),
             *([row[column] for row in rows] for column in range(5)),
         )
         self._values.mark_stored(contents)
@@ -294,12 +296,16 @@ def _may_wait(namespace: str, checkpoint: Checkpoint, metadata: CheckpointMetada
     return bool(namespace) and not any(name.startswith(_NEXT) for name in checkpoint["channel_values"])
 
 
-def _seal(checkpoint: Mapping[str, Any], rows: Mapping[str, tuple[str, bytes]]) -> str:
+def _canonical(checkpoint: Mapping[str, Any]) -> str:
+    return json.dumps(checkpoint, sort_keys=True)
+
+
+def _seal(document: str, versions: Mapping[str, Any], rows: Mapping[str, tuple[str, bytes]]) -> str:
     """A hash over all that makes up a checkpoint, so that one of which a part was lost or changed is not continued."""
-    seal = blake2b(json.dumps(checkpoint, sort_keys=True).encode(), digest_size=16)
+    seal = blake2b(document.encode(), digest_size=16)
     for name in sorted(rows):
         kind, blob = rows[name]
-        seal.update(f"{name} {checkpoint['channel_versions'].get(name)} {kind} {len(blob)} ".encode() + blob)
+        seal.update(f"{name} {versions.get(name)} {kind} {len(blob)} ".encode() + blob)
     return seal.hexdigest()
 
 
