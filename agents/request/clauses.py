@@ -121,7 +121,7 @@ class _Cut:
     def _is_title(self) -> bool:
         """ "Downscaling ensemble: …"."""
         types = {known.type for known in self._open}
-        return "W" in types and not types & _DEMANDING
+        return bool(types & {"W", "OTHER"}) and not types & _DEMANDING
 
     def _end_sentence(self, tag: Tag) -> None:
         if tag.word == "?" and self._open:

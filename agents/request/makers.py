@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, TypeAlias
 
-from agents.constraints import WEEKDAYS
 from agents.request import times
 from agents.request.lexicon import ONES, TENS
 from agents.request.times import ClockRange, Point
@@ -19,11 +18,11 @@ Tags: TypeAlias = Sequence[Tag]
 _UNIT_MINUTES = {"m": 1, "h": 60, "d": 1440, "s": 1 / 60, "w": 10080}
 
 
-def _numbers(g: Tags) -> list[Tag]:
+def numbers(g: Tags) -> list[Tag]:
     return [tag for tag in g if tag.type in {"NUM", "ORD"}]
 
 
-def _word(g: Tags, kind: str) -> str | None:
+def word_of(g: Tags, kind: str) -> str | None:
     return next((tag.word for tag in reversed(g) if tag.type == kind), None)
 
 
@@ -40,7 +39,7 @@ def value(g: Tags, _: date, at: int) -> Any:  # noqa: ANN401  a tag's value
 
 
 def hundreds(g: Tags, _: date) -> float:
-    return float(g[0].value * 100 + sum(tag.value for tag in _numbers(g[1:])))
+    return float(g[0].value * 100 + sum(tag.value for tag in numbers(g[1:])))
 
 
 def tens(g: Tags, _: date) -> float | None:
@@ -54,7 +53,7 @@ def half_day(g: Tags, _: date) -> str:
 
 
 def pounds_and_pence(g: Tags, _: date) -> float | None:
-    pounds, pence = (tag.value for tag in _numbers(g))
+    pounds, pence = (tag.value for tag in numbers(g))
     return pounds + pence / 100 if 0 <= pence < 100 else None
 
 
@@ -83,13 +82,13 @@ def total(g: Tags, _: date) -> Any:  # noqa: ANN401  lengths of time
 
 
 def _half(g: Tags) -> times.Half | None:
-    said = _word(g, "MER")
+    said = word_of(g, "MER")
     return None if said is None else "am" if said.startswith("a") else "pm"
 
 
 def _digit_hours(g: Tags) -> tuple[Tag, Point] | None:
-    first, last = _numbers(g)
-    end, part = times.clock(last.value, 0, _half(g)), _word(g, "PART")
+    first, last = numbers(g)
+    end, part = times.clock(last.value, 0, _half(g)), word_of(g, "PART")
     if end is None or not (first.word[:1].isdigit() and last.word[:1].isdigit() and 0 < last.value < 13):
         return None
     found = times.in_part(end, part) if part else end
@@ -112,7 +111,7 @@ def digits(g: Tags, _: date) -> ClockRange | None:
 
 def either_half(g: Tags, _: date) -> bool | None:
     """ "From 5 to 8" may be either half of the day."""
-    first, last = _numbers(g)
+    first, last = numbers(g)
     hours = all(tag.word[:1].isdigit() and 0 < tag.value < 13 for tag in (first, last))
     return True if hours and times.clock_range(first, last) is None else None
 
@@ -126,7 +125,7 @@ def hour(g: Tags, _: date) -> Point | None:
 
 
 def whole_hour(g: Tags, _: date, least: int = 1) -> Point | None:
-    return times.whole_hour(_numbers(g)[0]) if _numbers(g)[0].value >= least else None
+    return times.whole_hour(numbers(g)[0]) if numbers(g)[0].value >= least else None
 
 
 def hour_minute(g: Tags, _: date) -> Point | None:
@@ -157,7 +156,7 @@ def day_end(g: Tags, _: date) -> Point:
 
 
 def day(g: Tags, today: date, ahead: int) -> Point:
-    return Point(today + timedelta(days=ahead), part=_word(g, "PART"), vague=True)
+    return Point(today + timedelta(days=ahead), part=word_of(g, "PART"), vague=True)
 
 
 def part_day(g: Tags, _: date) -> Point | None:
@@ -172,7 +171,7 @@ def tonight(_g: Tags, today: date) -> Point:
 
 def calendar(g: Tags, today: date) -> Point | None:
     month = next(tag.word for tag in reversed(g) if tag.type == "MONTH" or tag.word == "may")
-    said = [tag.value for tag in _numbers(g)]
+    said = [tag.value for tag in numbers(g)]
     return times.calendar_day(said[0], times.month(month), said[1] if len(said) > 1 else None, today)
 
 
@@ -188,12 +187,12 @@ def month_end(_g: Tags, today: date) -> Point:
 def calendar_span(g: Tags, today: date) -> ClockRange | None:
     """ "24 to 26 December"."""
     month = times.month(g[-1].word)
-    start, end = (times.calendar_day(tag.value, month, None, today) for tag in _numbers(g))
+    start, end = (times.calendar_day(tag.value, month, None, today) for tag in numbers(g))
     return (start, end) if start and end else None
 
 
 def slashed(g: Tags, today: date) -> Point | None:
-    said = [tag.value for tag in _numbers(g)]
+    said = [tag.value for tag in numbers(g)]
     year = said[2] + 2000 * (said[2] < 100) if len(said) > 2 else None
     return times.calendar_day(said[0], int(said[1]), year, today) if 0 < said[1] < 13 else None
 
@@ -201,7 +200,7 @@ def slashed(g: Tags, today: date) -> Point | None:
 def coming(g: Tags, today: date) -> Point:
     """ "Next Friday", "Friday evening", "a week on Friday"."""
     later = timedelta(days=7 * any(tag.word == "week" for tag in g))
-    return Point(times.weekday(_word(g, "WEEKDAY") or "", today, g[0].word) + later, part=_word(g, "PART"))
+    return Point(times.weekday(word_of(g, "WEEKDAY") or "", today, g[0].word) + later, part=word_of(g, "PART"))
 
 
 def dated_weekday(g: Tags, today: date) -> Point | None:
@@ -231,113 +230,8 @@ def in_zone(g: Tags, _: date) -> Point:
     return times.in_zone(g[0].value, g[1].word)
 
 
-def around(g: Tags, _: date, first: int) -> ClockRange | None:
-    return times.clock_range(g[first], g[-1])
-
-
-def hours(_g: Tags, _: date, start: int, end: int, vague: int) -> ClockRange:
-    return Point(clock=(start, 0), half="24", vague=bool(vague)), Point(clock=(end, 0), half="24")
-
-
-def part(g: Tags, _: date) -> ClockRange:
-    return times.part_range(Point(part=g[-1].word))
-
-
-def part_on_days(g: Tags, _: date) -> ClockRange:
-    """ "Weekday evenings"."""
-    start, end = part(g, _)
-    return replace(start, days=_days(g[0])), end
-
-
-def _range(g: Tags) -> ClockRange:
-    said: ClockRange = next(tag.value for tag in g if tag.type.startswith("RANGE"))
-    return said
-
-
-def spelt_out(g: Tags, _: date) -> ClockRange | None:
-    """ "Overnight (22:00 to 6:00)"."""
-    if (g[-1].word == ")") != any(tag.word == "(" for tag in g):
-        return None
-    start, end = _range(g[1:])
-    said = g[0].value[0].days if g[0].type == "RANGEWORD" else frozenset()
-    return replace(start, days=start.days or said), end
-
-
-def on_days(g: Tags, _: date) -> ClockRange | None:
-    """ "9:00-17:00 on weekdays", "weekdays only, 9:00-17:00"."""
-    start, end = _range(g)
-    if start.day or start.instant or start.days or end.day:
-        return None
-    return replace(start, days=_days(next(tag for tag in g if tag.type == "DAYS"))), end
-
-
-def _bare_range(g: Tags) -> ClockRange | None:
-    ends = [tag for tag in g if tag.type in {"INSTANT", "NUM"}]
-    return times.clock_range(*ends)
-
-
-def around_on_days(g: Tags, today: date) -> ClockRange | None:
-    """ "Weekdays 9-5", "7am to 9am Monday to Friday"."""
-    hours, days = _bare_range(g), _days(g[0]) if g[0].type == "DAYS" else day_span(g[-3:], today)
-    return None if hours is None or days is None else (replace(hours[0], days=days), hours[1])
-
-
-def part_of_days(g: Tags, _: date) -> ClockRange | None:
-    """ "Sundays before 10am"."""
-    said: Point = g[-1].value
-    start, end = (said, Point(ends=True)) if g[1].type == "AFTER" else (Point(clock=(0, 0), half="24"), said)
-    return (replace(start, days=_days(g[0])), end) if said.clock and not said.day else None
-
-
-def part_hours(g: Tags, _: date) -> ClockRange | None:
-    """ "This afternoon between 3 and 5"."""
-    said: Point = g[0].value
-    start, end = (times.in_part(times.whole_hour(tag) or Point(), said.part or "") for tag in _numbers(g))
-    return (replace(start, day=said.day), end) if said.part and start and end else None
-
-
-def dated(g: Tags, _: date) -> ClockRange | None:
-    return times.on_day(_range(g), next(tag.value for tag in g if tag.type == "DAY"))
-
-
-def _days(tag: Tag) -> frozenset[str]:
-    if tag.type == "DAY":
-        return frozenset({WEEKDAYS[tag.value.day.weekday()]})
-    if tag.type != "DAYSET":
-        return frozenset(tag.value)
-    if "weekend" in tag.word:
-        return frozenset({"sat", "sun"})
-    return frozenset(WEEKDAYS[:5] if tag.word[:4] in {"week", "work", "busi"} else {tag.word[:3]})
-
-
-def days(g: Tags, _: date) -> frozenset[str]:
-    return _days(g[0]) | _days(g[-1])
-
-
-def listed_days(g: Tags, _: date) -> frozenset[str] | None:
-    """ "Wed or Thu only"."""
-    both = (g[0], g[2])
-    return (
-        _days(g[0]) | _days(g[2])
-        if all(tag.parts[0].type == "WEEKDAY" and len(tag.parts) == 1 for tag in both)
-        else None
-    )
-
-
-def days_but(g: Tags, _: date) -> frozenset[str] | None:
-    return _days(g[0]) - _days(g[-1]) or None
-
-
-def day_span(g: Tags, _: date) -> frozenset[str] | None:
-    """ "Monday to Friday"; dates are a range instead."""
-    if any(len(_days(tag)) != 1 or (tag.type == "DAY" and tag.parts[0].type != "WEEKDAY") for tag in (g[0], g[-1])):
-        return None
-    start, end = (WEEKDAYS.index(next(iter(_days(tag)))) for tag in (g[0], g[-1]))
-    return frozenset(WEEKDAYS[(start + ahead) % 7] for ahead in range((end - start) % 7 + 1))
-
-
 def regions(g: Tags, _: date) -> frozenset[int] | None:
-    ids = [int(tag.value) for tag in _numbers(g)]
+    ids = [int(tag.value) for tag in numbers(g)]
     return frozenset(ids) if g[0].word.startswith("region") and all(0 < i < 15 for i in ids) else None
 
 

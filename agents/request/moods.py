@@ -137,7 +137,7 @@ def _ranking(scope: Scope) -> tuple[str, str] | None:
         for tag in scope.tags
         if tag.type in _SPOKEN_OF or tag.word in _RANKS or tag.word in _SIDES
     ]
-    if scope.negated or len(order) != 3 or order[1] != "MORE" or set(order) != {"CARBON", "MORE", "COST"}:
+    if scope.negated or order[1:2] != ["MORE"] or set(order[:3]) != {"CARBON", "MORE", "COST"}:
         return None
     first = order[0]
     kind = next(tag.type for tag in scope.tags if first in (_SIDES.get(tag.word), _RANKED.get(tag.type)))

@@ -5,7 +5,7 @@ from datetime import date
 from itertools import pairwise
 from typing import NamedTuple
 
-from agents.request import makers, times
+from agents.request import makers, ranges, times
 from agents.request.lexicon import JOINING, data
 from agents.request.tokens import Tag, words
 
@@ -38,7 +38,7 @@ def _rule(line: str) -> _Rule:
     )
     first = next(at for at, (_, optional, _) in enumerate(elements) if not optional)
     opening = frozenset().union(*(alternatives for alternatives, _, _ in elements[: first + 1]))
-    make = getattr(makers, name)
+    make = getattr(makers if hasattr(makers, name) else ranges, name)
     return _Rule(elements, opening, kind, lambda tags, today: make(tags, today, *given))
 
 
