@@ -34,7 +34,7 @@ def labels(text: str, now: datetime = NOW) -> set[str]:
         ("blind_3_plain.txt", 0.9, 0.9),
         ("blind_4_plain.txt", 0.95, 0.95),
         ("blind_5_plain.txt", 0.9, 0.95),
-        ("blind_6_plain.txt", 0.9, 0.93),
+        ("blind_6_plain.txt", 0.9, 0.9),
         ("blind_1_tricky.txt", 0.7, 0.85),
         ("blind_2_tricky.txt", 0.4, 0.8),
         ("blind_3_tricky.txt", 0.2, 0.55),
