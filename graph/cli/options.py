@@ -12,3 +12,6 @@ WorkloadRefs = Annotated[
     list[str], typer.Argument(metavar="ID...", help="The workloads: ids, the first digits of ids, or names.")
 ]
 Demo = Annotated[bool, typer.Option("--demo", help="Look at the last demo's workloads.")]
+Within = Annotated[
+    str | None, typer.Option("--region", help="Only there: a region, city or postcode; several joined by a comma.")
+]

@@ -9,9 +9,9 @@ import typer
 from pydantic import JsonValue
 
 from graph.app.settings import load_settings
-from graph.cli.options import AsJson
+from graph.cli.options import AsJson, Within
 from graph.cli.output import Output
-from graph.cli.plan import Within, answer_or_exit, within
+from graph.cli.planning import answer_or_exit, within
 from graph.cli.workload import WorkloadOptions, takes_workload
 from graph.exports.batch_script import BatchScript, with_begin
 from graph.exports.run import Run

@@ -16,9 +16,9 @@ from typer.core import TyperCommand
 
 from graph.app.hold import Clock, Planner, Ran, Window, hold, run
 from graph.app.settings import Settings, load_settings
-from graph.cli.options import AsJson
+from graph.cli.options import AsJson, Within
 from graph.cli.output import Output
-from graph.cli.plan import Within, answer_or_exit, width, within
+from graph.cli.planning import answer_or_exit, width, within
 from graph.cli.workload import WorkloadOptions, takes_workload
 from graph.views.answer import answered_row, plan_lines
 from persistence.errors import StoreError

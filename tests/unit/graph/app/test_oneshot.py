@@ -59,7 +59,7 @@ async def test_both_ways_refuse_the_same() -> None:
 
 def test_planning_imports_neither_langgraph_nor_a_model_client_nor_a_database() -> None:
     check = (
-        "import sys, graph.cli.plan; "
+        "import sys, graph.cli.planning; "
         "print([m for m in ('langgraph', 'google.genai', 'psycopg', 'supabase', 'langsmith') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True, timeout=60)

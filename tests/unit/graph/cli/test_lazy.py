@@ -38,7 +38,7 @@ def test_help_version_and_wrong_usage_import_next_to_nothing():
     assert len(modules) <= MODULES_OF_HELP
 
 
-LIGHT = ("submit", "list", "status", "show", "run")
+LIGHT = ("plan", "submit", "list", "status", "show", "run")
 """Commands whose help is asked for most."""
 
 
