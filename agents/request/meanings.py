@@ -33,8 +33,6 @@ def _place(scope: Scope, tag: Tag, i: int) -> None:
         _add_place(scope, tag, allowed=True, soft=True)
     elif scope.odd:
         _add_place(scope, tag, allowed=False)
-    elif _is_of_a_noun(scope, i):
-        tag.used = True
     elif scope.asks or scope.only or scope.out or scope.must or scope.heads == 0 or _is_field(scope, i):
         _add_place(scope, tag, allowed=True)
 
@@ -56,23 +54,12 @@ def _names_something(scope: Scope, i: int) -> bool:
     following = follows(scope.tags, i)
     if following is None:
         return False
-    if following.word == "'s":
-        owned = scope.tags[i + 2] if i + 2 < len(scope.tags) else None
-        return not (owned is not None and owned.type == "SITEWORD")
     is_noun = following.type in {"W", "OTHER", "FINISH"} or following.word in _BUDGETS
     if not is_noun or following.word in _AFTER_A_PLACE or (following.type == "FINISH" and scope.relations):
         return False
     inside = any(known.type == "IN" for known in scope.relations) and following.type == "W"
     excluded = any(known.type in {"NEG", "OUT"} for known in scope.tags[max(0, i - 2) : i])
     return not excluded and not (inside and (scope.only or scope.must))
-
-
-def _is_of_a_noun(scope: Scope, i: int) -> bool:
-    """ "A model of house sales in Wales": the noun before "in" has the place, where nothing is asked for."""
-    noun, relation = ([None, None] + [known for known in scope.tags[:i] if known.type != "GLUE"])[-2:]
-    if noun is None or relation is None or relation.type != "IN" or scope.asks or scope.must or scope.only:
-        return False
-    return noun.type in {"W", "FACT", "GPUS", "ENERGY"}
 
 
 def _hardware(scope: Scope, tag: Tag, i: int) -> None:

@@ -28,8 +28,6 @@ def read_instant(scope: Scope, tag: Tag, i: int) -> None:
     """A time by its relation (by, before, until, after, at) and by what it is of (start, finish, run, wait)."""
     said: Point = tag.value
     following = follows(scope.tags, i)
-    if (following is not None and following.word == "'s") or any(known.word == "between" for known in scope.tags[:i]):
-        return
     if scope.after == "ok" and scope.strong() is None and not scope.out:
         tag.used = True
         works = any(known.type == "POSTOK" for known in scope.tags[i:])
