@@ -11,19 +11,7 @@ import numpy as np
 
 from agents.text.claims import Claim, Compared, Extreme, Levels, Limit, OfOne, Reading, Sure, Timing, Who
 from agents.text.compare import WORDS, compared, shown, value, weight
-from agents.text.figures import (
-    clock,
-    intensity,
-    length,
-    listed,
-    mass,
-    money,
-    percent,
-    rate,
-    sentence,
-    span,
-    spans,
-)
+from agents.text.figures import clock, intensity, length, listed, mass, money, percent, rate, sentence, span, spans
 from agents.text.limits import limit_kept
 from agents.text.reading import not_understood, understood
 from agents.text.situation import PLACES, Situation
@@ -92,18 +80,16 @@ def caveats(market: Market, options: tuple[Option, ...]) -> list[str]:
 
 
 def _of_one(claim: OfOne, about: Situation) -> str | None:
-    option = about.option(claim.who)
-    return None if option is None else _OF_ONE[claim.kind](option, claim.who, about)
-
-
-def _placed(option: Option, who: Who, about: Situation) -> str:
-    return f"{about.name(who)}: {option.asset.name}, {span(option.start, option.end)} UK time"
-
-
-def _pauses(option: Option, who: Who, about: Situation) -> str:
-    pauses = len(option.segments) - 1
-    times = f"{pauses} time{'s' if pauses > 1 else ''}: it runs {spans(option.segments)}"
-    return f"{about.name(who)} pauses {times}" if pauses else f"{about.name(who)} takes no pause"
+    option, name = about.option(claim.who), about.name(claim.who)
+    if option is None:
+        return None
+    if claim.kind == "placed":
+        return f"{name}: {option.asset.name}, {span(option.start, option.end)} UK time"
+    if claim.kind == "pauses":
+        pauses = len(option.segments) - 1
+        times = f"{pauses} time{'s' if pauses > 1 else ''}: it runs {spans(option.segments)}"
+        return f"{name} pauses {times}" if pauses else f"{name} takes no pause"
+    return {"mix": _mix, "trend": _trend, "why": _why}[claim.kind](option, claim.who, about)
 
 
 def _why(option: Option, who: Who, about: Situation) -> str | None:
@@ -164,11 +150,6 @@ def _timing(claim: Timing, about: Situation) -> str | None:
     if not minutes:
         return f"{name} starts at the same time as {other}"
     return f"{name} starts {length(minutes)} {'later' if minutes > 0 else 'earlier'} than {other}"
-
-
-def _limit(claim: Limit, about: Situation) -> str | None:
-    kept = limit_kept(claim.which, about)
-    return kept and f"{about.name('first')} {kept}"
 
 
 def _mix(option: Option, who: Who, about: Situation) -> str | None:
@@ -236,12 +217,12 @@ def _sure(claim: Sure, about: Situation) -> str | None:
         chance = 100 * confidence(about.problem, market, *pair)
         odds = "over 99 %" if chance >= 99.5 else "under 1 %" if chance < 0.5 else f"about {chance:.0f} %"
         return f"the chance that {about.name('first')} turns out no worse than {about.name('now')} is {odds}"
-    if claim.about == "prices":
-        if first.cost_gbp is None:
-            return "no price is known for this window"
-        return f"the price of this window is {'partly estimated' if first.price_is_estimated else 'a published one'}"
-    live = "carbon figures are a live forecast"
-    return live if market.carbon.mode == "live" else f"carbon figures are {_MODES[market.carbon.mode]}"
+    if claim.about == "data":
+        mode = market.carbon.mode
+        return f"carbon figures are {'a live forecast' if mode == 'live' else _MODES[mode]}"
+    if first.cost_gbp is None:
+        return "no price is known for this window"
+    return f"the price of this window is {'partly estimated' if first.price_is_estimated else 'a published one'}"
 
 
 def _reading(claim: Reading, about: Situation) -> str | None:
@@ -260,20 +241,13 @@ def _with_pauses(option: Option) -> str:
     return f", with {pauses} pause{'s' if pauses > 1 else ''} ({spans(option.segments)})" if pauses else ""
 
 
-_OF_ONE: dict[str, Callable[[Option, Who, Situation], str | None]] = {
-    "placed": _placed,
-    "pauses": _pauses,
-    "mix": _mix,
-    "trend": _trend,
-    "why": _why,
-}
 _SAYINGS: dict[type, Callable[[Any, Situation], str | None]] = {
     OfOne: _of_one,
     Levels: _levels,
     Compared: compared,
     Timing: _timing,
     Extreme: _extreme,
-    Limit: _limit,
+    Limit: lambda claim, about: (kept := limit_kept(claim.which, about)) and f"{about.name('first')} {kept}",
     Reading: _reading,
     Sure: _sure,
 }

@@ -18,14 +18,14 @@ from tools.solver.options import rounded
 def summary(about: Situation, claims: Sequence[Claim]) -> str:
     """Where, what it saves, what was claimed, the alternatives, what was read, the limits, and what is not certain."""
     told = [
-        sentence(f"run {'at' if ' in ' in site(about.options[0]) else 'in'} {placed(about.options[0])}"),
+        f"run {'at' if ' in ' in site(about.options[0]) else 'in'} {placed(about.options[0])}",
         _against_now(about),
         *(say(claim, about) for claim in claims if not _is_told(claim)),
         *_alternatives(about),
         say(Reading(kind="understood"), about),
         say(Reading(kind="not_understood"), about),
-        *(sentence(text) for text in (not_applied(about.compute) if about.compute else ())),
-        _maybe(limits_kept(about)),
+        *(not_applied(about.compute) if about.compute else ()),
+        limits_kept(about),
         *caveats(about.market, about.options),
         *about.problem.job.assumptions,
     ]
@@ -35,9 +35,9 @@ def summary(about: Situation, claims: Sequence[Claim]) -> str:
 def reasoning(place: int, about: Situation, topics: Sequence[Topic]) -> str:
     """Why the option in a place of the ranking stands there: the first beside running now, the others beside it."""
     who = PLACES[place]
-    beside = _against_now(about) if who == "first" else say(_both(who, "first"), about)
-    told = [sentence(placed(about.options[place])), beside, *(say(_on(topic, who), about) for topic in topics)]
-    return _joined(told)
+    to_first = Compared(kind="compared", who=who, than="first", of=["carbon", "cost"])
+    beside = _against_now(about) if who == "first" else say(to_first, about)
+    return _joined([placed(about.options[place]), beside, *(say(_on(topic, who), about) for topic in topics)])
 
 
 def needs(about: Situation, claims: Sequence[Claim]) -> str:
@@ -47,7 +47,7 @@ def needs(about: Situation, claims: Sequence[Claim]) -> str:
     low, high = (energy(kwh) for kwh in energy_range_kwh(about.problem))
     amount = low if low == high else f"{low} to {high} by site"
     text = f"the workload needs {amount} ({source}) over {length(job.duration_minutes)}"
-    return _joined([sentence(text), *job.assumptions, *_listing(about), *(say(claim, about) for claim in claims)])
+    return _joined([text, *job.assumptions, *_listing(about), *(say(claim, about) for claim in claims)])
 
 
 def windows(about: Situation, claims: Sequence[Claim]) -> str:
@@ -97,24 +97,18 @@ def _alternatives(about: Situation) -> list[str]:
     first, others = about.options[0], about.options[1:]
     if not others:
         return []
-    told = [f"{_in_brief(other)} ({beside(other, first)})" for other in others]
+    told = [
+        f"{site(o)}, {span(o.start, o.end)}, {mass(o.carbon_g)} of CO2 {price(o)} ({beside(o, first)})" for o in others
+    ]
     trades = any(carbon_price(other, first) is not None for other in others)
-    return [f"Alternatives: {'; '.join(told)}.", *([sentence(weight(about))] if trades else [])]
-
-
-def _in_brief(option: Option) -> str:
-    return f"{site(option)}, {span(option.start, option.end)}, {mass(option.carbon_g)} of CO2 {price(option)}"
+    return [f"Alternatives: {'; '.join(told)}", *([weight(about)] if trades else [])]
 
 
 def _listing(about: Situation) -> list[str]:
     """The first at length, the others beside it."""
     if not about.options:
         return ["No option was found."]
-    return [sentence(f"first is {placed(about.options[0])}"), *_alternatives(about)]
-
-
-def _both(who: Who, than: Who) -> Compared:
-    return Compared(kind="compared", who=who, than=than, of=["carbon", "cost"])
+    return [f"first is {placed(about.options[0])}", *_alternatives(about)]
 
 
 def _is_told(claim: Claim) -> bool:
@@ -128,10 +122,6 @@ def _on(topic: Topic, who: Who) -> Claim:
     return Timing(kind="timing", who=who, than="now") if topic == "timing" else OfOne(kind=topic, who=who)
 
 
-def _maybe(text: str | None) -> str | None:
-    return text and sentence(text)
-
-
 def _joined(sentences: Iterable[str | None]) -> str:
     """Each once."""
-    return " ".join(dict.fromkeys(text for text in sentences if text))
+    return " ".join(dict.fromkeys(sentence(text) for text in sentences if text))
