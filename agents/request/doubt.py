@@ -131,6 +131,7 @@ def weigh(scopes: Sequence[Scope], marks: Sequence[Tag], text: str) -> None:
     _drop_permissions(scopes)
     _drop_asides(scopes, text)
     _tell_contradictions(scopes)
+    _tell_the_unread(scopes)
 
 
 def doubt(scope: Scope) -> None:
@@ -339,6 +340,26 @@ def _condition(scope: Scope, other: Scope) -> None:
         doubt(other)
 
 
+def _tell_the_unread(scopes: Sequence[Scope]) -> None:
+    """No value is dropped in silence: it is read, told, or in a clause that is known to set no limit."""
+    spans = sorted((item.start, item.end) for scope in scopes for item in scope.found)
+    for scope in scopes:
+        asked = scope.tags[0].word == "?" or scope.clause.joined_by == "which"
+        neutral = (
+            scope.past
+            or scope.free
+            or scope.conditional
+            or scope.is_about_data
+            or scope.compares
+            or scope.after == "ok"
+        )
+        if scope.told or scope.doubted or (neutral and not asked):
+            continue
+        unread = (tag for tag in scope.values if not any(start <= tag.start < end for start, end in spans))
+        if next(unread, None) is not None:
+            scope.tell()
+
+
 def _family(item: Found) -> str:
     kind = item.constraint.kind
     return {"site": "region", "finish": "start", "hours": "start", "price_per_kwh": "cost_total"}.get(kind, kind)
@@ -356,6 +377,7 @@ def _take_back(scopes: Sequence[Scope], mark: Tag) -> None:
         _put_in_its_place(scope, later)
         said = {_family(item) for other in later for item in other.found}
         if said & {_family(item) for item in scope.found}:
+            scope.doubted |= said
             scope.found = [item for item in scope.found if _family(item) not in said]
         elif mark.value == "RETRACTED" or types & {tag.type for tag in scope.values}:
             for known in (scope, *later):
@@ -397,8 +419,8 @@ def _drop_asides(scopes: Sequence[Scope], text: str) -> None:
 def _drop_permissions(scopes: Sequence[Scope]) -> None:
     """ "Not on Tuesday. Monday's fine.": what is fine beside what is not is no wish."""
     for scope in scopes:
-        elsewhere = [other for other in scopes if other.clause.sentence != scope.clause.sentence]
-        said = {_family(item) for other in elsewhere for item in other.found}.union(*(it.doubted for it in elsewhere))
+        others = [other for other in scopes if other is not scope and other.after != "ok"]
+        said = {_family(item) for other in others for item in other.found}.union(*(it.doubted for it in others))
         if scope.after == "ok" and not scope.must:
             scope.found = [item for item in scope.found if _family(item) not in said]
 

@@ -112,3 +112,33 @@ def test_what_is_past_the_length_that_is_read_is_told() -> None:
     reading = read("Finish by 6pm. " + "We thank you. " * LONGEST + "Only in Wales.", NOW)
     assert [item.kind for item in reading.constraints] == ["finish"]
     assert "too long" in reading.not_understood[-1]
+
+
+CARRIERS = (
+    "{}",
+    "Hi team, {} please.",
+    "We hope that all is well: {}, thanks.",
+    "The committee met again and {}.",
+    "Whatever the ferrets think, {} it is.",
+    "{} for the gryphon batch, as ever.",
+    "Kindly mind the gap, {}, and carry on.",
+    "Somehow {} felt right to everyone.",
+)
+PHRASES = (
+    "in Leeds",
+    "at 6pm",
+    "by Friday noon",
+    "under £5",
+    "below 300 g",
+    "less than 90 g/kWh",
+    "10pm to 4am",
+    "on Mondays",
+    "H100s",
+)
+
+
+@settings(max_examples=72, deadline=None)
+@given(st.sampled_from(CARRIERS), st.sampled_from(PHRASES))
+def test_a_value_is_read_or_told_whatever_words_stand_around_it(carrier: str, phrase: str) -> None:
+    reading = read(carrier.format(phrase), NOW)
+    assert reading.constraints or reading.not_understood
