@@ -229,6 +229,8 @@ def _set(**states: bool) -> Step:
 def _other(scope: Scope, i: int, tag: Tag) -> None:
     """What the job is about; "about 3 hours" is an amount."""
     following = follows(scope.tags, i)
+    if following is not None and following.word == "," and all(known.type in {"W", "GLUE"} for known in scope.tags[:i]):
+        return  # "Hi team, …"
     if not (tag.word == "about" and following is not None and following.type in LIMITS - {"PLACE"} | {"FACT"}):
         scope.is_about_data = True
 
