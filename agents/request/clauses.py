@@ -156,6 +156,8 @@ class _Cut:
             tag.type = "GLUE"
         if tag.word == "should" and not self._open and after in _PRONOUNS:
             tag.type = "COND"
+        if tag.type == "HEDGE" and tag.word.startswith("if ") and after == "not":
+            tag.type = "COND"
         hoped = self._open and self._open[-1].type in {"HEDGE", "GLUE", "NEG"} and self._has("HEDGE")
         if tag.type == "COND" and hoped and not any(known.type in LIMITS for known in self._open):
             tag.type = "HEDGE"

@@ -11,11 +11,12 @@ from itertools import pairwise
 from typing import Any
 
 from agents.constraints import Constraint, Preference, Unsupported
-from agents.request import doubt, times
+from agents.request import discourse, times
 from agents.request.allowances import lift_exclusions
 from agents.request.appointments import settle_appointments
 from agents.request.clause import read_clause
 from agents.request.clauses import Clause, clauses
+from agents.request.doubt import doubt
 from agents.request.language import is_english
 from agents.request.lexicon import tagged
 from agents.request.merging import merged
@@ -60,7 +61,7 @@ def read(text: str, now: datetime, sites: Sequence[str] = ()) -> Reading:
 def _read(text: str, now: datetime, sites: Sequence[str]) -> Reading:
     now = now.astimezone(UK)
     split, rest = _bounded(tokens(text))
-    split = doubt.marked(split)
+    split = discourse.marked(split)
     marks = [tag for tag in split if tag.type == "P" and tag.value]
     tags = valued(tagged(split, sites), now.date())
     if not is_english(split):
@@ -72,8 +73,8 @@ def _read(text: str, now: datetime, sites: Sequence[str]) -> Reading:
     scopes = _read_clauses(text, now, tags)
     for scope in scopes:
         if scope.found and not is_english(tokens(scope.whole)):
-            doubt.doubt(scope)
-    doubt.weigh(scopes, marks, text)
+            doubt(scope)
+    discourse.weigh(scopes, marks, text)
     found = [item for scope in scopes for item in scope.found]
     told = [part for scope in scopes for part in scope.told]
     told += [scope.whole for scope in scopes if _bounds_a_bare_number(scope)]

@@ -189,7 +189,7 @@ def opened(clause: Clause, context: Context) -> Scope:
     scope.unsupported = "AFTERJOB" in types or ("PERIOD" in types and bool(types & {"MONEY", "MASS", "COST"}))
     scope.after = _judged_after(scope)
     guard = before is not None and clause.joined_by == "if" and tags[0].word in {"if", "when"} and not before.values
-    guards = guard and before is not None and (before.negated or before.only)
+    guards = guard and before is not None and "WAIT" not in before.types and (before.negated or before.only)
     scope.guarded = guards and before is not None and before.negated
     wanted = before is None or before.only or before.must or bool(before.types & {"SHIFT", "NEG"})
     scope.conditional = "COND" in types and not guards and not ("SAVE" in types and wanted)

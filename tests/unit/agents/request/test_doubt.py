@@ -119,7 +119,7 @@ CARRIERS = (
     "Hi team, {} please.",
     "We hope that all is well: {}, thanks.",
     "The committee met again and {}.",
-    "Whatever the ferrets think, {} it is.",
+    "Say what the ferrets will, {} it is.",
     "{} for the gryphon batch, as ever.",
     "Kindly mind the gap, {}, and carry on.",
     "Somehow {} felt right to everyone.",
