@@ -15,7 +15,7 @@ from tools.solver.confidence import confidence
 from tools.solver.savings import dominates, savings
 from tools.solver.search import search
 
-QUICK = settings(max_examples=tries(20, 150), deadline=None, derandomize=True, database=None)
+QUICK = settings(max_examples=tries(30, 150), deadline=None, derandomize=True, database=None)
 
 
 @QUICK

@@ -12,7 +12,7 @@ from tests.unit.tools.oracle import best, faults
 from tools.errors import Infeasible
 from tools.solver.search import optimum, search
 
-INSTANCES = tries(30, 2500)
+INSTANCES = tries(50, 2500)
 RANDOM = settings(
     max_examples=INSTANCES,
     deadline=None,
