@@ -148,7 +148,9 @@ async def _one_takeover(folder: Path, lease: int, seed: int) -> list[float]:
         async with await psycopg.AsyncConnection.connect(arena.url) as connection:
             rows = await (
                 await connection.execute(
-                    "select at from chaos.lease_changes where old_owner = 'p0.1' and new_owner = 'p1.1'"
+                    "select n.at from chaos.lease_changes as n where n.new_owner = 'p1.1'"
+                    " and n.new_state = 'running' and n.old_state <> 'running' and exists ("
+                    "select from chaos.lease_changes as o where o.workload_id = n.workload_id and o.old_owner = 'p0.1')"
                 )
             ).fetchall()
     return [row[0].timestamp() - killed_at for row in rows]
