@@ -109,6 +109,9 @@ def _inherit(scope: Scope) -> None:
     if not before.past and joined_by not in {"so", *_REASONS} and (joined_by != "but" or before.anchor == "START"):
         scope.anchor = before.anchor
     scope.inherited = True
+    caps = joined_by in {"and", ","} and "LE" in before.types and not scope.types & (COMPARISONS | {"MUST", "NEG"})
+    if caps and scope.types & {"COST", "CARBON"}:  # "cap the cost at £11 and the emissions at 1.5 kg"
+        scope.comparisons = [before.first("LE")]
 
 
 def _take(scope: Scope, i: int, tag: Tag) -> None:
@@ -231,8 +234,10 @@ def _other(scope: Scope, i: int, tag: Tag) -> None:
     following = follows(scope.tags, i)
     if following is not None and following.word == "," and all(known.type in {"W", "GLUE"} for known in scope.tags[:i]):
         return  # "Hi team, …"
-    if not (tag.word == "about" and following is not None and following.type in LIMITS - {"PLACE"} | {"FACT"}):
-        scope.is_about_data = True
+    relation = scope.strong()
+    is_event = scope.anchor and relation is not None and relation.word in {"before", "by", "after", "until"}
+    is_amount = tag.word == "about" and following is not None and following.type in LIMITS - {"PLACE"} | {"FACT"}
+    scope.is_about_data |= not (is_event or is_amount)
 
 
 _STEPS: dict[str, Step] = {

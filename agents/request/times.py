@@ -167,7 +167,9 @@ def clock_range(first: Tag, last: Tag) -> ClockRange | None:
 
 def _bare(start: Point, end: Point) -> ClockRange | None:
     """ "9 to 5" alone: a working day or an evening."""
-    if start.clock is None or end.clock is None or not (7 <= start.clock[0] < 13 and end.clock[0] <= 6):
+    if start.clock is None or end.clock is None or not 7 <= start.clock[0] < 13:
+        return None
+    if not (end.clock[0] <= 6 or start.clock[0] < end.clock[0] == 12):
         return None
     half: Half = "am" if start.clock[0] < 12 else "pm"
     return Point(clock=start.clock, half=half), Point(clock=end.clock, half="pm")

@@ -19,6 +19,8 @@ _BOUNDS = {
 }  # fmt: skip
 """On which side of a time each relation keeps the run, as it stands and where it is denied."""
 _AT_MOST = frozenset({"LE", "LESS", "LATEST"})
+_GOING_ON = ("run", "past", "go", "continue", "extend", "last", "drag", "spill", "stretch")
+"""What words of running over have in them: they are of the end, whatever was said to start."""
 _HAVING = frozenset({"you", "we", "i", "they", "is", "all", "got"})
 _ENDS = frozenset({"START", "FINISH"})
 _JOB = frozenset({"job", "run", "workload", "work", "training", "compute", "computing", "fine tuning", "retraining"})
@@ -72,6 +74,7 @@ def _bound(
     if kind == "UNTIL" and anchor in {"WAIT", "AVAIL"}:
         side = "" if scope.odd and anchor == "WAIT" else ">"
     if side == "<":
+        anchor = None if any(part in word.split() for part in _GOING_ON) else anchor
         _finish_or_start_by(scope, tag, anchor, early if kind == "BEFORE" and whole and not tag.value.part else late)
     elif side == ">" and (anchor != "FINISH" or word == "from" or kind == "UNTIL"):
         after = kind == "AFTER" and whole and word in {"after", "later than"}
@@ -193,7 +196,14 @@ def _add_hours(scope: Scope, tag: Tag, hours: ClockRange, *, allowed: bool, soft
 
 def read_weekdays(scope: Scope, tag: Tag, i: int) -> None:
     if scope.strong() is None and (scope.odd or scope.asks or scope.words == 0):
-        scope.add(Hours, tag, soft=scope.may, firm=scope.odd, allowed=not scope.odd, weekdays=_ordered(tag.value))
+        scope.add(
+            Hours,
+            tag,
+            soft=scope.may or scope.after == "ok",
+            firm=scope.odd,
+            allowed=not scope.odd,
+            weekdays=_ordered(tag.value),
+        )
 
 
 def _ordered(days: frozenset[str]) -> tuple[str, ...]:
