@@ -3,11 +3,10 @@
 Whatever the moment, the decision is the undisturbed one, and the cassette shows that no answered call was made again.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.memory import InMemorySaver
 
 from agents.model.clients import Models
@@ -16,6 +15,7 @@ from evals.cases.case import Case
 from evals.recordings.cassettes import CassetteFile
 from evals.runner.execute import RECURSION_LIMIT, Graph, graph_for, new_saver
 from evals.runner.score import Score
+from persistence.checkpoints.watched import WatchedSaver
 
 MAX_DEATHS = 200
 
@@ -24,7 +24,7 @@ class KilledError(Exception):
     """The process is gone."""
 
 
-class DyingSaver(InMemorySaver):
+class DyingSaver(WatchedSaver, InMemorySaver):
     """Keeps what is written, and dies right after the write with the given number."""
 
     def __init__(self, dies_after: int | None) -> None:
@@ -32,24 +32,9 @@ class DyingSaver(InMemorySaver):
         self.dies_after = dies_after
         self.written = 0
 
-    async def aput(
-        self,
-        config: RunnableConfig,
-        checkpoint: Checkpoint,
-        metadata: CheckpointMetadata,
-        new_versions: ChannelVersions,
-    ) -> RunnableConfig:
-        stored = await super().aput(config, checkpoint, metadata, new_versions)
-        self._count()
-        return stored
-
-    async def aput_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
-    ) -> None:
-        await super().aput_writes(config, writes, task_id, task_path)
-        self._count()
-
-    def _count(self) -> None:
+    @asynccontextmanager
+    async def writing(self, thread_id: str) -> AsyncIterator[None]:
+        yield
         self.written += 1
         if self.dies_after is not None and self.written > self.dies_after:
             raise KilledError

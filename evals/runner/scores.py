@@ -19,6 +19,7 @@ from tools.placement import Limits, Option
 from tools.regions import REGION_IDS
 from tools.slots import SLOT
 from tools.solver.candidates import is_apart
+from tools.solver.options import rounded
 from tools.solver.ranking import Shortlist
 from tools.solver.search import optimum
 
@@ -116,7 +117,7 @@ def _diversity(_case: Case, outcome: Outcome) -> Iterator[Score]:
         for other in options[place + 1 :]
         if not is_apart(one, other)
     ]
-    tail = [round(option.objective_gbp, 9) for option in options[1:]]
+    tail = [rounded(option.objective_gbp) for option in options[1:]]
     yield Score("diversity", not close, "; ".join(close))
     yield Score("order", tail == sorted(tail), "the runners-up are not in order of their objective")
 
