@@ -36,19 +36,18 @@ def answer_for(schema: dict[str, Any], messages: Sequence[BaseMessage]) -> str:
 
 def _compute(messages: Sequence[BaseMessage]) -> dict[str, JsonValue]:
     brief = _brief(messages)
-    assets = _result(messages, "find_assets")
-    entries = assets.get("assets")
+    match = _REQUEST.search(brief)
+    entries = _result(messages, "find_assets").get("assets")
     hosts = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     names = [str(entry["asset"]) for entry in hosts if entry.get("asset")]
-    constraints = read(_request(brief), _now(brief), names).constraints
+    constraints = read(match["text"] if match else "", _now(brief), names).constraints
     allowed = set(range(1, 15))
     for region in constraints:
         if isinstance(region, Region) and region.strength == "must":
             allowed = allowed & set(region.regions) if region.allowed else allowed - set(region.regions)
-    suited = [entry for entry in hosts if entry.get("option") and _region(entry) in allowed] or [
-        entry for entry in hosts if entry.get("option")
-    ]
-    suited.sort(key=lambda entry: _cost(entry))
+    placed = [entry for entry in hosts if entry.get("option")]
+    suited = [entry for entry in placed if _REGION_IDS.get(str(entry["region"]), 0) in allowed] or placed
+    suited.sort(key=lambda entry: (entry["option"]["carbon_g"], entry["option"]["cost_gbp"] or 0.0))
     return {
         "constraints": [constraint.model_dump(mode="json") for constraint in constraints],
         "option_ids": [entry["option"]["id"] for entry in suited[:OPTIONS]],
@@ -59,10 +58,7 @@ def _compute(messages: Sequence[BaseMessage]) -> dict[str, JsonValue]:
 def _energy(messages: Sequence[BaseMessage]) -> dict[str, JsonValue]:
     return {
         "option_ids": [option["id"] for option in _options(messages, "find_windows")[:OPTIONS]],
-        "claims": [
-            {"kind": "mix", "who": "first"},
-            {"kind": "trend", "who": "first"},
-        ],
+        "claims": [{"kind": "mix", "who": "first"}, {"kind": "trend", "who": "first"}],
     }
 
 
@@ -107,22 +103,8 @@ def _apart(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return bool(one["region"] != other["region"]) or abs(_time(one["start"]) - _time(other["start"])) >= APART
 
 
-def _cost(entry: dict[str, Any]) -> tuple[float, float]:
-    option = entry["option"]
-    return (option["carbon_g"], option["cost_gbp"] or 0.0)
-
-
-def _region(entry: dict[str, Any]) -> int:
-    return _REGION_IDS.get(str(entry["region"]), 0)
-
-
 def _brief(messages: Sequence[BaseMessage]) -> str:
     return next((message.text for message in messages if isinstance(message, HumanMessage)), "")
-
-
-def _request(brief: str) -> str:
-    match = _REQUEST.search(brief)
-    return match["text"] if match else ""
 
 
 def _now(brief: str) -> datetime:
