@@ -132,7 +132,9 @@ class _Cut:
 
     def _mark_question(self) -> None:
         first = self._open[0]
-        if self._joined_by not in {"and", "or"} and (first.type == "WH" or first.word in _QUESTIONS):
+        if self._joined_by not in {"and", "or"} and (
+            first.type == "WH" or first.word in _QUESTIONS or all(tag.type in LIMITS | _LIGHT for tag in self._open)
+        ):
             self._open.insert(0, Tag("PAST", first.start, first.start, "?"))
             self.found = [clause for clause in self.found if clause.sentence != self._sentence]
         elif (first.type == "MUST" and first.word in {"must", "should", "does"}) or self._asks_whether():
@@ -156,7 +158,7 @@ class _Cut:
             tag.type = "GLUE"
         if tag.word == "should" and not self._open and after in _PRONOUNS:
             tag.type = "COND"
-        if tag.type == "HEDGE" and tag.word.startswith("if ") and after == "not":
+        if tag.type == "HEDGE" and tag.word.endswith(" can") and after == "not":
             tag.type = "COND"
         hoped = self._open and self._open[-1].type in {"HEDGE", "GLUE", "NEG"} and self._has("HEDGE")
         if tag.type == "COND" and hoped and not any(known.type in LIMITS for known in self._open):

@@ -4,6 +4,7 @@ Beside `doubt.py`, which weighs each clause by itself.
 """
 
 from bisect import bisect
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
@@ -51,27 +52,11 @@ def _retraction(tokens: Sequence[Tag], i: int) -> tuple[str, int]:
 
 def weigh(scopes: Sequence[Scope], marks: Sequence[Tag], text: str) -> None:
     """Take out of the clauses what is in doubt, and tell it."""
-    quotes = list(_quoted(text))
-    reported, end = False, 0
-    for scope in scopes:
-        goes_on = scope.context.before is not None or ":" in text[end : scope.tags[0].start]
-        reported, end = reports(scope) or (reported and goes_on), scope.tags[-1].end
-        if reported or is_doubtful(scope) or _is_quoted(scope, quotes):
-            doubt(scope)
-    for scope in scopes:
-        near = (other.doubted for other in scopes if other.clause.sentence == scope.clause.sentence)
-        if {family(item) for item in scope.found} & set().union(*near):
-            doubt(scope)
-    waiting = {
-        scope.clause.sentence
-        for scope in scopes
-        for item in scope.found
-        if isinstance(item.constraint, kinds.Unsupported)
-    }
-    for scope in scopes:
-        if scope.clause.sentence in waiting and "SPAN" in scope.types:
-            doubt(scope)
+    _weigh_each(scopes, text)
+    _weigh_sentences(scopes)
     for before, scope in pairwise(scopes):
+        if any(tag.word == "per" for tag in scope.tags[:3]):
+            doubt(before)  # "at most 25p; that is per kWh"
         if before.clause.sentence == scope.clause.sentence:
             _condition(before, scope)
             _condition(scope, before)
@@ -81,6 +66,32 @@ def weigh(scopes: Sequence[Scope], marks: Sequence[Tag], text: str) -> None:
     _drop_asides(scopes, text)
     _tell_contradictions(scopes)
     _tell_the_unread(scopes)
+
+
+def _weigh_each(scopes: Sequence[Scope], text: str) -> None:
+    quotes = list(_quoted(text))
+    reported, end = False, 0
+    for scope in scopes:
+        goes_on = scope.context.before is not None or ":" in text[end : scope.tags[0].start]
+        reported, end = reports(scope) or (reported and goes_on), scope.tags[-1].end
+        if reported or is_doubtful(scope) or _is_quoted(scope, quotes):
+            doubt(scope)
+
+
+def _weigh_sentences(scopes: Sequence[Scope]) -> None:
+    """A doubt holds for all that the sentence says of the same; a length of time may count from what is waited for."""
+    doubted: dict[int, set[str]] = defaultdict(set)
+    waiting = set()
+    for scope in scopes:
+        doubted[scope.clause.sentence] |= scope.doubted
+        if any(isinstance(item.constraint, kinds.Unsupported) for item in scope.found):
+            waiting.add(scope.clause.sentence)
+    for scope in scopes:
+        sentence = scope.clause.sentence
+        if {family(item) for item in scope.found} & doubted[sentence] or (
+            sentence in waiting and "SPAN" in scope.types
+        ):
+            doubt(scope)
 
 
 def _quoted(text: str) -> Iterator[tuple[int, int]]:
@@ -181,6 +192,9 @@ def _drop_asides(scopes: Sequence[Scope], text: str) -> None:
         for item in tuple(scope.found):
             if text.count("(", 0, item.end) == text.count(")", 0, item.end):
                 outside[family(item)] = scope, item
+            elif any(tag.type == "OTHER" for tag in scope.tags if text.rfind("(", 0, item.end) < tag.start < item.end):
+                doubt(scope)
+                break
             elif family(item) in outside:
                 owner, known = outside[family(item)]
                 if getattr(known.constraint, "allowed", 0) != getattr(item.constraint, "allowed", 0):

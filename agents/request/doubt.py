@@ -203,6 +203,12 @@ def _is_ambiguous(scope: Scope, tags: Sequence[Tag]) -> bool:
     families = {family(item) for item in scope.found}
     if families <= {"pausing", "preference"}:
         return False
+    if families == {"start"} and "SAVE" in types:
+        return True
+    if "SPAN" in types and any(
+        one.type in {"AFTER", "BEFORE"} and other.word == "that" for one, other in pairwise(tags)
+    ):
+        return True
     last = max((i for i, kind in enumerate(types) if kind in LIMITS), default=len(types))
     if not _NO_MORE.isdisjoint(types[last:]) or (families & _NEVER_FINISHED and "FINISH" in types[last:]):
         return True

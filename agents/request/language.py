@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from functools import cache
 
 from agents.request.doubt import vocabulary
-from agents.request.lexicon import data, lexicon
+from agents.request.lexicon import ONES, TENS, data, lexicon
 from agents.request.tokens import Tag
 
 _ENOUGH_WORDS = 3
-_ENGLISH_SHARE = 1 / 3
+_ENGLISH_SHARE = 0.4
 
 
 def is_english(tokens: Sequence[Tag]) -> bool:
@@ -16,7 +16,9 @@ def is_english(tokens: Sequence[Tag]) -> bool:
     letters = "".join(token.word for token in tokens if token.type == "W")
     if sum(not letter.isascii() for letter in letters) > len(letters) / 3:
         return False
-    said = {token.word for token in tokens if token.type == "W" and len(token.word) > 1} - _vocabulary("places")
+    said = {
+        lexicon().corrected(token.word) for token in tokens if token.type == "W" and len(token.word) > 1
+    } - _vocabulary("places")
     return len(said) < _ENOUGH_WORDS or len(said & _vocabulary("words")) >= _ENGLISH_SHARE * len(said)
 
 
@@ -26,7 +28,12 @@ def _vocabulary(kind: str) -> frozenset[str]:
     phrases = lexicon().phrases
     names = {phrase[0] for phrase, (tag, _) in phrases.items() if tag == "PLACE" and len(phrase) == 1}
     known = {word for phrase, (tag, _) in phrases.items() if not tag.startswith("PLACE") for word in phrase} - names
-    known |= set(data("not_typos.txt").split())
+    known |= {
+        *data("not_typos.txt").split(),
+        *data("values.txt").replace("|", " ").replace("?", " ").split(),
+        *ONES,
+        *TENS,
+    }
     known |= {word for phrases in vocabulary().values() for phrase in phrases for word in phrase.split()}
     if kind == "words":
         return frozenset(known)
