@@ -98,8 +98,20 @@ def is_doubtful(scope: Scope) -> bool:
         or _is_lifted(tags)
         or any(_is_uncounted(tags, i, tag) or (not is_fact and governs(tags, i, tag)) for i, tag in enumerate(tags))
         or _is_ambiguous(scope, tags)
+        or _depend(scope)
         or scope.clause.joined_by == "which"
         or len({i for i, tag in enumerate(tags) if tag.type == "NEG" and tags[i - 1].type != "NEG"}) > 1
+    )
+
+
+def _depend(scope: Scope) -> bool:
+    """ "Don't use London on weekdays": neither is forbidden by itself."""
+    denied = [item for item in scope.found if getattr(item.constraint, "allowed", True) is False]
+    if not {"hours"} < {item.constraint.kind for item in denied} <= {"hours", "region", "site"}:
+        return False
+    first, last = min(item.end for item in denied), max(item.end for item in denied)
+    return not any(
+        tag.word in {",", "and", "or"} or tag.type == "NOR" for tag in scope.tags if first <= tag.start < last
     )
 
 

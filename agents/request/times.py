@@ -167,6 +167,8 @@ def clock_range(first: Tag, last: Tag) -> ClockRange | None:
 
 def _bare(start: Point, end: Point) -> ClockRange | None:
     """ "9 to 5" alone: a working day or an evening."""
+    if start.clock and end.clock and start.half == "24" and end.clock[0] < 12:
+        return start, replace(end, half="am")
     if start.clock is None or end.clock is None or not 7 <= start.clock[0] < 13:
         return None
     if not (end.clock[0] <= 6 or start.clock[0] < end.clock[0] == 12):

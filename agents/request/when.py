@@ -89,6 +89,8 @@ def _implied(scope: Scope, tag: Tag, following: Tag | None) -> Tag | None:
     i = scope.tags.index(tag) if tag in scope.tags else 0
     if said is not None and said.word in _PAST_IT and any(known is said for known in scope.tags[max(0, i - 3) : i]):
         return Tag("AFTER", tag.start, tag.end)
+    if said is not None and said.type == "GE":
+        return Tag("EARLIEST", tag.start, tag.end)
     bound = said or scope.ahead(i, 4, frozenset({"LE", "FINISH"}))
     if bound is None or not (bound.type == "LE" or "deadline" in bound.word or "cut" in bound.word):
         return None
@@ -248,7 +250,9 @@ def read_span(scope: Scope, tag: Tag, i: int) -> None:
     ahead = scope.ahead(i, 2, _ENDS)
     within |= ahead is not None and ahead.word == "turnaround"
     is_least = bound is not None and bound.type == ("LESS" if scope.odd else "GE")
-    if ("STRETCH" in scope.types and not at_most) or (scope.types & {"PAUSE", "ONEGO"} and is_least):
+    before = scope.context.before
+    pauses = bool((scope.types | (before.types if before else frozenset())) & {"PAUSE", "ONEGO", "PAUSABLE"})
+    if ("STRETCH" in scope.types and not at_most) or (is_least and pauses):
         scope.add(Pausing, tag, allowed=True, min_run_minutes=max(1, round(tag.value.total_seconds() / 60)))
     elif (
         scope.takes
