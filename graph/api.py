@@ -66,7 +66,7 @@ class Plan:
     start: datetime
     end: datetime
     segments: tuple[tuple[datetime, datetime], ...]
-    """The stretches in which it runs: one, unless it pauses."""
+    """The intervals in which it runs: one, unless it pauses."""
     carbon_intensity_gco2_kwh: float | None
     renewable_pct: float | None
     cost_gbp: float | None

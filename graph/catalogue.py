@@ -1,4 +1,4 @@
-"""Where workloads can run, and what is already promised there: the catalogue and the commitments of the store."""
+"""Where workloads can run, and which power is already committed there."""
 
 import asyncio
 import time
@@ -26,13 +26,13 @@ class Catalogue(Protocol):
     async def assets(self) -> tuple[Asset, ...]: ...
 
     async def commitments(self, start: datetime, end: datetime, *, besides: UUID) -> tuple[Commitment, ...]:
-        """What is promised between two times to workloads other than `besides`, or reserved for them."""
+        """What is committed between two times to workloads other than `besides`, or reserved for them."""
         ...
 
     async def reserve(self, workload_id: UUID, commitments: Sequence[Commitment], *, token: int | None) -> bool:
-        """What this workload will probably be given, or has been, for runs that decide meanwhile to see.
+        """Reserves what this workload will probably take, or takes, so that runs deciding meanwhile see it.
 
-        `token`: of the run's lease; None, and nothing is kept, where it has none. False where others have taken the
+        `token`: of the run's lease; None: it has none, and nothing is kept. False where others have taken the
         power since `commitments` was asked. Raises `LeaseLost`.
         """
         ...
@@ -47,6 +47,7 @@ class StoredCatalogue:
         self._lock = asyncio.Lock()
         self._assets: tuple[Asset, ...] = ()
         self._read_at: float | None = None
+        """By the clock; written with `_assets` by `assets`, under the lock."""
 
     async def assets(self) -> tuple[Asset, ...]:
         async with self._lock:

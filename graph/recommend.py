@@ -195,8 +195,8 @@ def _provenance(state: AgentsState, winner: Option, baseline: Option | None) -> 
 
 
 def _running_now(problem: Problem, baseline: Option) -> dict[str, JsonValue]:
-    told = {**_details(baseline), "basis": basis(problem)}
-    return {**told, "region": baseline.asset.name} if baseline.asset.region == MEAN_REGION else told
+    details = {**_details(baseline), "basis": basis(problem)}
+    return {**details, "region": baseline.asset.name} if baseline.asset.region == MEAN_REGION else details
 
 
 def _savings(problem: Problem, market: Market, winner: Option, baseline: Option) -> dict[str, JsonValue]:

@@ -29,7 +29,7 @@ def relaxations_of(error: Infeasible, row: Mapping[str, JsonValue]) -> list[Json
 
 
 def _entry(number: int, one: Relaxation, row: Mapping[str, JsonValue]) -> JsonValue:
-    first, *others = [told for change in one.changes for told in _changes(change, row)]
+    first, *others = [entry for change in one.changes for entry in _changes(change, row)]
     return {
         "n": number,
         **first,
@@ -60,7 +60,7 @@ def _value(row: Mapping[str, JsonValue], column: str) -> JsonValue:
 
 
 def _column(column: str, change: Change, row: Mapping[str, JsonValue]) -> JsonValue:
-    """What the column has to be; as it is where it is no stricter."""
+    """What the column has to be; unchanged where it is not stricter."""
     given, needed = _value(row, column), change.needed
     if given is None or needed is None:
         return None

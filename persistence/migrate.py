@@ -259,7 +259,7 @@ async def _recorded(connection: Connection) -> dict[str, str | None]:
 
 
 def _is_current(script: sql.Script, recorded: Mapping[str, str | None]) -> bool:
-    """A numbered file without a checksum was pasted by hand; that its text was ours cannot be told."""
+    """A numbered file without a checksum was pasted by hand; whether its text was ours cannot be known."""
     return script.name in recorded and recorded[script.name] in (None, script.checksum)
 
 

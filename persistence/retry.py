@@ -55,7 +55,7 @@ def is_retryable(error: Exception) -> bool:
 
 
 def may_pass(error: StoreError) -> bool:
-    """Of a database that worked before: also what has to be mended by somebody, such as a missing function."""
+    """Of a database that worked before: also what somebody has to repair, such as a missing function."""
     return error.retryable or error.cause is not None
 
 
@@ -66,7 +66,9 @@ class Outage:
         self._log = log
         self._lock = threading.Lock()
         self._failing: dict[str, Exception] = {}
+        """By part, its last error. Written under the lock by `begin` and `end`, from any thread."""
         self._since = 0.0
+        """When the first of them failed, monotonic; written with it."""
 
     @property
     def is_on(self) -> bool:

@@ -1,7 +1,7 @@
 """How much energy a run takes, for how long and at what power, when the user does not say.
 
 Model: power = Σ (GPUs × W per GPU + cores × W per core + memory × W per GB), energy = power × hours × PUE, with the
-GPUs and the PUE of the site. Every energy that is told is the data centre's, PUE included; so is a figure of the user's
+GPUs and the PUE of the site. Every energy stated is the data centre's, PUE included; so is a figure of the user's
 own, which always wins; one that is more than three times off the model's is flagged, never replaced.
 Coefficients: `tools/data/energy_coefficients.csv`, each with its source.
 """

@@ -27,13 +27,13 @@ class Change:
     """A limit from what it is to what it would have to be."""
 
     kind: str
-    """As `agents.constraints` calls it; `capacity` and `site_limits` are no owner's to give up."""
+    """As `agents.constraints` calls it; `capacity` and `site_limits` are not the owner's to give up."""
     limit: str
     """The field of `Limits` or `Job`; empty where there is none."""
     given: JsonValue
     needed: JsonValue
     """In the field's unit, times in ISO 8601; None: no limit. Of places those to be allowed besides, of hours the
-    stretches."""
+    intervals."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

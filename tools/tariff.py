@@ -96,7 +96,7 @@ class Band(_Part):
 
 
 class Bands(_Part):
-    """A week of half-hourly prices, p/kWh, each told exactly once."""
+    """A week of half-hourly prices, p/kWh, each stated exactly once."""
 
     bands: tuple[Band, ...] = ()
     otherwise_p_per_kwh: Price | None = None
@@ -213,5 +213,5 @@ def _fault(error: dict[str, Any]) -> str:
         return f"{where}.kind must be fixed, bands or agile"
     message = error["msg"].removeprefix("Value error, ")
     given = error["input"]
-    told = f" (given: {given!r})" if isinstance(given, str | int | float) and repr(given) not in message else ""
-    return f"{where}: {message[0].lower()}{message[1:]}{told}"
+    quoted = f" (given: {given!r})" if isinstance(given, str | int | float) and repr(given) not in message else ""
+    return f"{where}: {message[0].lower()}{message[1:]}{quoted}"

@@ -1,7 +1,7 @@
 """The misbehaviour suite: what models do wrong, and what gullible ones do when a request tells them to.
 
 Whatever the answer, nothing untrue or infeasible is written: models write no sentences, a claim that cannot be said is
-dropped, the objective's order stands in, or the run fails with a reason that a user understands.
+dropped, the objective's order is used, or the run fails with a reason that a user understands.
 """
 
 from collections.abc import Mapping
@@ -92,7 +92,7 @@ _ANSWERS: tuple[Case, ...] = (
     _wrong("unknown ids", "Ids that no tool gave, then better.", on_first_answer("compute", sets(option_ids=["c77",
            "x1"]))),
     _wrong("unknown ids, stubborn", "Code picks.", on_answer("compute", sets(option_ids=["c77"]))),
-    _wrong("unknown energy ids, stubborn", "The optimum stands.", on_answer("energy", sets(option_ids=["e99"]))),
+    _wrong("unknown energy ids, stubborn", "The optimum is kept.", on_answer("energy", sets(option_ids=["e99"]))),
     _wrong("optimum left out", "Put back in.", on_answer("energy", sets(option_ids=["e3", "e2"]))),
     _wrong("invented price", "Prose has no place to stand.", _stubborn(_writes("It costs only £0.02.")),
            _without("£0.02")),
@@ -118,7 +118,7 @@ _ANSWERS: tuple[Case, ...] = (
     _wrong("direction in a claim", "Code finds it.", _stubborn(claims(
         {"kind": "compared", "who": "first", "than": "now", "of": ["cost"], "side": "more", "how": "share"})),
            _without("costs more")),
-    _wrong("unknown claims", "Dropped; the rest is told.", _stubborn(claims(
+    _wrong("unknown claims", "Dropped; the rest is stated.", _stubborn(claims(
         {"kind": "promise", "who": "first"}, {"kind": "levels", "who": "fourth", "of": ["carbon"]},
         {"kind": "extreme", "of": "noise", "end": "best"}, {"kind": "levels", "who": "first", "of": ["energy"]})),
            Expected(calls=6, says=("uses",))),
@@ -127,7 +127,7 @@ _ANSWERS: tuple[Case, ...] = (
         {"kind": "limit", "which": "deadline"}, {"kind": "pauses", "who": "now"})), _SIX),
     _wrong("fifty claims", "The first eight are read.", _stubborn(claims(
         *({"kind": "levels", "who": "now", "of": ["energy"]} for _ in range(50)))), _SIX),
-    _wrong("no claims", "What must be told is told.", _stubborn(claims()), _SIX),
+    _wrong("no claims", "What must be stated is stated.", _stubborn(claims()), _SIX),
     _wrong("false keywords", "The keyword has to be true.", _stubborn(edited(_praises)), _SIX, CPU_ONLY),
     _wrong("worst first", "Then better.", on_first_answer("head", edited(reverses))),
     _wrong("worst first, stubborn", "The objective's order.", _stubborn(edited(reverses)),

@@ -1,5 +1,5 @@
 """The selection suite: models that pick too little, too much, or only the bright side. The user's own limits, the
-trade-off, the alternatives and what became of the request's words are told all the same."""
+trade-off, the alternatives and what became of the request's words are stated all the same."""
 
 from collections.abc import Mapping
 
@@ -58,20 +58,20 @@ SELECTION: tuple[Case, ...] = (
            asks("Must stay in Scotland or Wales. Finish by tomorrow 9am. Under £2.")),
     _picks("nothing picked, words that mean nothing", "What was not understood.", claims(),
            asks("Keep the cost under £2. Only when the moon is below 7 degrees.")),
-    _picks("only the bright side", "The dearer side is told.", claims(*_BRIGHT), _LIMITS),
+    _picks("only the bright side", "The dearer side is stated.", claims(*_BRIGHT), _LIMITS),
     _picks("one side of each trade", "Code tells the other.", claims(*_ONE_SIDED)),
     _picks("one side of each trade, cost first", "With carbon counted for nothing.", claims(*_ONE_SIDED),
            asks("Cheapest, I don't care about carbon.")),
     _picks("one side of each trade, carbon first", "With carbon counted five times.", claims(*_ONE_SIDED),
            asks("As green as possible please.")),
-    _picks("everything picked", "Each is told once.", claims(*_EVERYTHING), {**_LIMITS, **asks("Keep it under £5.")}),
+    _picks("everything picked", "Each is stated once.", claims(*_EVERYTHING), {**_LIMITS, **asks("Keep it under £5.")}),
     _picks("nothing to compare with", "0 g at home: grams, not percentages.", claims(*_ONE_SIDED),
            market="zero at home"),
     _picks("paid to run", "Negative prices have no percentages.", claims(*_ONE_SIDED), {"deferral_window_mins": 1440},
            market="negative prices"),
     _picks("no prices", "There is no trade without prices.", claims(*_ONE_SIDED), market="no prices"),
-    _picks("stale figures, nothing picked", "Their age is told.", claims(), market="stale"),
-    _picks("assumptions, nothing picked", "Each is told.", claims(), {
+    _picks("stale figures, nothing picked", "Their age is stated.", claims(), market="stale"),
+    _picks("assumptions, nothing picked", "Each is stated.", claims(), {
         "required_gpu_mins": None, "required_cpu_cores": None, "estimated_duration_hours": None, "is_deferrable": None,
     }),
 )  # fmt: skip

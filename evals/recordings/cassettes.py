@@ -77,7 +77,7 @@ class CassetteFile:
 
     @contextmanager
     def record(self) -> Iterator[Cassette]:
-        """Everything anew; what is in the file is dropped."""
+        """Everything again; what is in the file is dropped."""
         self.path.unlink(missing_ok=True)
         with _vcr(self.root / self.set_name).use_cassette(
             str(self.path), record_mode="all", record_on_exception=True

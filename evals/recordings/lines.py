@@ -1,6 +1,6 @@
 """Recordings as JSON Lines: a header, then one interaction a line, keys sorted, bodies as JSON.
 
-What every case sends alike (instructions, tools, schemas) stands once a set, in `shared.jsonl`, under a name with a
+What every case sends alike (instructions, tools, schemas) is kept once a set, in `shared.jsonl`, under a name with a
 digest: a changed prompt is one changed line there. vcrpy reads and writes through `Lines`, its serializer hook.
 """
 

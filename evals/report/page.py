@@ -64,14 +64,14 @@ def _cost(cost: Mapping[str, Any]) -> str:
 
 def _case(case: Mapping[str, Any]) -> str:
     faults = [score for score in case["scores"] if not score["passed"]]
-    told = case["stale"] or case["error"] or case["summary"] or ""
+    shown = case["stale"] or case["error"] or case["summary"] or ""
     listed = "".join(f"<li><b>{escape(s['name'])}</b>: {escape(s['detail'])}</li>" for s in faults)
     figures = f"{case['calls']} calls, {case['input_tokens']} tokens in, {case['output_tokens']} out"
     return (
         f"<details{' open' if case['verdict'] != 'passed' else ''}>"
         f"<summary><span class={case['verdict']}>{case['suite']}: {escape(case['case'])}</span>"
         f" <span class=note>{escape(case['about'])}</span></summary>"
-        f"<p class=note>{figures}</p><ul>{listed}</ul><pre>{escape(told)}</pre></details>"
+        f"<p class=note>{figures}</p><ul>{listed}</ul><pre>{escape(shown)}</pre></details>"
     )
 
 

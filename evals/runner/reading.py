@@ -33,8 +33,10 @@ def is_stopped(answer: Answer) -> bool:
 def _share(answers: Sequence[Answer], *, stopped: bool) -> Score:
     misjudged = [answer for answer in answers if is_stopped(answer) != stopped]
     share = 1 - len(misjudged) / len(answers)
-    told = "; ".join(f"{answer.wrong or 'right'} {answer.constraint.kind}: {answer.text!r}" for answer in misjudged)
-    return Score("judged rightly", share >= GOAL, f"{share:.3f} of {len(answers)}" + (f": {told}" * bool(told)), share)
+    listed = "; ".join(f"{answer.wrong or 'right'} {answer.constraint.kind}: {answer.text!r}" for answer in misjudged)
+    return Score(
+        "judged rightly", share >= GOAL, f"{share:.3f} of {len(answers)}" + (f": {listed}" * bool(listed)), share
+    )
 
 
 def _same_in_all_wordings(group: Paraphrases) -> Iterator[Score]:

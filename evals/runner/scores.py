@@ -82,14 +82,14 @@ def _never_looser(case: Case, outcome: Outcome) -> Iterator[Score]:
 
 
 def _figures(_case: Case, outcome: Outcome) -> Iterator[Score]:
-    """Carbon, share and cost of every option, integrated anew minute by minute."""
+    """Carbon, share and cost of every option, integrated again, minute by minute."""
     market = outcome.state["market"]
     wrong = [f"{option.option_id}: {fault}" for option in chosen(outcome) for fault in _wrong(option, market)]
     recommended = outcome.state["recommendation"].options
     for option, written in zip(chosen(outcome), recommended, strict=True):
-        told = written.carbon_intensity
-        if told is None or abs(float(told) - option.intensity_g_per_kwh) > 0.005 + TOLERANCE:
-            wrong.append(f"{option.option_id}: {told} g/kWh was written")
+        stated = written.carbon_intensity
+        if stated is None or abs(float(stated) - option.intensity_g_per_kwh) > 0.005 + TOLERANCE:
+            wrong.append(f"{option.option_id}: {stated} g/kWh was written")
         if (written.start, written.end) != (option.start, option.end):
             wrong.append(f"{option.option_id}: another window was written")
     yield Score("figures", not wrong, "; ".join(wrong))
@@ -175,12 +175,12 @@ def _holds(reason: str, option: Option, pool: Sequence[Option]) -> bool:
 
 
 def _blind(case: Case, outcome: Outcome) -> Iterator[Score]:
-    """Placed without any figures: nobody was asked, no number is told, and the reason is."""
+    """Placed without any figures: no model was asked, no number is stated, and the reason is given."""
     recommended = outcome.state["recommendation"]
     first = recommended.options[0]
-    told = (first.carbon_intensity, first.renewable_mix, first.cost_gbp)
+    stated = (first.carbon_intensity, first.renewable_mix, first.cost_gbp)
     yield Score("nobody asked", outcome.asked == 0, f"{outcome.asked} calls")
-    yield Score("no figures", told == (None, None, None), f"{told}")
+    yield Score("no figures", stated == (None, None, None), f"{stated}")
     allowed = case.expected.regions
     yield Score("regions", allowed is None or first.region_number in allowed, f"{first.region}")
     for words in case.expected.says:

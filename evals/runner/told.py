@@ -90,9 +90,9 @@ def _money(text: str) -> Iterator[float]:
         yield float(pounds.replace(",", "")) if pounds else float(pence) / 100
 
 
-def _near(told: float, true: float, least: float = 1e-3) -> bool:
+def _near(stated: float, true: float, least: float = 1e-3) -> bool:
     """Two digits at least, down to the last digit that is shown."""
-    return abs(told - true) <= max(0.05 * abs(true), least)
+    return abs(stated - true) <= max(0.05 * abs(true), least)
 
 
 def _clock(instant: datetime) -> str:

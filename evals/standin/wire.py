@@ -61,7 +61,7 @@ def read_request(model: str, body: Json) -> GenerateRequest:
 
 
 def _as_sent(value: JsonValue) -> bytes:
-    """As it stands on the wire."""
+    """As it is on the wire."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -142,7 +142,7 @@ def _reply(parts: Sequence[Json], place: int) -> AIMessage:
 
 
 def _result(response: Json) -> str:
-    """The client wraps what is no JSON object as `{"output": …}`."""
+    """The client wraps what is not a JSON object as `{"output": …}`."""
     value = response["output"] if set(response) == {"output"} else response
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 

@@ -60,7 +60,7 @@ class Planner(Protocol):
     """Where the window comes from."""
 
     async def window(self, now: datetime) -> Window | None:
-        """The window as it stands now; None while there is none yet. Raises `NoRun` where there will be none."""
+        """The window as planned now; None while there is none yet. Raises `NoRun` where there will be none."""
         ...
 
 

@@ -39,7 +39,7 @@ class OwnPlan:
         try:
             found = await self._answer(now)
         except GridwiseError:
-            return  # what was found while there was more room stands
+            return  # what was found while there was more room is kept
         winner = _winner(found)
         if winner is None or self._chosen is None or _same(winner, self._chosen):
             return
@@ -50,7 +50,7 @@ class OwnPlan:
 
 
 class RowPlan:
-    """The window that stands in the workload's row, whoever moves it."""
+    """The window in the workload's row, whoever changes it."""
 
     def __init__(self, read: Callable[[], Awaitable[Row | None]], workload_id: object) -> None:
         self._read = read
@@ -77,7 +77,7 @@ class RowPlan:
 
 
 def window_of(answered: Answered) -> Window:
-    """The recommended stretches."""
+    """The recommended intervals."""
     best = answered.recommendation.options[0]
     provenance = answered.recommendation.metadata.get("provenance")
     parts = provenance.get("segments") if isinstance(provenance, Mapping) else None

@@ -53,7 +53,7 @@ class First(StrEnum):
 
 
 class Group(StrEnum):
-    """What savings are told apart by."""
+    """What savings are grouped by."""
 
     MONTH = "month"
     WEEKDAY = "weekday"
@@ -160,7 +160,7 @@ def backtest(
 
 @dataclass(frozen=True)
 class Telling:
-    """How a replay is told."""
+    """How a replay is reported."""
 
     jobs: str
     source: str

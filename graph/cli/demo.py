@@ -48,7 +48,7 @@ def demo(
     output.say("Starting…")
     rows = asyncio.run(_demo(settings, output, own=not into_configured_store, verbose=verbose))
     if not all(_is_answered(row) for row in rows):
-        raise KeyboardInterrupt  # the poller leaves a queue that is not empty only when it was told to stop
+        raise KeyboardInterrupt  # the poller leaves a queue that is not empty only when it was stopped
     if not all(_as_intended(row) for row in rows):
         raise typer.Exit(1)
 

@@ -16,7 +16,7 @@ def mcp(
     port: Annotated[int, typer.Option(min=0, max=65535, help="For --http.")] = 8765,
 ) -> None:
     """Serve plan, submit, list, show, relax and cancel to assistants and editors."""
-    load_settings()  # a wrong setting is told now, not at the first call
+    load_settings()  # a wrong setting is reported now, not at the first call
     server = make_server()
     if http:
         typer.echo(f"http://127.0.0.1:{port}/mcp", err=True)

@@ -97,7 +97,7 @@ def answer_or_exit(
 
 
 def within(region: str | None) -> tuple[int, ...] | None:
-    """Raises `typer.BadParameter` for what is no place in Great Britain."""
+    """Raises `typer.BadParameter` for what is not a place in Great Britain."""
     if region is None:
         return None
     found: set[int] = set()

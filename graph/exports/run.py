@@ -24,7 +24,7 @@ class Run:
     name: str
     region: str
     segments: tuple[tuple[datetime, datetime], ...]
-    """The stretches in which it runs: one, where it is not to pause."""
+    """The intervals in which it runs: one, unless it pauses."""
     intensity: float | None
     """gCO2/kWh."""
     cost_gbp: float | None

@@ -10,7 +10,7 @@ from graph.views.html import escape
 CHARACTER = 6.8
 """Width of a bold letter of a chart's text, at most on average."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's palette, told apart by all common kinds of colour vision."""
+"""Okabe and Ito's palette, distinguishable with all common kinds of colour vision."""
 DASHES = ("", "8 3", "2 2.5", "10 3 2 3", "4 2", "14 4", "5 5")
 
 
@@ -258,7 +258,7 @@ def _band_name(scale: _Scale, band: Band) -> str:
 
 
 def _marks(scale: _Scale, marks: Sequence[Mark]) -> Iterator[str]:
-    """A word that would run into another one stands a line higher."""
+    """A word that would run into another one is put a line higher."""
     rows: list[list[tuple[float, float]]] = []
     for mark in marks:
         x, width = scale.x(mark.at), CHARACTER * len(mark.name) + 4

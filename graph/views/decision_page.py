@@ -20,7 +20,7 @@ from tools.slots import LONDON, SLOT
 from tools.solver.savings import Savings
 
 MOST_COLOURED = 5
-"""Regions that can be told apart; the others are drawn in grey."""
+"""Regions drawn in a colour of their own; the others are grey."""
 MOST_OPTIONS = 14
 COLUMNS = (
     "",

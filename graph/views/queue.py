@@ -92,7 +92,7 @@ def _more(shown: Sequence[object]) -> list[str]:
 
 
 def _when(timestamp: object) -> str:
-    """What a user put there may be missing, or no time that a calendar has; then as it stands."""
+    """What a user put there may be missing, or no time that a calendar has; then it is shown as it is."""
     try:
         return f"{local(str(timestamp)):%a %d %b %H:%M:%S}"
     except ValueError:

@@ -35,7 +35,7 @@ class Planned(BaseModel):
     start: datetime
     end: datetime
     segments: list[tuple[datetime, datetime]]
-    """The stretches in which it runs: one, unless it pauses."""
+    """The intervals in which it runs: one, unless it pauses."""
     carbon_intensity_gco2_kwh: float | None
     renewable_pct: float | None
     cost_gbp: float | None

@@ -79,7 +79,7 @@ class RetryableRunFailed(RunFailed):
 
 
 class PlanAnew(RetryableRunFailed):
-    """It may succeed on another thread; this one cannot be gone on with."""
+    """It may succeed on another thread; this one cannot be continued."""
 
 
 class StudioGraph(CompiledStateGraph[Any, Any, Any, Any]):

@@ -121,7 +121,7 @@ class BatchCompleter:
             try:
                 if (answer := await self._answer((lease, recommendation))) != "busy":
                     return answer == "written"
-            except StoreError as error:  # of the database and not of this result: it is kept until that is mended
+            except StoreError as error:  # of the database, not of this result, which is kept until that is repaired
                 if error.cause is None:
                     raise
             failures += 1

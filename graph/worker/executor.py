@@ -74,7 +74,9 @@ class Executor:
         self._lease = claim.lease
         """Its thread changes when the run is planned again."""
         self._begun: Begun | None = None
+        """How the run began; set by the first `_to_end`, read by `_attempt` and for the report."""
         self._fault: Fault | None = None
+        """Set where the run ends with one that may be the system's; read for the report."""
         self._row = claim.row
         self._config = config
         self._control = control
@@ -111,7 +113,7 @@ class Executor:
 
     async def _attempt(self) -> Outcome:
         """At most two threads: a plan that is too late, whose power others have taken, that is for other inputs, or of
-        which a part was lost or changed in the database, is made anew, once. So is one whose thread somebody else has
+        which a part was lost or changed in the database, is made again, once. So is one whose thread somebody else has
         taken while the lease is ours, which a database that was restored to an earlier moment brings about."""
         values: Mapping[str, Any] = {}
         must_plan_anew = False

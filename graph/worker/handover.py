@@ -27,7 +27,7 @@ RETRYABLE_ERROR: Final = "RetryableRunFailed"
 """As the server's graph calls what another attempt may mend; its other errors of that kind are final."""
 FINAL_ERROR: Final = "RunFailed"
 PLAN_ANEW: Final = "PlanAnew"
-"""Where the thread cannot be gone on with: a new one is begun, once."""
+"""Where the thread cannot be continued: a new one is begun, once."""
 _UNDER_WAY: Final = frozenset({"pending", "running"})
 _PAUSE_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = 5.0
@@ -35,7 +35,7 @@ _PATIENCE_SECONDS: Final = 5.0
 
 
 class ServerAway(Exception):  # noqa: N818  says what happened
-    """The server cannot be reached or is at fault; the run, if there is one, goes on without us."""
+    """The server cannot be reached or is at fault; the run, if there is one, continues without us."""
 
     retryable = True
     cause: str | None = "langgraph_server"
@@ -75,7 +75,9 @@ class HandedOver:
         self._config = config
         self._client = server.client
         self._begun: Begun | None = None
+        """How the run began; set once its state on the server is known."""
         self._fault: Fault | None = None
+        """Set where the server was away for too long; both are read for the report."""
         self._away_since: float | None = None
         """By the loop's clock; None while the server answers."""
 
@@ -187,8 +189,8 @@ class HandedOver:
         if name == FINAL_ERROR:
             return Failed(error=message)
         if name:
-            told = name in (RETRYABLE_ERROR, PLAN_ANEW)
-            return Retry(error=message if told else f"The LangGraph Server: {name}: {message}")
+            is_ours = name in (RETRYABLE_ERROR, PLAN_ANEW)
+            return Retry(error=message if is_ours else f"The LangGraph Server: {name}: {message}")
         found = _recommendation(values)
         if found is None:
             return Failed(error="Internal error: the run ended without a recommendation.")

@@ -46,7 +46,7 @@ class Heartbeat:
         self._poller = poller
         self._problems = problems
         self._reported: Sequence[str] = ()
-        """What was last stored of them."""
+        """What was last stored of them; the own thread's alone."""
         self._open_store = open_store
         self._lease_seconds = lease_seconds
         self._interval_seconds = lease_seconds / BEATS_PER_LEASE
@@ -55,12 +55,16 @@ class Heartbeat:
         self._log = log
         self._lock = threading.Lock()
         self._leases: dict[int, Lease] = {}
+        """By token. Written by `watch`, `forget` (event loop) and `_report` (own thread), all under the lock."""
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._ready = threading.Event()
         self._stop: Callable[[], object] | None = None
+        """Set once by the own thread before `_ready`, called by `stop`."""
         self._on_lost: Callable[[Lease], None] | None = None
         self._owner_loop: asyncio.AbstractEventLoop | None = None
+        """Both set by `start` before the thread runs, read by the thread."""
         self.last_beat_at = time.monotonic()
+        """Written by the own thread, read by the health check."""
 
     def start(self, *, on_lost: Callable[[Lease], None]) -> None:
         self._on_lost = on_lost

@@ -138,7 +138,7 @@ class Metrics:
             self.tokens.labels(model, "output").inc(spent["output_tokens"])
 
     def observe_wait(self, submitted_at: str, now: datetime) -> None:
-        """`submitted_at` as the row has it, ISO 8601; what a user put there that is no time is not counted."""
+        """`submitted_at` as the row has it, ISO 8601; what is not a time is not counted."""
         with suppress(ValueError, TypeError):
             self.queue_wait.observe(max(0.0, (now - datetime.fromisoformat(submitted_at)).total_seconds()))
 

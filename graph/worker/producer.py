@@ -25,7 +25,7 @@ from persistence.store.queue import Claim, Lease
 from tools.errors import SystemFault
 
 _LAST_CALL_SECONDS = 1.0
-"""What a call that is under way gets when we are told to stop."""
+"""How long a call under way may take once the poller is stopping."""
 _DUE_SPREAD_SECONDS = 0.3
 """Idle pollers come at most this much after a lease is due, and not all at once."""
 
@@ -120,8 +120,8 @@ class Producer:
 
     @property
     def demand(self) -> int:
-        """Places for further runs. A run whose result is being written has left its place to the next; as many results
-        as runs may be on their way, so that a database that takes no results is asked for no more work."""
+        """How many more runs there is room for. A run whose result is being written frees its slot; at most as many
+        results as runs are written at a time, so that a database that takes no results is asked for no more work."""
         concurrency = self._options.concurrency
         running = sum(not run.attempt.is_completing for run in self._runs.values())
         return max(0, min(concurrency - running, 2 * concurrency - len(self._runs)))
@@ -205,7 +205,7 @@ class Producer:
         )
 
     async def _unless_stopping(self, work: Coroutine[Any, Any, None]) -> None:
-        """A claim under way when we are told to stop may still bring leases: those are waited for, and given back."""
+        """A claim under way when the poller is stopped may still return leases: they are waited for and released."""
         task = asyncio.create_task(work)
         stopping = asyncio.create_task(self._stopping.wait())
         try:

@@ -79,6 +79,7 @@ class FencedSaver(PooledSaver):
         self._log = log or default_log()
         self._call_seconds = call_seconds
         self._is_new = False
+        """Set by `open`, read by `aget_tuple`."""
         self._stored: set[str] = set()
         """Namespaces that this saver has written to; of a new thread there are no others."""
         self._values = Contents(self.contents)

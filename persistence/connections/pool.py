@@ -56,7 +56,7 @@ _OUT_OF_ORDER: Final = {
 
 
 class NoConnection(PoolTimeout):
-    """None was to be had in time. `fault`: why, as far as anybody was told."""
+    """None was to be had in time. `fault`: why, as far as the driver says."""
 
     def __init__(self, refusal: psycopg.Error | None, size: int) -> None:
         self.fault: StoreError = Unreachable(f"The database does not answer, or all {size} connections are busy.")
@@ -93,7 +93,7 @@ class Pool(AsyncConnectionPool[psycopg.AsyncConnection[dict[str, Any]]]):
         """The result of `call`, which takes its connections from this pool. `TimeoutError` after `seconds`.
 
         The call runs as a task of its own: psycopg and its pool hold a cancellation up for ten seconds, or swallow it,
-        where a link is half-open, and our caller shall not wait for that. After a failure of the link no connection
+        where a link is half-open, and our caller must not wait for that. After a failure of the link no connection
         opened earlier is handed out again, since those that idle may have died with it and would not say so.
         """
         started = asyncio.get_running_loop().time()

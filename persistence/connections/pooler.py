@@ -19,10 +19,10 @@ _CHANNEL: Final = "gridwise_session"
 
 
 async def is_transaction_pooled(url: str) -> bool:
-    """Whether the server session changes between statements, so that LISTEN, session locks and settings are in vain.
+    """Whether the server session changes between statements, so that LISTEN, session locks and settings have no effect.
 
     Asked of the behaviour and not of the pooler: pgbouncer and Supavisor have no statement that tells, and a quiet pool
-    hands the same session out again and again. False where it cannot be told. Raises `StoreError`.
+    hands the same session out again and again. False where that cannot be found out. Raises `StoreError`.
     """
     try:
         async with await _connect(url) as connection:

@@ -1,4 +1,4 @@
-"""Events that wait to be told to a webhook, under leases."""
+"""Events that wait to be sent to a webhook, under leases."""
 
 from dataclasses import dataclass
 from typing import cast

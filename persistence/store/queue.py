@@ -42,7 +42,7 @@ class Claim:
 
     Whatever users or operators put into the row, it is bounded and flat, so that it cannot hinder those it is claimed
     with: a list or an object inside `user_request` is empty, a text is cut at 100,000 characters, a larger
-    `user_request` arrives as that much text, and `metadata` that is no object as an empty list. All of these, where
+    `user_request` arrives as that much text, and `metadata` that is not an object as an empty list. All of these, where
     they matter, `parse_workload` refuses in words. The whole row is what `Operations.read` returns.
     """
 
@@ -100,7 +100,7 @@ class Queue:
     async def extend(self, leases: Sequence[Lease], *, lease_seconds: float) -> set[int]:
         """Tokens that are still held; a missing one is lost, or its row was cancelled: stop that run.
 
-        A lease that is locked this moment is answered as it stands, without more time: one that is being taken over
+        A lease that is locked this moment is reported as held, without more time: one that is being taken over
         counts as held until the next call.
         """
         if not leases:

@@ -84,7 +84,7 @@ class PostgresTransport:
             await asyncio.sleep(max(0.0, timeout_seconds - (asyncio.get_running_loop().time() - started)))
 
     async def _hearing(self) -> psycopg.AsyncConnection[Any]:
-        """A listener that has just answered: one that was cut off would be waited on in vain, for ever."""
+        """A listener that has just answered: waiting on one that was cut off would never end."""
         listener, self._listener = self._listener, None
         try:
             if listener is not None:

@@ -83,5 +83,5 @@ def _mended(value: JsonValue) -> JsonValue:
 
 
 def _worth_sending_again(error: StoreError) -> bool:
-    """A call that has waited for a connection in vain would only wait again."""
+    """A call that got no connection in time would only wait again."""
     return error.retryable and not isinstance(error, Unreachable)

@@ -115,7 +115,7 @@ async def _raise_for_error(response: httpx.Response) -> None:
         msg = f"{response.url.host} answered JSON that is cut short or damaged."
         raise StoreError(msg, retryable=True, cause="database_unreachable") from error
     except RecursionError:
-        pass  # told by the caller, who knows what was asked for
+        pass  # the caller reports it: it knows what was asked for
 
 
 def translate_response(response: httpx.Response) -> StoreError:

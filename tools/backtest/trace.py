@@ -42,10 +42,10 @@ class Trace:
     actual: FloatArray
     """g/kWh."""
     forecast: FloatArray | None
-    """g/kWh; None where the file has none, then noise on `actual` stands in."""
+    """g/kWh; None where the file has none, then noise on `actual` is used."""
     price_gbp_per_kwh: FloatArray | None
     notes: tuple[str, ...] = field(default=())
-    """What was read otherwise than it stands, or left out."""
+    """What was read differently from how it is written, or left out."""
 
     @property
     def slots(self) -> int:
@@ -89,7 +89,7 @@ FORMATS: tuple[_Format, ...] = (
     _Format("Time", "Carbon Intensity", zero_is_hole=True, on_half_hours_only=True),
     _Format("time", "intensity", "forecast", "price_gbp_per_kwh"),
 )
-"""NESO joined with Agile, NESO's national series, lets-wait-awhile's, our own; told apart by their header."""
+"""NESO joined with Agile, NESO's national series, lets-wait-awhile's, our own; recognised by their header."""
 
 
 def read_trace(path: Path) -> Trace:

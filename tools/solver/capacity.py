@@ -1,4 +1,4 @@
-"""Power that is already promised to others, as far as it stands in a job's way."""
+"""Power that is already promised to others, as far as it is in a job's way."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping

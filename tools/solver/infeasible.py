@@ -49,7 +49,7 @@ def explain(problem: Problem, market: Market, search: Search) -> Infeasible:
 def _silent(problem: Problem, market: Market) -> tuple[int, ...]:
     """The regions in which the workload may run, where none of them has a figure in its time; else none.
 
-    What is missing then is data: to give up a limit is no remedy.
+    What is missing then is data: giving up a limit would not help.
     """
     limits = problem.limits
     allowed = sorted({asset.region for asset in problem.assets if limits.allows(asset)})

@@ -59,7 +59,7 @@ def to_options(
 
 
 def rounded(value: float) -> float:
-    """To 12 significant digits and 9 decimals: what is left of a difference is no rounding error of a sum.
+    """To 12 significant digits and 9 decimals: a difference that is left is not a rounding error of a sum.
 
     Every comparison of options' figures that decides something goes through here.
     """

@@ -66,7 +66,7 @@ class NesoClient:
 def parse_regional(body: JsonValue) -> CarbonSeries:
     """Reads every regional shape that the API has: all regions by period, one region over a range, one region now.
 
-    Never raises: what is not a half-hour of a known region with a plausible figure is left out and told in `oddities`.
+    Never raises: what is not a half-hour of a known region with a plausible figure is left out, see `oddities`.
     A slot that occurs twice keeps its last usable figure; order does not matter.
     """
     cells: dict[datetime, dict[int, Cell]] = {}
@@ -119,7 +119,7 @@ def _entries(body: JsonValue) -> Iterator[tuple[object, object, object, Mapping[
 
 
 def _region_id(value: object) -> int | None:
-    """1-18; the API's number may come as text. None for what is no region of it."""
+    """1-18; the API's number may come as text. None for what is not one of its regions."""
     text = str(value).strip()
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 and not isinstance(value, bool) else 0
     return number if 1 <= number <= LAST_ID else None
@@ -131,7 +131,7 @@ def _intensity(entry: Mapping[str, JsonValue]) -> float:
 
 
 def _shares(mix: JsonValue) -> dict[str, float]:
-    """Fuel → %; NaN where that is no share."""
+    """Fuel → %; NaN where that is not a share."""
     shares: dict[str, float] = {}
     for item in mix if isinstance(mix, list) else []:
         if isinstance(item, dict):

@@ -118,31 +118,31 @@ def series_answer(
     if problem.limits.latest_start is not None:
         end = min(end, problem.limits.latest_start + timedelta(minutes=problem.job.duration_minutes))
     wanted = regions if regions is not None else sorted({asset.region for asset in problem.assets})
-    told: dict[str, JsonValue] = {}
+    described: dict[str, JsonValue] = {}
     for region in wanted:
         if region not in market.regions:
-            told[region_name(region)] = None
+            described[region_name(region)] = None
             continue
         row = market.regions.index(region)
         if kind == "carbon":
-            told[region_name(region)] = {
+            described[region_name(region)] = {
                 "intensity_g_per_kwh": series_summary(market, market.intensity[row], begin, end, 1),
                 "mean_renewable_pct": series_mean(market, market.renewable[row], begin, end, 1),
             }
         else:
-            told[region_name(region)] = {
+            described[region_name(region)] = {
                 "price_gbp_per_kwh": series_summary(market, market.price_gbp_per_kwh[row], begin, end, 4),
                 "estimated_slots": int(market.price_estimated[row].sum()),
             }
     if kind == "price":
-        told |= {asset.name: _own_prices(market, asset, begin, end) for asset in _with_tariff(problem, wanted)}
+        described |= {asset.name: _own_prices(market, asset, begin, end) for asset in _with_tariff(problem, wanted)}
     note = market.carbon if kind == "carbon" else market.price
     return {
         "from": stamp(begin),
         "to": stamp(end),
         "means_are_over_minutes": number(block_length(begin, end).total_seconds() / 60, 1),
         "source": {"name": note.name, "mode": note.mode, "detail": note.detail},
-        "regions": told,
+        "regions": described,
     }
 
 
@@ -196,18 +196,18 @@ def comparison_answer(problem: Problem, market: Market, option_ids: Sequence[str
     compared: list[JsonValue] = []
     for option in options:
         saved = savings(option, now)
-        told = _of(option)
-        told["saved"] = {
+        described = _of(option)
+        described["saved"] = {
             "carbon_g": number(saved.carbon_g, 1),
             "cost_gbp": number(saved.cost_gbp, 4),
             "objective_pct": number(saved.objective_pct, 1),
             "delay_hours": number(saved.delay_hours, 2),
         }
-        told["confidence"] = number(confidence(problem, market, option, now), 2)
-        told["on_pareto_front"] = not any(dominates(other, option) for other in options)
-        told["worth_shifting"] = worth_shifting(problem, market, option, now)
-        told["emits_more_than_now"] = not is_harmless(problem, option, now)
-        compared.append(told)
+        described["confidence"] = number(confidence(problem, market, option, now), 2)
+        described["on_pareto_front"] = not any(dominates(other, option) for other in options)
+        described["worth_shifting"] = worth_shifting(problem, market, option, now)
+        described["emits_more_than_now"] = not is_harmless(problem, option, now)
+        compared.append(described)
     return {
         "first": shortlist.winner.option_id,
         "running_now": _of(now),
@@ -231,8 +231,8 @@ def _why_none(problem: Problem, market: Market) -> JsonValue:
 
 
 def _brief(option: Option) -> JsonValue:
-    told = option_summary(option)
-    return {key: told[key] for key in ("id", "start", "intensity_g_per_kwh", "carbon_g", "cost_gbp")}
+    described = option_summary(option)
+    return {key: described[key] for key in ("id", "start", "intensity_g_per_kwh", "carbon_g", "cost_gbp")}
 
 
 def _of(option: Option) -> dict[str, JsonValue]:

@@ -12,7 +12,7 @@ from tools.regions import region_name
 from tools.slots import SLOT
 
 BLOCKS = 4
-"""A series is told as its now, its lowest and this many means over equal stretches."""
+"""A series is summarised by its value now, its lowest, and this many means over equal intervals."""
 
 
 def stamp(time: datetime) -> str:
@@ -26,7 +26,7 @@ def number(value: float | None, digits: int) -> JsonValue:
 
 def option_summary(option: Option) -> dict[str, JsonValue]:
     """An option as the agents see it."""
-    told: dict[str, JsonValue] = {
+    summary: dict[str, JsonValue] = {
         "id": option.option_id,
         "asset": option.asset.name,
         "region": region_name(option.asset.region),
@@ -41,26 +41,26 @@ def option_summary(option: Option) -> dict[str, JsonValue]:
         "label": option.label,
     }
     if option.price_is_estimated:
-        told["price_is_estimated"] = True
+        summary["price_is_estimated"] = True
     if len(option.segments) > 1:
-        told["pauses"] = len(option.segments) - 1
-    return told
+        summary["pauses"] = len(option.segments) - 1
+    return summary
 
 
 def series_summary(market: Market, values: FloatArray, begin: datetime, end: datetime, digits: int) -> JsonValue:
-    """(S,) values over [begin, end): now, the lowest and its slot, means of equal stretches, how many are missing."""
+    """(S,) values over [begin, end): now, the lowest and its slot, means of equal intervals, how many are missing."""
     first, part = _within(market, values, begin, end)
     missing = int(np.isnan(part).sum())
     if missing == part.size:
         return {"known_slots": 0}
     low = int(np.nanargmin(part))
-    told: dict[str, JsonValue] = {
+    summary: dict[str, JsonValue] = {
         "now": _cell(values[0], digits),
         "lowest": number(float(part[low]), digits),
         "at": stamp(market.start + (first + low) * SLOT),
         "means": [_mean(block, digits) for block in np.array_split(part, min(BLOCKS, part.size))],
     }
-    return {**told, "missing_slots": missing} if missing else told
+    return {**summary, "missing_slots": missing} if missing else summary
 
 
 def series_mean(market: Market, values: FloatArray, begin: datetime, end: datetime, digits: int) -> JsonValue:

@@ -38,7 +38,7 @@ class Timing:
 
     @property
     def layers(self) -> int:
-        """How many counts of pauses are told apart: one where the limit cannot bind."""
+        """How many counts of pauses are distinguished: one where the limit cannot bind."""
         if self.pauses is None:
             return 1
         gain = self.min_run - self.overhead
