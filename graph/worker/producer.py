@@ -119,6 +119,11 @@ class Producer:
         return len(self._runs)
 
     @property
+    def found_nothing(self) -> bool:
+        """The last claim came back empty."""
+        return self._depth is not None
+
+    @property
     def demand(self) -> int:
         """How many more runs there is room for. A run whose result is being written frees its slot; at most as many
         results as runs are written at a time, so that a database that takes no results is asked for no more work."""

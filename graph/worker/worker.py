@@ -29,6 +29,12 @@ from persistence.retry import Backoff, Outage, Retrier
 from persistence.store.open import Store
 from persistence.store.pollers import PollerIdentity
 
+_HEEDED_IN_VAIN = 3
+_MOST_IN_VAIN = 9
+_FIRST_PAUSE_SECONDS = 0.01
+_SOON_SECONDS = 1.0
+"""Notifications without work behind them: the first few cost nothing but a claim each, then pauses grow to 0.64 s."""
+
 
 def new_owner() -> str:
     """host:process:random; unique even where a container's process id is always 1."""
@@ -160,13 +166,20 @@ class Worker:
         self._log.info(f"Store: {self._store.name}")
 
     async def _listen(self) -> None:
-        """NOTIFY wakes an idle poller within milliseconds, where the store can hear it."""
+        """NOTIFY wakes an idle poller within milliseconds, where the store can hear it. Anybody may notify: one that is
+        woken in vain, over and over, heeds it less and less."""
         interval = self._options.poll_interval_seconds
+        in_vain = 0
         retry = Retrier(backoff=Backoff(base_seconds=interval, cap_seconds=interval))
         while True:
+            started = monotonic()
             try:
                 await retry("notifications", lambda: self._store.queue.wait_for_work(timeout_seconds=interval))
             except Exception as error:
                 self._log.error("Waiting for notifications failed", exc_info=error)
                 await asyncio.sleep(interval)
             self._producer.wake()
+            is_in_vain = self._producer.found_nothing and monotonic() - started < _SOON_SECONDS
+            in_vain = min(in_vain + 1, _MOST_IN_VAIN) if is_in_vain else 0
+            if in_vain > _HEEDED_IN_VAIN:
+                await asyncio.sleep(_FIRST_PAUSE_SECONDS * 2.0 ** (in_vain - _HEEDED_IN_VAIN))

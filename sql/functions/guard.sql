@@ -25,6 +25,11 @@ begin
         before := to_jsonb(old);
         was := old.status;
     end if;
+    -- an answer is merged into it, and tens of megabytes hold up the rows that are answered in the same call
+    if pg_column_size(new.metadata) > 1000000 and after -> 'metadata' is distinct from before -> 'metadata' then
+        raise exception 'compute_workloads.metadata takes % bytes; at most 1,000,000 are accepted',
+            pg_column_size(new.metadata) using errcode = '54000', hint = 'Keep large data elsewhere, and its address here.';
+    end if;
     for c in
         select x.key from jsonb_each(after) as x
         where (x.key like 'recommend%' or x.key like 'agent\_%' or x.key in ('decision_summary', 'id'))

@@ -96,6 +96,21 @@ async def test_a_frontend_that_writes_the_whole_of_metadata_keeps_ours(
         assert verdict(await client.patch(f"{TABLE}?id=eq.{workload}", json=row)) == "yes", "the same row again"
 
 
+async def test_metadata_of_many_megabytes_is_refused_and_what_is_there_may_be_left_and_cancelled(
+    browser: Browser, project: Project, store: Store
+) -> None:
+    workload = await row_of(store)
+    async with browser(user=ALICE) as client:
+        large = await client.patch(f"{TABLE}?id=eq.{workload}", json={"metadata": {"junk": "x" * 1_000_001}})
+        assert "at most 1,000,000 are accepted" in large.text
+        with psycopg.connect(project.database_url, autocommit=True) as connection:  # from before the guard
+            connection.execute(
+                "update compute_workloads set metadata = jsonb_build_object('junk', repeat('xyz', 1000000))"
+            )
+        assert verdict(await client.patch(f"{TABLE}?id=eq.{workload}", json={"urgency": "LOW"})) == "yes"
+        assert verdict(await client.patch(f"{TABLE}?id=eq.{workload}", json={"status": "cancelled"})) == "yes"
+
+
 MOVES = {
     "pending": {"cancelled", "draft", "pending"},
     "processing": {"cancelled", "processing"},

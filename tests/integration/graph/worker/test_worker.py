@@ -1,6 +1,7 @@
 """The poller process around the claim loop: its banner, its notifications, its metrics, its housekeeping."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -66,6 +67,31 @@ async def test_an_insert_wakes_it_long_before_its_interval(database_url: str, lo
     ):
         await log.seen("Serving /metrics")
         await _listening(connection)
+        await connection.execute("insert into compute_workloads (workload_name) values ('hello')")
+        await log.seen("updated with agent recommendations")
+
+
+async def test_a_flood_of_notifications_without_work_is_heeded_less_and_less(
+    database_url: str, log: Log, open_connection: Any
+) -> None:
+    options = {"poll_interval_seconds": 3600}
+    async with (
+        poller(database_url, log, chain(), options=options, metrics_port=0),
+        open_connection() as connection,
+        httpx.AsyncClient() as client,
+    ):
+        address = await metrics_address(log)
+        await _listening(connection)
+        started, sent = time.monotonic(), 0
+        while time.monotonic() - started < 2:
+            await connection.execute("notify compute_workloads")
+            sent += 1
+        claims = re.search(
+            r"^gridwise_claim_seconds_count (\S+)", (await client.get(f"{address}/metrics")).text, re.MULTILINE
+        )
+        assert sent > 100
+        assert claims
+        assert float(claims[1]) < 40
         await connection.execute("insert into compute_workloads (workload_name) values ('hello')")
         await log.seen("updated with agent recommendations")
 
