@@ -47,6 +47,8 @@ class _Case:
     """Before any words."""
     facts: Sequence[kinds.JobFacts]
     """All that the words tell of the job."""
+    models: frozenset[str]
+    """GPUs that must be used: any of them will do."""
 
 
 def apply(
@@ -63,9 +65,10 @@ def apply(
     `has_place` tells whether a problem has a placement; by default the search does.
     """
     is_open = has_place or (lambda narrowed: bool(search(narrowed, market)))
-    case = _Case(
-        workload, market, problem, [item.constraint for item in read if isinstance(item.constraint, kinds.JobFacts)]
-    )
+    said = [item.constraint for item in read if item.outcome not in {"refused", "unsupported"}]
+    hardware = [it for it in said if isinstance(it, kinds.Hardware) and it.allowed and it.strength == "must"]
+    models = frozenset(_squeezed(it.gpu_model) for it in hardware)
+    case = _Case(workload, market, problem, [it for it in said if isinstance(it, kinds.JobFacts)], models)
     outcomes: dict[int, ReadConstraint] = {}
     order = sorted(
         range(len(read)), key=lambda i: (read[i].constraint.strength != "must", _turn(read[i].constraint), i)
@@ -130,12 +133,13 @@ def _is_called(name: str, said: str) -> bool:
     return " ".join(said.casefold().split()) in " ".join(name.casefold().split())
 
 
-def _hardware(problem: Problem, it: kinds.Hardware, _: _Case) -> Problem:
+def _hardware(problem: Problem, it: kinds.Hardware, case: _Case) -> Problem:
     if not any(asset.hardware for asset in problem.assets):
         msg = "the places tell nothing of their hardware"
         raise CannotApplyError(msg, "unsupported")
     model = _squeezed(it.gpu_model)
-    named = [asset.name for asset in problem.assets if model in _squeezed(asset.hardware)]
+    models = case.models if it.allowed and model in case.models else {model}
+    named = [asset.name for asset in problem.assets if any(one in _squeezed(asset.hardware) for one in models)]
     return _among(problem, "sites", named, allowed=it.allowed)
 
 

@@ -121,7 +121,11 @@ def _side(scope: Scope, tag: Tag, i: int) -> str | None:
     if comparison is None and any(known.word in _OVERRUN for known in scope.relations):
         comparison = Tag("MORE", tag.start, tag.end)
     keeps = any(known.word in {"keep", "kept", "cut", "hold"} for known in scope.tags[:i])
-    if comparison is None and keeps and any(known.word == "to" for known in scope.relations):
+    field = [
+        known.type for known in scope.tags[max(0, i - 2) : i] if known.word == ":" or known.type in {"CARBON", "COST"}
+    ]
+    keeps = keeps and any(known.word == "to" for known in scope.relations)
+    if comparison is None and (keeps or len(field) == 2):  # "CO2: 2 kg"
         comparison = Tag("LE", tag.start, tag.end)
     if comparison is None and (comparison := scope.ahead(i, 5, COMPARISONS)) is not None:
         scope.end = max(scope.end, comparison.end)

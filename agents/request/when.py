@@ -238,7 +238,7 @@ def _is_needed(scope: Scope, tag: Tag, i: int) -> bool:
     is_listed = not waits and len(scope.values) == 1 and scope.types <= {"SPAN", "GLUE", "P", "AT"}
     around = (*scope.tags[max(0, i - 1) : i], *scope.tags[i + 1 : i + 2])
     is_apart = bool(scope.words) and i > 0 and all(known.word in {",", "-", "(", ")"} for known in around)
-    return bool(facts) or is_a_job or before == "of" or is_listed or is_apart
+    return bool(facts) or is_a_job or before in {"of", "need", "needs"} or is_listed or is_apart
 
 
 def read_span(scope: Scope, tag: Tag, i: int) -> None:

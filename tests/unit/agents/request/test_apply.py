@@ -147,6 +147,21 @@ def test_what_has_passed_or_does_not_exist_is_refused_with_the_reason(problem: M
     assert all(item.reason for item in read)
 
 
+def test_any_of_several_gpus_will_do() -> None:
+    before = _problem()
+    hosts = tuple(
+        asset.model_copy(update={"hardware": hardware})
+        for asset, hardware in zip(before.assets, ("A100", "H100"), strict=True)
+    )
+    words = [
+        ReadConstraint(constraint=Hardware(quote="q", gpu_model=model, allowed=True), read_by="rules")
+        for model in ("H100", "H200")
+    ]
+    after, read = apply(before.model_copy(update={"assets": hosts}), words, _row(), _market())
+    assert after.limits.required_sites == ("B",)
+    assert [item.outcome for item in read] == ["applied", "applied"]
+
+
 def test_hours_become_forbidden_times_by_the_clock_of_the_uk() -> None:
     summer = datetime(2026, 7, 1, 8, tzinfo=UTC)
     hours = Hours(quote="q", allowed=False, start=time(16), end=time(19))
