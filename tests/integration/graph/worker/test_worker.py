@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from graph.web.server import serving
@@ -19,6 +20,9 @@ from tests.graphs import chain, executor_config
 from tests.integration.graph.rig import Gate, Graph, Log, submit
 
 pytestmark = pytest.mark.anyio
+LEASES = """
+select count(*), count(*) filter (where until <= clock_timestamp()) from agent.queue where state = 'running'
+"""
 
 
 @asynccontextmanager
@@ -159,3 +163,35 @@ async def test_what_nobody_leases_is_adopted_and_old_threads_are_pruned(
     async with open_connection() as connection:
         found = await (await connection.execute("select count(*) from agent_checkpoints.checkpoints")).fetchone()
     assert found == (0,)
+
+
+async def test_no_lease_lapses_while_two_hundred_runs_are_in_flight_and_one_takes_all_of_the_loop(
+    database_url: str, log: Log, store: Store, open_connection: Any
+) -> None:
+    """Nothing else runs on the event loop for two leases; a heartbeat on it would come too late for all of them."""
+    runs, lease_seconds = 200, 3
+    await submit(store, runs)
+    arrived = 0
+    leases: list[Any] = []
+    is_over = asyncio.Event()
+
+    async def starving(state: object) -> dict[str, list[str]]:
+        nonlocal arrived
+        arrived += 1
+        if arrived == runs:
+            ends_at = time.perf_counter() + 2 * lease_seconds
+            while time.perf_counter() < ends_at:
+                pass
+            with psycopg.connect(database_url) as connection:  # before the loop goes on, and can mend anything
+                leases.append(connection.execute(LEASES).fetchone())
+            is_over.set()
+        await is_over.wait()
+        return {"steps": ["starving"]}
+
+    options = {"concurrency": runs, "lease_seconds": lease_seconds, "until_empty": True}
+    async with poller(database_url, log, chain(starving=starving), options=options) as task:
+        await asyncio.wait_for(task, 90)
+    assert leases == [(runs, 0)]
+    async with open_connection() as connection:
+        cursor = await connection.execute("select outcome, count(*), max(attempt) from agent.runs group by outcome")
+        assert await cursor.fetchall() == [("queued", runs, 1)]
