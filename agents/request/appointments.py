@@ -41,11 +41,7 @@ def _join(clause: Clause) -> None:
         dated[0].value, timed[0].type = joined, "GLUE"
         return
     timed[0].value, dated[0].type = joined, "GLUE"
-    if dated[0].start > timed[0].start:
-        timed[0].parts = (*timed[0].parts, dated[0])
-    before = tags[tags.index(dated[0]) - 1] if tags.index(dated[0]) else None
-    if before is not None and before.type in {"AT", "BY", "BEFORE"} and before.word in {"on", "at", "for"}:
-        before.type = "GLUE"
+    timed[0].parts = (*timed[0].parts, dated[0])
 
 
 def _take_day(before: Clause, clause: Clause) -> None:

@@ -23,15 +23,12 @@ def dependency(tags: Sequence[Tag]) -> tuple[int, int] | None:
     for i, tag in enumerate(tags):
         if any(known.type in {"NEG", "FREE"} for known in tags[:i]):
             return None
-        begin = i + 1
-        if tag.type == "WAIT":
-            after = tags[i + 1] if i + 1 < len(tags) else None
-            if after is None or after.word not in {"for", "on"}:
-                continue
-            begin = i + 2
-        elif not (tag.type in _WAITS or _says_once(tag) or tag.word in _SINCE) or tag.word in _NO_WAITS:
+        waits = tag.type in _WAITS or _says_once(tag) or tag.word in _SINCE
+        if tag.type == "WAIT" and i + 1 < len(tags):
+            waits = tags[i + 1].word in {"for", "on"}
+        if not waits or tag.word in _NO_WAITS:
             continue
-        end = _waited_for(tags, begin, ends=tag.type in {"WHEN", "COND"})
+        end = _waited_for(tags, i + 1, ends=tag.type in {"WHEN", "COND"})
         if end is not None:
             return i, end
     return None
