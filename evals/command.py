@@ -22,7 +22,6 @@ from graph.cli.options import AsJson
 from graph.cli.output import Output
 
 SUITES: tuple[Suite, ...] = get_args(Suite)
-STALE_CASSETTES = 2
 
 
 def evaluate(

@@ -137,7 +137,3 @@ def _side(of: Measure, one: Option, other: Option) -> int:
     by_levels = "{one}" in WORDS[of]["less"]
     is_same = figure(of, a) == figure(of, b) if by_levels else figure(of, abs(a - b)) == figure(of, 0)
     return 0 if is_same else 1 if a > b else -1
-
-
-def _merit(of: Measure, one: Option, other: Option) -> int:
-    return _side(of, one, other) * (1 if of == "renewable" else -1)

@@ -6,8 +6,6 @@ from datetime import tzinfo
 
 from graph.exports.run import Run
 
-PLACEHOLDER = ("your-command",)
-
 
 def at(run: Run, command: Sequence[str]) -> str:
     """A line for a shell. `at` takes the time in UTC, whatever the machine's zone."""
