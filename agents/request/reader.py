@@ -28,7 +28,7 @@ from tools.slots import UK
 _TRAILING = frozenset({"HEDGE", "GLUE", "P", "W", "CAN", "COND"})
 _REMEMBERED = 256
 """Readings kept: several nodes of a run read the same request."""
-LONGEST = 800
+LONGEST = 600
 """Tokens that are read; no person asks for so much, and it bounds the time that any text takes."""
 NOT_REACHED = "The request is too long: nothing was read from “{}” on."
 NOT_ENGLISH = "The request is not in English: it was not read."
