@@ -31,7 +31,7 @@ PUBLISHED = datetime(2026, 1, 5, 23, 0, tzinfo=UTC)
 @asynccontextmanager
 async def sources(neso=healthy_neso, octopus=None, cache=None, timeout_seconds=8.0):
     """The timeout is production's, so that a busy machine is no fault, but where a source is to fall silent."""
-    octopus = octopus or healthy_octopus(PUBLISHED, SLOT - timedelta(days=8))
+    octopus = octopus or healthy_octopus(PUBLISHED, SLOT - timedelta(days=2))
     async with serving(neso) as carbon, serving(octopus) as prices:
         source = live_source(
             cache=cache,
