@@ -30,3 +30,13 @@ async def test_the_harness_notices_that_the_completion_is_not_fenced() -> None:
     small = {"workloads": 40, "faults": 4, "lease_seconds": 1, "mean_pause_seconds": 0.6, "blocking": 1}
     result = await run(replace(plan_for("completion unfenced", seed=7), **small))
     assert result.is_noticed, violated(result)
+
+
+@pytest.mark.long
+async def test_pollers_of_the_last_release_harm_nothing_that_todays_have_begun() -> None:
+    """They cannot read every thread that today's pollers wrote: they put those workloads back."""
+    weights = {"old client": 3, "kill": 2, "edit": 1, "flood": 1}
+    result = await run(Plan(seed=2, workloads=80, faults=8, restarts=0, mean_pause_seconds=1.5, weights=weights))
+    if "old client" not in result.faults:
+        pytest.skip("the commit of the last release is not in this clone")
+    assert violated(result) == {}
