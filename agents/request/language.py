@@ -17,9 +17,12 @@ def is_english(tokens: Sequence[Tag]) -> bool:
     if sum(not letter.isascii() for letter in letters) > len(letters) / 3:
         return False
     said = {
-        lexicon().corrected(token.word) for token in tokens if token.type == "W" and len(token.word) > 1
+        lexicon().corrected(token.word)
+        for token in tokens
+        if token.type == "W" and len(token.word) > 1 and not str(token.value).isupper()
     } - _vocabulary("places")
-    return len(said) < _ENOUGH_WORDS or len(said & _vocabulary("words")) >= _ENGLISH_SHARE * len(said)
+    unknown = len(said - _vocabulary("words"))
+    return unknown < _ENOUGH_WORDS or unknown <= (1 - _ENGLISH_SHARE) * len(said)
 
 
 @cache
