@@ -232,6 +232,9 @@ def _judged_after(scope: Scope) -> str:
         if after_value or (len(telling) == 2 and telling[0].type == "PAUSE"):
             telling[-1].type = "GLUE"
             return "out"
+    at = next((i for i, tag in enumerate(tags) if tag.type == "POSTOUT"), 0)
+    if at and scope.types & {"OUT", "NEG"} and tags[at - 1].word in {"it", "they", "that"}:
+        return ""  # "keep away from Cardiff, it is full": the reason
     if "POSTOUT" in scope.types and scope.first("POSTOUT").word.startswith("out of") and "OUT" in scope.types:
         return ""  # "leave Kent out of it" says it once
     return "out" if "POSTOUT" in scope.types else "ok" if "POSTOK" in scope.types else ""
