@@ -298,7 +298,7 @@ class Producer:
             if self._means.server is not None and not run.attempt.is_completing:
                 run.task.cancel()  # it goes on at the server, and the next holder of the lease joins it
         if tasks := [run.task for run in self._runs.values()]:
-            self._log.info("Waiting for runs to finish their step; signal again to stop now", runs=len(tasks))
+            self._log.info("Stopping: waiting for runs to finish their step; signal again to stop now", runs=len(tasks))
             await self._wait_for(tasks)
             await end(tasks)
         if self._to_release:
