@@ -93,7 +93,7 @@ async def test_a_row_is_placed_without_id_time_or_clock_and_every_step_is_seen(c
     graph = await client.assistants.get_graph(assistant["assistant_id"], xray=True)
     nodes = {str(node["id"]) for node in graph["nodes"]}
     for agent in ("compute", "energy", "head"):
-        assert {f"{agent}:model", f"{agent}:tools", f"{agent}:answer"} <= nodes
+        assert {f"{agent}:model", f"{agent}:answer"} <= nodes  # a tool is called by the step that goes on from it
 
 
 async def test_the_form_has_every_column_with_type_unit_and_example(client: LangGraphClient) -> None:
