@@ -203,7 +203,8 @@ pathlib.Path(sys.argv[1]).write_text(f"{os.getpid()}\\n")
 while not pathlib.Path(sys.argv[2]).exists():
     time.sleep(0.01)
 """
-TICKING = "import sys, time\nprint('up', flush=True)\nwhile True:\n    time.sleep(0.01)\n"
+TICKING = "import os, time; up = os.getppid(); print('up', flush=True)\nwhile os.getppid() == up: time.sleep(0.01)\n"
+"""Ends with its shell: a shell's background process ignores SIGINT."""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
