@@ -110,7 +110,7 @@ def polling(machine: dict[str, Any], gemini: Gemini, open_connection: Callable[[
             task = asyncio.create_task(worker.run())
             log = structlog.get_logger()
             with capture_logs() as lines, serving(worker.metrics, worker.health, port=0, log=log):
-                port = int(str(lines[-1]["event"]).split()[3].rstrip(":"))
+                port = next(line["port"] for line in lines if "port" in line)
                 async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
                     try:
                         yield Polling(client, runtime.store, open_connection)
