@@ -56,7 +56,8 @@ def agent_graph(agent: Agent[AnswerT], model: AgentModel) -> LoopGraph:
         initial_interval=model.first_retry_seconds, max_attempts=MAX_ATTEMPTS, jitter=False, retry_on=is_retryable
     )
     builder = StateGraph(LoopState, output_schema=LoopOutput)
-    builder.add_node("model", loop.call_model, retry_policy=retry)
+    # a node that no edge reaches keeps Studio from drawing the loop, so `tools` is named as a destination
+    builder.add_node("model", loop.call_model, retry_policy=retry, destinations=("model", "tools", "answer"))
     builder.add_node("tools", loop.tools)
     builder.add_node("answer", loop.answer, retry_policy=retry)
     builder.add_node("repair", loop.repair, retry_policy=retry)
