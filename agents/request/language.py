@@ -22,6 +22,9 @@ def is_english(tokens: Sequence[Tag]) -> bool:
         if token.type == "W" and len(token.word) > 1 and not str(token.value).isupper()
     } - _vocabulary("places")
     unknown = len(said - _vocabulary("words"))
+    spelt = {token.word for token in tokens if token.type == "W"} & _vocabulary("words")
+    if not spelt and len(said) >= _ENOUGH_WORDS:  # English at best by typos
+        return False
     return unknown < _ENOUGH_WORDS or unknown <= (1 - _ENGLISH_SHARE) * len(said)
 
 

@@ -63,9 +63,9 @@ def _read(text: str, now: datetime, sites: Sequence[str]) -> Reading:
     split, rest = _bounded(tokens(text))
     split = discourse.marked(split)
     marks = [tag for tag in split if tag.type == "P" and tag.value]
-    tags = valued(tagged(split, sites), now.date())
     if not is_english(split):
         return Reading((), (NOT_ENGLISH,), is_english=False)
+    tags = valued(tagged(split, sites), now.date())
     for tag in tags:
         if tag.type == "AHEAD":
             tag.type, tag.value = "INSTANT", times.Point(instant=now + tag.value)
