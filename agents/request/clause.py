@@ -11,7 +11,7 @@ from agents.request.lexicon import JOINING, group
 from agents.request.meanings import read_value
 from agents.request.moods import read_moods
 from agents.request.scope import COMPARISONS, RELATIONS, STRONG, Context, Found, Scope, follows, opened
-from agents.request.tokens import Tag
+from agents.request.tokens import Tag, words
 from agents.request.values import AMOUNT_TYPES, LIMITS
 from agents.request.when import read_instant
 
@@ -24,6 +24,7 @@ _READY = group("READY")
 _OUTPUTS = frozenset({"result", "results", "output", "report", "through", "back"})
 _MOST = frozenset({"LE"})
 _WORK = frozenset({"job", "workload", "work", "use", "window", "anything", "any time"})
+_ADDING = words("and or from any anything anywhere with that has have of")
 _LIKEWISE = frozenset({"too", "either", "also", "neither", "likewise", "as well"})
 _TELLING = frozenset({"LESS", "MORE", "RENEW", "CHEAPEST", "SAVE"})
 
@@ -109,9 +110,16 @@ def _inherit(scope: Scope) -> None:
     if not before.past and joined_by not in {"so", *_REASONS} and (joined_by != "but" or before.anchor == "START"):
         scope.anchor = before.anchor
     scope.inherited = True
+    if before.out and joined_by in {"and", "or"} and all(_adds(tag) for tag in scope.tags):
+        scope.out = True  # "keep away from Slough and from anything with V100s"
     caps = joined_by in {"and", ","} and "LE" in before.types and not scope.types & (COMPARISONS | {"MUST", "NEG"})
     if caps and scope.types & {"COST", "CARBON"}:  # "cap the cost at £11 and the emissions at 1.5 kg"
         scope.comparisons = [before.first("LE")]
+
+
+def _adds(tag: Tag) -> bool:
+    """Whether it only names one more of what was said before."""
+    return tag.type in LIMITS or tag.type in {"GLUE", "P", "IN", "AT"} or tag.word in _ADDING
 
 
 def _take(scope: Scope, i: int, tag: Tag) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from agents import constraints as kinds
 from agents.constraints import Constraint
 from agents.request.clause import read_clause
-from agents.request.doubt import LOOSE, doubt, family, governs, is_doubtful, reports, vocabulary
+from agents.request.doubt import LOOSE, doubt, family, governs, is_doubtful, is_of_another, reports, vocabulary
 from agents.request.scope import Found, Scope
 from agents.request.tokens import Tag
 from agents.request.values import LIMITS
@@ -74,7 +74,8 @@ def _weigh_each(scopes: Sequence[Scope], text: str) -> None:
     for scope in scopes:
         goes_on = scope.context.before is not None or ":" in text[end : scope.tags[0].start]
         reported, end = reports(scope) or (reported and goes_on), scope.tags[-1].end
-        if reported or is_doubtful(scope) or _is_quoted(scope, quotes):
+        scope.disowned = reported or _is_quoted(scope, quotes) or is_of_another(scope.tags)
+        if scope.disowned or is_doubtful(scope):
             doubt(scope)
 
 
@@ -163,6 +164,7 @@ def _take_back(scopes: Sequence[Scope], mark: Tag) -> None:
         said = {family(item) for other in later for item in other.found}
         if said & {family(item) for item in scope.found}:
             scope.doubted |= said
+            scope.disowned = True
             scope.found = [item for item in scope.found if family(item) not in said]
         elif mark.value == "RETRACTED" or types & {tag.type for tag in scope.values}:
             for known in (scope, *later):

@@ -91,7 +91,7 @@ def is_doubtful(scope: Scope) -> bool:
     return (
         _has([tag for tag in scope.tags if tag.start < tags[-1].end], "TURNING")
         or _has(tags, "ELSEWHERE")
-        or _is_of_another(tags)
+        or is_of_another(tags)
         or not _is_licensed(scope, tags)
         or _is_told_of(tags)
         or _is_explained(scope, tags)
@@ -129,7 +129,7 @@ def _bearing(scope: Scope) -> list[Tag]:
     return tags[first:last]
 
 
-def _is_of_another(tags: Sequence[Tag]) -> bool:
+def is_of_another(tags: Sequence[Tag]) -> bool:
     """ "Bob's sweep must …", "the Met Office's run is due …"."""
     subject = list(takewhile(lambda tag: tag.type in LOOSE | {"OTHER"} or tag.word == ",", tags))
     owned = any(tag.word == "'s" for tag in subject[1:])

@@ -63,6 +63,8 @@ class Scope:
     told: list[str] = field(default_factory=list)
     doubted: set[str] = field(default_factory=set)
     """What was read about and is in doubt."""
+    disowned: bool = False
+    """Somebody else's words or limits, or taken back: no demand of this request, whoever reads it."""
 
     negated: bool = False
     out: bool = False

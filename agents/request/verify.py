@@ -93,6 +93,13 @@ def _contradiction(constraint: Constraint, reading: Reading, start: int, end: in
     rival = next((other for other in mine if _excludes(constraint, other)), None)
     if rival is not None:
         return f"these words say the contrary ({rival.kind} is read the other way round)"
+    other = next(
+        (it for it in mine if it.kind != constraint.kind and _figures(it, now) & _figures(constraint, now)), None
+    )
+    if other is not None:
+        return f"these words say it of something else ({other.kind})"
+    if scopes and all(scope.disowned for scope in scopes):
+        return "these words are somebody else's, or taken back"
     return _polarity(constraint, scopes, tags)
 
 
@@ -100,6 +107,8 @@ def _is_same(one: Constraint, other: Constraint) -> bool:
     """The same demand, whatever its words and strength."""
     if isinstance(one, kinds.Region) and isinstance(other, kinds.Region):
         return _places(one) == _places(other)
+    if _days(one) and _days(other):
+        return _days(one) == _days(other)
     fields = type(one).model_fields.keys() - {"quote", "strength", "recurs"}
     return type(one) is type(other) and all(_is_close(getattr(one, name), getattr(other, name)) for name in fields)
 
@@ -110,15 +119,38 @@ def _is_close(one: Any, other: Any) -> bool:  # noqa: ANN401  a field's values
     return isclose(one, other) if isinstance(one, float) and isinstance(other, float) else bool(one == other)
 
 
+def _figures(it: Constraint, now: datetime) -> set[tuple[str, float]]:
+    """The amounts of it that words could also mean of another measure: a share saved, a length of time."""
+    match it:
+        case kinds.Cap():
+            return {(it.measure[0], it.amount)}
+        case kinds.Saving():
+            return {({"pct": "PCT", "g": "MASS", "gbp": "MONEY"}[it.unit], it.amount)}
+        case kinds.JobFacts() if it.duration_minutes:
+            return {("SPAN", it.duration_minutes)}
+        case kinds.Finish():
+            return {("SPAN", (it.time - now) / MINUTE)}
+    return set()
+
+
 def _places(it: kinds.Region) -> frozenset[int]:
     named = frozenset(it.regions)
     return named if it.allowed else frozenset(REGION_IDS) - named
+
+
+def _days(it: Constraint) -> frozenset[str]:
+    """The weekdays that are left, where it bounds nothing else."""
+    if not isinstance(it, kinds.Hours) or it.start or it.end or it.also or it.dates:
+        return frozenset()
+    return frozenset(it.weekdays) if it.allowed else frozenset(kinds.WEEKDAYS) - set(it.weekdays)
 
 
 def _excludes(one: Constraint, other: Constraint) -> bool:
     """Whether the same words cannot say both."""
     if isinstance(one, kinds.Region) and isinstance(other, kinds.Region):
         return bool(_places(one) - _places(other)) and bool(_places(other) - _places(one))
+    if _days(one) and _days(other):
+        return not (_days(one) <= _days(other) or _days(other) <= _days(one))
     if isinstance(one, kinds.Hours | kinds.Site | kinds.Hardware | kinds.Pausing) and type(one) is type(other):
         return one.allowed != other.allowed
     if isinstance(one, kinds.Start | kinds.Finish) and isinstance(other, kinds.Start | kinds.Finish):

@@ -115,10 +115,26 @@ def test_wrong_answers_of_every_kind_are_stopped() -> None:
         ("It need not finish by 6pm.", {"kind": "finish", "quote": "finish by 6pm", "time": at("2026-11-25T18:00")}),
         ("Spend at least £5.", {"kind": "cost_total", "quote": "at least £5", "max_gbp": 5}),
         ("At most 30% renewable.", {"kind": "renewable_share", "quote": "At most 30% renewable", "min_pct": 30}),
+        # somebody else's limit, somebody else's words, another measure, the other days
+        ("Tom's job must end by 6pm. Ours is fine until 9pm.",
+         {"kind": "finish", "quote": "must end by 6pm", "time": at("2026-11-25T18:00")}),
+        ("They said \"never on a Friday\". For us Friday is the best day.",
+         {"kind": "hours", "quote": "never on a Friday", "allowed": False, "weekdays": ["fri"]}),
+        ("Wait only if it saves at least 12 percent.",
+         {"kind": "renewable_share", "quote": "at least 12 percent", "min_pct": 12}),
+        ("The sweep runs for 9 hours on 4 GPUs.",
+         {"kind": "finish", "quote": "runs for 9 hours", "time": str(NOW + timedelta(hours=9))}),
+        ("Weekdays only, please.",
+         {"kind": "hours", "quote": "Weekdays only", "allowed": True, "weekdays": ["sat", "sun"]}),
     ],
 )  # fmt: skip
 def test_what_the_quoted_words_do_not_say_is_refused(text: str, answer: dict[str, Any]) -> None:
     assert stopped(text, answer)
+
+
+def test_the_other_days_forbidden_are_these_days_allowed() -> None:
+    answer = {"kind": "hours", "quote": "Weekdays only", "allowed": False, "weekdays": ["sat", "sun"]}
+    assert not stopped("Weekdays only, please.", answer)
 
 
 _CASES = Path(__file__).parents[3] / "cases" / "data" / "requests.jsonl"
