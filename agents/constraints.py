@@ -3,7 +3,8 @@
 Stored in checkpoints: never move or rename a class; new fields get defaults.
 """
 
-from collections.abc import Iterable
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
@@ -62,9 +63,9 @@ class Said(Value):
     )
     strength: Strength = Field("must", description="must, or a wish.")
 
+    @abstractmethod
     def phrase(self) -> str:
         """As words say it, without its strength: "only in London", "not between 16:00 and 19:00"."""
-        raise NotImplementedError
 
 
 class Region(Said):
@@ -151,6 +152,10 @@ class Cap(Said):
     """The type of the value that the reader makes of words, the field it goes to, the limit, and the phrase."""
 
     @property
+    def value_type(self) -> str:
+        return self.measure[0]
+
+    @property
     def amount(self) -> float:
         return float(getattr(self, self.measure[1]))
 
@@ -222,6 +227,12 @@ class Saving(Said):
     kind: Literal["saving"] = "saving"
     amount: Amount
     unit: Literal["pct", "g", "gbp"]
+    value_types: ClassVar[Mapping[str, str]] = {"pct": "PCT", "g": "MASS", "gbp": "MONEY"}
+    """By unit, the type of the value that the reader makes of words."""
+
+    @property
+    def value_type(self) -> str:
+        return self.value_types[self.unit]
 
     def phrase(self) -> str:
         unit = {"pct": "{:g} %", "g": "{:g} g of CO2", "gbp": "£{:g}"}[self.unit]

@@ -55,10 +55,8 @@ def missing(it: Constraint, tags: Sequence[Tag], now: datetime) -> str | None:
 def _amounts(it: Constraint) -> list[tuple[float | None, frozenset[str]]]:
     """Each with the types of the tags that can say it."""
     match it:
-        case kinds.Cap():
-            return [(it.amount, words(it.measure[0]))]
-        case kinds.Saving():
-            return [(it.amount, words({"pct": "PCT", "g": "MASS", "gbp": "MONEY"}[it.unit]))]
+        case kinds.Cap() | kinds.Saving():
+            return [(it.amount, words(it.value_type))]
         case kinds.Pausing():
             return [(it.max_pauses or None, words("COUNT NUM")), (it.min_run_minutes, words("SPAN"))]
         case kinds.JobFacts():

@@ -107,7 +107,7 @@ def _amount(scope: Scope, tag: Tag, i: int) -> None:
     side = _side(scope, tag, i)
     is_saving = tag.type == "PCT" or (side in {">", None} and tag.type in {"MONEY", "MASS"})
     if "SAVE" in scope.types and is_saving:
-        unit = {"MONEY": "gbp", "MASS": "g", "PCT": "pct"}[tag.type]
+        unit = next(unit for unit, kind in kinds.Saving.value_types.items() if kind == tag.type)
         scope.add(kinds.Saving, tag, amount=tag.value, unit=unit)
     elif tag.type == "PCT":
         _share(scope, tag, side)

@@ -122,10 +122,8 @@ def _is_close(one: Any, other: Any) -> bool:  # noqa: ANN401  a field's values
 def _figures(it: Constraint, now: datetime) -> set[tuple[str, float]]:
     """The amounts of it that words could also mean of another measure: a share saved, a length of time."""
     match it:
-        case kinds.Cap():
-            return {(it.measure[0], it.amount)}
-        case kinds.Saving():
-            return {({"pct": "PCT", "g": "MASS", "gbp": "MONEY"}[it.unit], it.amount)}
+        case kinds.Cap() | kinds.Saving():
+            return {(it.value_type, it.amount)}
         case kinds.JobFacts() if it.duration_minutes:
             return {("SPAN", it.duration_minutes)}
         case kinds.Finish():

@@ -1,5 +1,6 @@
 """A saver whose every write passes one place."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -8,12 +9,12 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, ChannelVersions, Checkpoint, CheckpointMetadata
 
 
-class WatchedSaver(BaseCheckpointSaver[str]):
+class WatchedSaver(BaseCheckpointSaver[str], ABC):
     """Inherit from this first and from the saver that stores second; implement `writing`."""
 
+    @abstractmethod
     def writing(self, thread_id: str) -> AbstractAsyncContextManager[None]:
         """Entered round each write to a thread; what it raises before the write prevents it."""
-        raise NotImplementedError
 
     async def aput(
         self,
