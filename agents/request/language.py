@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 
-from agents.request.doubt import vocabulary
-from agents.request.lexicon import ONES, TENS, data, lexicon
+from agents.request.lexicon import ONES, TENS, data, english, lexicon
 from agents.request.tokens import Tag
 
 _ENOUGH_WORDS = 3
@@ -17,14 +16,9 @@ def is_english(tokens: Sequence[Tag]) -> bool:
     if sum(not letter.isascii() for letter in letters) > len(letters) / 3:
         return False
     said = {
-        lexicon().corrected(token.word)
-        for token in tokens
-        if token.type == "W" and len(token.word) > 1 and not str(token.value).isupper()
+        token.word for token in tokens if token.type == "W" and len(token.word) > 1 and not str(token.value).isupper()
     } - _vocabulary("places")
     unknown = len(said - _vocabulary("words"))
-    spelt = {token.word for token in tokens if token.type == "W"} & _vocabulary("words")
-    if not spelt and len(said) >= _ENOUGH_WORDS:  # English at best by typos
-        return False
     return unknown < _ENOUGH_WORDS or unknown <= (1 - _ENGLISH_SHARE) * len(said)
 
 
@@ -35,12 +29,11 @@ def _vocabulary(kind: str) -> frozenset[str]:
     names = {phrase[0] for phrase, (tag, _) in phrases.items() if tag == "PLACE" and len(phrase) == 1}
     known = {word for phrase, (tag, _) in phrases.items() if not tag.startswith("PLACE") for word in phrase} - names
     known |= {
-        *data("not_typos.txt").split(),
+        *english(),
         *data("values.txt").replace("|", " ").replace("?", " ").split(),
         *ONES,
         *TENS,
     }
-    known |= {word for phrases in vocabulary().values() for phrase in phrases for word in phrase.split()}
     if kind == "words":
         return frozenset(known)
     return frozenset(word for phrase, (tag, _) in phrases.items() if tag.startswith("PLACE") for word in phrase) - known

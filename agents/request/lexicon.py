@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from rapidfuzz.distance import OSA
 
-from agents.request.tokens import Tag, words
+from agents.request.tokens import Tag, tag_at, words
 from agents.request.tokens import tokens as split
 from tools.regions import GROUPS, REGIONS
 
@@ -35,14 +35,28 @@ def group(name: str) -> frozenset[str]:
     return _groups()[name]
 
 
+@cache
+def pieces() -> tuple[str, ...]:
+    """What the network's words are made of: whole words, and parts that begin with ##."""
+    return tuple(data("pieces.txt").splitlines())
+
+
+@cache
+def english() -> frozenset[str]:
+    """English words beside those of the lexicon."""
+    return frozenset({*data("english.txt").split(), *(it for it in pieces() if it.isalpha() and len(it) > _SHORT)})
+
+
+_SHORT = 3
+"""Pieces up to here are words of many languages."""
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
 )
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-ONES = {word: number for number, word in enumerate(_ONES.split())} | {"couple": 2, "dozen": 12}
+ONES = {word: number for number, word in enumerate(_ONES.split())} | {"couple": 2, "dozen": 12, "nought": 0}
 TENS = {word: 10 * number for number, word in enumerate(_TENS.split(), 2)}
-UNITS = words("pound quid penny kilo kg gram gpu percent % pause break interruption")
+UNITS = words("pound pounds quid penny kilo kg gram gpu percent % pause break interruption")
 JOINING = group("JOINING") | {","}
 """Words at which a clause may end."""
 _MISSPELT = group("MISSPELT")
@@ -52,8 +66,15 @@ _OF_THE_JOB = words("START FINISH WAIT RUN SHIFT PAUSE PAUSABLE ONEGO NEG MUST")
 _SHORTEST_MISSPELT = 5
 _IS = ("would be", "will be", "shall be", "seems", "looks")
 """What judges as "is" does: "would be unacceptable"."""
+_COUNTED = frozenset({"TUNIT", "GPU", "MER", "OCLOCK", "NIGHTWIN", "TOMORROW"})
+_GOES_ON = {"no": words("more fewer less longer later earlier"), "more": words("than")}
+"""Words after the last one of a phrase with which that begins another: "and no more than"."""
+"""With these "no" begins a bound: "pauses: no more than two"."""
+_BETWEEN_HOURS = frozenset({"to", "till", "until", "and", "-"})
+_AFTER_ONE = UNITS | words("hundred thousand point kilos grand tonne")
 _SHORT_WEEKDAYS = frozenset({"sun", "sat", "wed", "mon"})
-_DAY_CONTEXT = frozenset({"BY", "BEFORE", "UNTIL", "AFTER", "AT", "NEXT", "THIS", "ONLY", "WEEKDAY", "TUNIT"})
+_LISTING = frozenset({"-", ",", "and", "or", "to", "+", "&", "/"})
+_DAY_CONTEXT = frozenset({"BY", "BEFORE", "UNTIL", "AFTER", "AT", "NEXT", "THIS", "ONLY", "WEEKDAY", "TUNIT", "MER"})
 
 
 class Lexicon:
@@ -64,7 +85,7 @@ class Lexicon:
         self.longest = max(map(len, phrases))
         self.heads = frozenset(phrase[0] for phrase in phrases)
         self.pairs = frozenset(pair for phrase in phrases for pair in pairwise(phrase))
-        self._not_slips = frozenset(data("not_typos.txt").split())
+        self._not_slips = english()
         self._by_letter: dict[str, list[str]] = defaultdict(list)
         for word in sorted(slips):
             self._by_letter[word[0]].append(word)
@@ -131,7 +152,9 @@ def tagged(tokens: list[Tag], sites: Sequence[str] = ()) -> list[Tag]:
     """The tokens with phrases of the lexicon, and names of data centres, put together."""
     words = lexicon()
     names = [(name, words_of(name)) for name in sites]
+    quarters = [(name, its) for name, key in names if (its := _quarter(words, key))]
     names = [(name, key) for name, key in names if key and tuple(word.lower() for word in key) not in words.phrases]
+    names += [one for one in quarters if [its for _, its in quarters].count(one[1]) == 1]
     for token in tokens:
         if token.type == "W":
             token.word = words.corrected(token.word)
@@ -168,6 +191,12 @@ def _site(names: Sequence[tuple[str, tuple[str, ...]]], tokens: list[Tag], i: in
     return None
 
 
+def _quarter(words: Lexicon, name: Sequence[str]) -> tuple[str, ...]:
+    """ "London Docklands" is called "Docklands" too, but "Acme Leeds" is not called "Leeds"."""
+    places = [words.phrases.get((word.lower(),), ("",))[0] == "PLACE" for word in name]
+    return tuple(name[-1:]) if places[-1:] == [True] and any(places[:-1]) else ()
+
+
 def _is_word(token: Tag, word: str) -> bool:
     return str(token.value) == word if len(word) == 1 and word.isalpha() else token.word == word.lower()
 
@@ -181,6 +210,8 @@ def _phrase(words: Lexicon, tokens: list[Tag], i: int, before: list[Tag]) -> tup
         hit = words.phrases.get(tuple(token.word for token in part))
         if hit is None or (hit[0] == "PLACE!" and not _is_a_name(tokens, i, size, before)):
             continue
+        if size > 1 and _word_at(tokens, i + size) in _GOES_ON.get(part[-1].word, ()):
+            continue
         if hit[0] == "GPU" and len(token.word) == 1 and not all(token.glued for token in part[1:]):
             continue
         if size > 1 and token.word == "the" and _goes_on(words, tokens, i + 1, size):
@@ -188,6 +219,10 @@ def _phrase(words: Lexicon, tokens: list[Tag], i: int, before: list[Tag]) -> tup
         phrase, kind = " ".join(token.word for token in part), hit[0].rstrip("!")
         return len(part), Tag(kind, token.start, part[-1].end, phrase, hit[1], tuple(part), glued=token.glued)
     return 1, token
+
+
+def _word_at(tokens: list[Tag], i: int) -> str:
+    return tokens[i].word if i < len(tokens) else ""
 
 
 def _is_a_name(tokens: list[Tag], i: int, size: int, before: list[Tag]) -> bool:
@@ -207,21 +242,35 @@ def _goes_on(words: Lexicon, tokens: list[Tag], i: int, size: int) -> bool:
 
 def _settle_word(words: Lexicon, tags: list[Tag], i: int, tag: Tag) -> None:
     """What only the neighbours tell: "sat" the verb, "SW" the postcode, "ten" the number."""
-    before = tags[i - 1] if i else None
-    dated = before is not None and (before.type in _DAY_CONTEXT or before.word in {"-", ",", "and", "or", "to"})
-    if tag.type == "WEEKDAY" and tag.word in _SHORT_WEEKDAYS and not tag.parts[0].is_capital and not dated:
+    if tag.type == "WEEKDAY" and tag.word in _SHORT_WEEKDAYS and not tag.parts[0].is_capital and not _is_day(tags, i):
         tag.type, tag.value = "W", tag.word
-    after = tags[i + 1] if i + 1 < len(tags) else None
-    is_counted = after is not None and (after.type in {"TUNIT", "GPU"} or after.word in UNITS)
-    if tag.type == "SITEWORD" and tag.word == "one" and is_counted:
+    if tag.type == "SITEWORD" and tag.word == "one" and _is_counted(tags, i + 1):
         tag.type, tag.value = "NUM", 1.0
     if tag.type != "W":
         return
     area = words.phrases.get((tag.word.upper(), "postcode")) if str(tag.value).isupper() else None
     if area and (any(x.word.startswith("postcode") for x in tags[max(0, i - 4) : i + 5]) or _is_number(tags, i + 1)):
         tag.type, tag.value = "PLACE", area[1]
-    elif (number := (ONES | TENS).get(tag.word)) is not None:
+    elif (number := (ONES | TENS).get(tag.word.removesuffix("ish"))) is not None:
         tag.type, tag.value = "NUM", float(number)
+
+
+def _is_day(tags: list[Tag], i: int) -> bool:
+    """Whether "sat" stands where a day would: after "on", in a list, before "only"."""
+    before, after, then = (tag_at(tags, at) for at in (i - 1, i + 1, i + 2))
+    listed = before.word in _LISTING or (after.word in _LISTING and then.type == "WEEKDAY")
+    return before.type in _DAY_CONTEXT or listed or after.word == "only"
+
+
+def _is_counted(tags: list[Tag], i: int) -> bool:
+    """What stands beside "one" as a number: a unit, or what makes it an hour."""
+    after, then, last = ([*tags[i : i + 3], *[Tag("", 0, 0)] * 3])[:3]
+    if after.type in _COUNTED or after.word in _AFTER_ONE or (i > 1 and tags[i - 2].word == "past"):
+        return True
+    if after.word in _BETWEEN_HOURS:
+        is_hour = then.word in ONES or then.type == "NUM" or (after.word == "-" and then.type == "TUNIT")
+        return is_hour or (then.word, last.word) == ("a", "half")
+    return (after.type == "IN" and last.type == "PART") or (after.type == "THIS" and then.type == "PART")
 
 
 def _is_number(tags: list[Tag], i: int) -> bool:

@@ -1,11 +1,21 @@
 """What several clauses say about the same thing, put together."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import time
 from typing import Any, TypeAlias
 
 from agents.constraints import Between, Constraint, Hours, Pausing, Preference, Region, Site
-from agents.request.scope import Found
+
+
+@dataclass(frozen=True)
+class Found:
+    """A constraint and where its words stand."""
+
+    constraint: Constraint
+    start: int
+    end: int
+
 
 Join: TypeAlias = Callable[[Any, Any], dict[str, object] | None]
 """What the first of two constraints becomes where both say one thing; None where they stand apart."""

@@ -5,7 +5,7 @@ from datetime import date
 
 from agents.constraints import WEEKDAYS
 from agents.request import times
-from agents.request.makers import Tags, numbers
+from agents.request.makers import Tags, numbers, word_of
 from agents.request.times import ClockRange, Point
 from agents.request.tokens import Tag
 
@@ -25,13 +25,75 @@ def hour_span(g: Tags, today: date) -> ClockRange | None:
 
 
 def part(g: Tags, _: date) -> ClockRange:
-    return times.part_range(Point(part=g[-1].word))
+    return times.part_range(Point(part=word_of(g, "PART")))
+
+
+def part_on_weekdays(g: Tags, today: date) -> ClockRange:
+    """ "Fri and Sat nights"."""
+    start, end = hours(g, today, 22, 6, 1) if g[-1].type == "NIGHTWIN" else part(g, today)
+    return replace(start, days=frozenset({g[0].word[:3], g[2].word[:3]})), end
 
 
 def part_on_days(g: Tags, _: date) -> ClockRange:
     """ "Weekday evenings"."""
     start, end = part(g, _)
     return replace(start, days=_days(g[0])), end
+
+
+def bare_hours(g: Tags, _: date) -> ClockRange | None:
+    """ "8 till 10", "22-6"; "3-4" can be anything."""
+    first, last = numbers(g)
+    return times.bare_hours(first.value, last.value)
+
+
+def full_hours(g: Tags, _: date) -> ClockRange | None:
+    """ "22-6", "between 8 and 17" of a clock of 24 hours; "3-4" is anything."""
+    return bare_hours(g, _) if max(tag.value for tag in numbers(g)) > 12 else None
+
+
+def tonight_hours(g: Tags, today: date) -> ClockRange | None:
+    """ "From 1 to 3 tonight"."""
+    hours = hours_in_part([*g[:-1], Tag("PART", g[-1].start, g[-1].end, "night")], today)
+    return hours and times.on_day(hours, Point(today, part="night"))
+
+
+def hours_in_part(g: Tags, _: date) -> ClockRange | None:
+    """ "4-7 in the evening", "overnight between ten and five"."""
+    said = next(tag for tag in g if tag.type in {"PART", "NIGHTWIN"})
+    first, last = numbers(g)
+    joining = g[list(g).index(first) + 1].word
+    minutes = joining == "to" and first.value % 5 == 0 and not first.word[:1].isdigit() and g[-1] is said
+    part = said.word.rstrip("s") if said.type == "PART" else "night"
+    return None if minutes else times.bare_hours(first.value, last.value, part)
+
+
+def clock_hours(g: Tags, _: date) -> ClockRange | None:
+    """ "10am till 4pm"."""
+    start, end = times.point(g[0]) or Point(), g[-1].value
+    clocks = (start.clock or start.ends) and (end.clock or end.ends) and not (start.instant or end.instant)
+    return times.clock_range(g[0], g[-1]) if clocks and not (end.day and not start.day) else None
+
+
+def outer_hours(g: Tags, _: date) -> ClockRange | None:
+    """The hours "after 11pm or before 8am", in either order."""
+    start, end = (g[-1], g[1]) if g[0].type == "BEFORE" else (g[1], g[-1])
+    is_daily = all(tag.value.clock and not tag.value.day for tag in (start, end))
+    is_either = g[2].word in {"or", "or before", "or after"}
+    return times.clock_range(start, end) if is_daily and is_either and g[0].word != "from" else None
+
+
+def inner_hours(g: Tags, _: date) -> ClockRange | None:
+    """ "After 10pm and before 6am"."""
+    start, end = g[1], g[-1]
+    is_daily = all((tag.value.clock or tag.value.ends) and not tag.value.day for tag in (start, end))
+    return times.clock_range(start, end) if is_daily and g[0].word in {"after", "later than"} else None
+
+
+def opening_hours(g: Tags, _: date) -> ClockRange | None:
+    """ "We open at 9 and close at 5"."""
+    start, end = (tag for tag in g if tag.type == "INSTANT")
+    is_daily = all(tag.value.clock and not tag.value.day for tag in (start, end))
+    return times.clock_range(start, end) if is_daily else None
 
 
 def _range(g: Tags) -> ClockRange:
@@ -62,8 +124,9 @@ def _bare_range(g: Tags) -> ClockRange | None:
 
 
 def around_on_days(g: Tags, today: date) -> ClockRange | None:
-    """ "Weekdays 9-5", "7am to 9am Monday to Friday"."""
-    hours, days = _bare_range(g), _days(g[0]) if g[0].type == "DAYS" else day_span(g[-3:], today)
+    """ "Weekdays 9-5", "7am to 9am Monday to Friday", "Monday to Friday 7am to 9am"."""
+    span = g[:3] if g[0].type in {"DAY", "DAYSET"} else g[-3:]
+    hours, days = _bare_range(g), _days(g[0]) if g[0].type == "DAYS" else day_span(span, today)
     return None if hours is None or days is None else (replace(hours[0], days=days), hours[1])
 
 
@@ -76,9 +139,9 @@ def part_of_days(g: Tags, _: date) -> ClockRange | None:
 
 def part_hours(g: Tags, _: date) -> ClockRange | None:
     """ "This afternoon between 3 and 5"."""
-    said: Point = g[0].value
+    said: Point = next(tag.value for tag in g if tag.type == "DAY")
     start, end = (times.in_part(times.whole_hour(tag) or Point(), said.part or "") for tag in numbers(g))
-    return (replace(start, day=said.day), end) if said.part and start and end else None
+    return times.on_day((start, end), replace(said, clock=None)) if said.part and start and end else None
 
 
 def dated(g: Tags, _: date) -> ClockRange | None:
@@ -110,7 +173,9 @@ def listed_days(g: Tags, _: date) -> frozenset[str] | None:
 
 
 def days_but(g: Tags, _: date) -> frozenset[str] | None:
-    return _days(g[0]) - _days(g[-1]) or None
+    """ "Weekdays except Fridays", "weekdays, Fridays excepted"."""
+    all_days, others = (_days(tag) for tag in g if tag.type in {"DAY", "DAYSET"})
+    return (all_days - others or None) if all_days & others else None
 
 
 def day_span(g: Tags, _: date) -> frozenset[str] | None:

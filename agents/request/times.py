@@ -15,6 +15,8 @@ Half: TypeAlias = Literal["am", "pm", "24"]
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _PARTS = {"morning": (6, 12), "afternoon": (12, 18), "evening": (18, 24), "night": (18, 24)}
+_FIRST_WORKING_HOUR = 7
+"""A bare hour of a certain day is one from here to the evening."""
 _SMALL_HOURS = (12, 1, 2, 3, 4, 5)
 _ZONES: dict[str | None, tzinfo] = {"utc": UTC, "gmt": UTC, "zulu": UTC, "bst": timezone(timedelta(hours=1))}
 _YEARS = range(2000, 2100)
@@ -79,11 +81,11 @@ def joined(one: Point | None, other: Point | None) -> Point | None:
         return None
     day, half, hours = dated.day or timed.day, timed.half, timed.clock
     night = dated.part == "night"
-    if half is None and dated.part and not (night and hours and hours[0] in _SMALL_HOURS):
+    if half is None and dated.part and not (night and hours and hours[0] in _SMALL_HOURS[:-1]):
         half = "am" if dated.part == "morning" else "pm"
     if night and hours == (12, 0) and timed.half is None:
         return Point(day, ends=True)
-    if night and hours and day and (timed.half == "am" or (timed.half in {None, "24"} and hours[0] < 6)):
+    if night and hours and day and (timed.half == "am" or (half in {None, "24"} and hours[0] < 6)):
         day, half = day + timedelta(days=1), timed.half or "am"
     part = None if hours else dated.part
     return Point(day, hours, half, timed.ends or dated.ends, part, timed.zone or dated.zone)
@@ -91,7 +93,7 @@ def joined(one: Point | None, other: Point | None) -> Point | None:
 
 def in_part(timed: Point, part: str) -> Point | None:
     """ "6:30 in the evening", "1 at night"."""
-    if timed.clock is None or (timed.half == "24" and timed.clock[0] > 12):
+    if timed.clock is None or (timed.half == "24" and (timed.clock[0] > 12 or "night" in part)):
         return timed
     small = "night" in part and timed.clock[0] in _SMALL_HOURS
     return Point(timed.day, timed.clock, "am" if "morning" in part or small else "pm", zone=timed.zone)
@@ -111,6 +113,28 @@ def shifted(base: Point | None, minutes: float, sign: int) -> Point | None:
         return None
     hour, minute = divmod(base.clock[0] * 60 + sign * int(minutes), 60)
     return Point(clock=(hour or 12, minute), half=base.half)
+
+
+def moved(base: Point, length: timedelta) -> Point | None:
+    """So much later, or earlier; a day that was not said stays unsaid."""
+    if base.instant:
+        return replace(base, instant=base.instant + length)
+    days = length // timedelta(days=1)
+    if base.is_whole_day:
+        whole = base.day and not base.part and length == timedelta(days=days)
+        return Point(base.day + length) if base.day and whole else None
+    hour, minute = base.clock or (24, 0)
+    half = "24" if base.ends else base.half
+    if half != "24" and (half or base.day):
+        hour = hour % 12 + 12 * (half == "pm" or (half is None and hour % 12 < _FIRST_WORKING_HOUR))
+        half = "24"
+    later, minutes = divmod(hour * 60 + minute + round(length / timedelta(minutes=1)), 1440)
+    if half is None:
+        minutes = minutes % 720 or 720
+    if base.ends and base.half is None and length > timedelta(0):
+        later -= 1  # past Tuesday's midnight is on Tuesday, past tonight's tomorrow
+    day = base.day and base.day + timedelta(days=later)
+    return replace(base, day=day, clock=divmod(minutes, 60), half=half, ends=False)
 
 
 def weekday(word: str, today: date, which: str = "") -> date:
@@ -161,20 +185,47 @@ def clock_range(first: Tag, last: Tag) -> ClockRange | None:
     if first.type == last.type == "NUM":
         return _bare(start, end)
     if end.day and not start.day and start.clock and end.clock:
-        start = joined(Point(end.day), start) or start
+        start, end = _halves(joined(Point(end.day), start) or start, end)
+        if start.day and _minutes(end) <= _minutes(start):  # "22:00-02:00 on Friday", "from 22:00 to 02:00 tomorrow"
+            begins = start.day - timedelta(days=not any(part.word == "on" for part in last.parts))
+            return replace(start, day=begins), replace(end, day=None)
+        return start, end
     return _halves(start, end)
+
+
+def _minutes(said: Point) -> int:
+    """Since midnight."""
+    hour, minute = said.clock or (24, 0)
+    return 60 * (hour if said.half == "24" else hour % 12 + 12 * (said.half == "pm")) + minute
 
 
 def _bare(start: Point, end: Point) -> ClockRange | None:
     """ "9 to 5" alone: a working day or an evening."""
     if start.clock and end.clock and start.half == "24" and end.clock[0] < 12:
         return start, replace(end, half="am")
+    if start.clock and end.clock and end.half == "24" and start.clock < end.clock:
+        return replace(start, half="24"), end
     if start.clock is None or end.clock is None or not 7 <= start.clock[0] < 13:
         return None
     if not (end.clock[0] <= 6 or start.clock[0] < end.clock[0] == 12):
         return None
     half: Half = "am" if start.clock[0] < 12 else "pm"
     return Point(clock=start.clock, half=half), Point(clock=end.clock, half="pm")
+
+
+def bare_hours(first: float, last: float, part: str | None = None) -> ClockRange | None:
+    """Two hours of which nothing else is said than the part of the day that they are in."""
+    if first == last or not all(hour in range(25) for hour in (first, last)):
+        return None
+    start, end = (Point(clock=(int(hour), 0)) for hour in (first, last))
+    if max(first, last) > 12 or min(first, last) == 0:
+        return replace(start, half="24"), replace(end, half="24")
+    if part is None:
+        return _halves(start, end)
+    late = part in {"afternoon", "evening"} or (part == "night" and 5 < first < 12)
+    goes_on = last % 12 > first % 12
+    ends_late = goes_on if late else not goes_on and part != "night"
+    return replace(start, half="pm" if late else "am"), replace(end, half="pm" if ends_late else "am")
 
 
 def _halves(start: Point, end: Point) -> ClockRange:
@@ -185,6 +236,8 @@ def _halves(start: Point, end: Point) -> ClockRange:
     if not (start.clock and end.clock):
         return start, end
     first, last = start.clock[0] % 12 * 60 + start.clock[1], end.clock[0] % 12 * 60 + end.clock[1]
+    if start.half is None and end.half == "24":
+        return replace(start, half="24" if start.clock < end.clock else "pm"), end
     if start.half is None and end.half in {"am", "pm"}:
         opposite: Half = "am" if end.half == "pm" else "pm"
         return Point(start.day, start.clock, end.half if first < last else opposite), end
@@ -244,7 +297,7 @@ def _hours(said: Point, *, has_day: bool) -> list[int]:
     if said.half:
         return [hour % 12 + 12 * (said.half == "pm")]
     if has_day:
-        return [hour % 12 + 12 if hour % 12 < 7 else hour]
+        return [hour % 12 + 12 if hour % 12 < _FIRST_WORKING_HOUR else hour]
     return [hour % 12, hour % 12 + 12]
 
 

@@ -1,12 +1,14 @@
 """A text as words, numbers and signs, with positions. The one regular expression of the reader."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 _TOKEN = re.compile(
     r"(?i:[kt]?g?co2e?q?)\b"
+    r"|(?i:2(?:moro|morrow|nite)|b4|l8r)\b"
     r"|\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?)?"
     r"|\d{1,2}:\d\d(?::\d\d)?"
     r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?"
@@ -23,10 +25,12 @@ _OPENED = {
     "nite": "night", "tonite": "tonight", "wknd": "weekend", "thats": "that is", "wensday": "wednesday",
     "wendsday": "wednesday", "thurday": "thursday", "u": "you", "ur": "your",
     "gotta": "got to", "gonna": "going to", "wanna": "want to", "gimme": "give me", "cos": "because", "coz": "because",
-    "nowt": "nothing",
+    "nowt": "nothing", "btwn": "between", "twixt": "between", "betwixt": "between", "thru": "through",
+    "wknds": "weekends", "l8r": "later", "2moro": "tomorrow", "2morrow": "tomorrow", "2nite": "tonight",
 }  # fmt: skip
 _ENDINGS = {"n't": "not", "'d": "would", "'ll": "will", "'re": "are", "'ve": "have", "'m": "am"}
 _SIGNS = {"–": "-", "—": "-", "−": "-", "→": "-", "|": ";"}
+_FRACTIONS = {"½": (1, 2), "¼": (1, 4), "¾": (3, 4), "⅓": (1, 3), "⅔": (2, 3), "⅕": (1, 5)}
 _AFTER_IS = frozenset({"not", "out", "off", "fine", "ok", "okay", "no", "free", "available", "due", "down", "broken"})
 
 
@@ -47,14 +51,20 @@ class Tag:
     value: Any = None
     """What the type says: a number, a `Point`, two of them, regions, weekdays, a timedelta. Of a word: as written."""
     parts: tuple["Tag", ...] = field(default=(), repr=False)
-    used: bool = False
-    """Read into a constraint, or known not to be one."""
     glued: bool = False
     """No space before it."""
 
     @property
     def is_capital(self) -> bool:
         return isinstance(self.value, str) and self.value[:1].isupper()
+
+
+_NOTHING = Tag("", 0, 0)
+
+
+def tag_at(tags: Sequence[Tag], at: int) -> Tag:
+    """One of no type beyond the ends."""
+    return tags[at] if 0 <= at < len(tags) else _NOTHING
 
 
 def tokens(text: str) -> list[Tag]:
@@ -80,11 +90,14 @@ def _joins_compass(tags: list[Tag], i: int) -> bool:
 
 def _tokens(raw: str, start: int, end: int, *, glued: bool) -> list[Tag]:
     low = raw.lower().replace("’", "'").replace("`", "'")
-    if raw.isascii() and (raw[0].isdecimal() or (raw[0] == "." and len(raw) > 1)):
+    if raw.isascii() and low not in _OPENED and (raw[0].isdecimal() or (raw[0] == "." and len(raw) > 1)):
         kind = "ISO" if raw[4:5] == "-" else "HHMM" if ":" in raw else "NUM"
         value = float(low.replace(",", "")) if kind == "NUM" else low
         return [Tag(kind, start, end, low, value, glued=glued)]
-    if raw[0].isalpha():
+    if raw in _FRACTIONS:
+        part, of = (Tag("NUM", start, end, str(number), float(number), glued=True) for number in _FRACTIONS[raw])
+        return [part, Tag("P", start, end, "/", glued=True), of]
+    if raw[0].isalpha() or low in _OPENED:
         return [Tag("W", start, end, word, raw, glued=glued) for word in _opened(low).split()]
     return [Tag("P", start, end, _SIGNS.get(raw, raw), glued=glued)]
 

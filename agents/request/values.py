@@ -1,21 +1,23 @@
 """The cascade that turns tags into values: numbers first, then amounts, clocks, days, and what they make together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from itertools import pairwise
 from typing import NamedTuple
 
-from agents.request import makers, ranges, times
-from agents.request.lexicon import JOINING, data
-from agents.request.tokens import Tag, words
+from agents.request import context, instants, makers, ranges, times
+from agents.request.lexicon import JOINING, UNITS, data
+from agents.request.tokens import Tag, tag_at
 
-LIMITS = words(
-    "INSTANT RANGE DAYS PLACE SITE GPU MONEY RATE MASS GKWH PCT SPAN NEXTSPAN COUNT VAGUE UNCLEAR ENERGY GPUS FLOW"
-)
+LIMITS = context.LIMITS
 """Values that a constraint may be made of. One that is left over is told."""
-AMOUNT_TYPES = frozenset({"MONEY", "RATE", "MASS", "GKWH"})
 _BARE_HOUR_AFTER = frozenset({"BY", "BEFORE", "UNTIL", "AFTER"})
-_BARE_HOUR_BEFORE = frozenset({"", "P", "GLUE", "LATEST", "NEG", "MUST", "HEDGE"})
+_DAYS = frozenset({"WEEKDAY", "TODAY", "TOMORROW", "TONIGHT"})
+_BARE_HOUR_BEFORE = frozenset({"", "P", "GLUE", "LATEST", "NEG", "MUST", "HEDGE", "POSTOK", "POSTOUT"})
+_FROM_TO = frozenset({"-", "and", "to", "until", "till"})
+_MAKERS = (makers, instants, ranges)
+_END = Tag("END", 0, 0)
+"""Stands after the last tag, for the patterns that want to know that nothing follows."""
 _AMBIGUOUS_MONTHS = frozenset({"mar", "march", "sep", "dec", "jan"})
 
 
@@ -38,7 +40,7 @@ def _rule(line: str) -> _Rule:
     )
     first = next(at for at, (_, optional, _) in enumerate(elements) if not optional)
     opening = frozenset().union(*(alternatives for alternatives, _, _ in elements[: first + 1]))
-    make = getattr(makers if hasattr(makers, name) else ranges, name)
+    make = getattr(next(module for module in _MAKERS if hasattr(module, name)), name)
     return _Rule(elements, opening, kind, lambda tags, today: make(tags, today, *given))
 
 
@@ -48,10 +50,12 @@ _CASCADE = tuple(_rule(line) for line in data("values.txt").splitlines() if not 
 def valued(tags: list[Tag], today: date) -> list[Tag]:
     """The tags with every value put together, in place and in one list."""
     _written_clocks(tags)
+    tags.append(_END)
     present = _present(tags)
     for rule in _CASCADE:
         if not present.isdisjoint(rule.opening) and _rewrite(tags, rule, today):
             present = _present(tags)
+    tags.pop()
     for i, tag in enumerate(tags):
         _bare_hour(tags, i, tag)
     _numbered(tags)
@@ -61,6 +65,7 @@ def valued(tags: list[Tag], today: date) -> list[Tag]:
         if tag.word == "about" and after.type in LIMITS - {"PLACE", "SITE"}:
             tag.type = "GLUE"
         _settle(tag)
+    context.in_context(tags, today)
     return tags
 
 
@@ -74,14 +79,15 @@ def _rewrite(tags: list[Tag], rule: _Rule, today: date) -> bool:
     found: list[Tag] = []
     changed = False
     while i < before:
-        end = _match(tags, i, rule) if _fits(tags[i], rule.opening) else None
-        value = None if end is None else _made(rule, tags[i:end], today)
-        if end is None or value is None:
+        ends = _matches(tags, i, rule) if _fits(tags[i], rule.opening) else ()
+        made = ((end, value) for end in ends if (value := _made(rule, tags[i:end], today)) is not None)
+        end, value = next(made, (i + 1, None))
+        if value is None:
             found.append(tags[i])
-            i += 1
         else:
             found += _replacement(rule.kind, tags[i:end], value)
-            i, changed = end, True
+            changed = True
+        i = end
     tags[:] = found
     return changed
 
@@ -103,6 +109,8 @@ def _replacement(kind: str, group: Sequence[Tag], value: object) -> list[Tag]:
         return [*([group[-2]] if keeps else []), tag("INSTANT", group)]
     if kind == "BY+":
         return [Tag("BY", group[0].start, group[2].end, "by"), tag("INSTANT", group[3:])]
+    if kind.endswith("<"):
+        return [tag(kind[:-1], group[:-1]), group[-1]]
     if kind.startswith("&"):
         return [*(known for known in group if known.type in {"ONLY", "LE"}), tag(kind[1:], group)]
     if kind.startswith("+"):
@@ -114,16 +122,16 @@ def _fits(tag: Tag, alternatives: frozenset[str]) -> bool:
     return tag.type in alternatives or (tag.word in alternatives and tag.type not in LIMITS)
 
 
-def _match(tags: Sequence[Tag], i: int, rule: _Rule, at: int = 0) -> int | None:
-    """Where a match of the elements from `at` on ends; greedy, with the optional ones given back."""
+def _matches(tags: Sequence[Tag], i: int, rule: _Rule, at: int = 0) -> Iterator[int]:
+    """Where matches of the elements from `at` on end; the one with most of the optional ones first."""
     if at == len(rule.elements):
-        return i
+        yield i
+        return
     alternatives, optional, glued = rule.elements[at]
     if i < len(tags) and _fits(tags[i], alternatives) and (tags[i].glued or not glued):
-        end = _match(tags, i + 1, rule, at + 1)
-        if end is not None:
-            return end
-    return _match(tags, i, rule, at + 1) if optional else None
+        yield from _matches(tags, i + 1, rule, at + 1)
+    if optional:
+        yield from _matches(tags, i, rule, at + 1)
 
 
 def _written_clocks(tags: list[Tag]) -> None:
@@ -131,59 +139,78 @@ def _written_clocks(tags: list[Tag]) -> None:
     for i, tag in enumerate(tags):
         if tag.type != "NUM" or not tag.word[:1].isdigit():
             continue
-        before, after = _at(tags, i - 1), _at(tags, i + 1)
+        before, after = tag_at(tags, i - 1), tag_at(tags, i + 1)
         hour, _, minute = tag.word.partition(".")
         pairs = _pairs(tags, i)
         timely = pairs or _timely(before, after)
         if len(minute) == 2 and hour.isdigit() and int(hour) < 24 and int(minute) < 60:
-            half = after.word in {"a", "p"} and (after.glued or _at(tags, i + 2).word == ".")
-            if half or after.type == "MER" or (timely and before.type not in {"", "LE", "LESS", "MORE"}):
+            half = after.word in {"a", "p"} and (after.glued or tag_at(tags, i + 2).word == ".")
+            limited = before.type in {"LE", "LESS", "MORE"} or before.word in {"£", "$", "€"}
+            timely = (timely and before.type != "") or _in_part(tags, i)
+            if half or after.type == "MER" or (timely and not limited):
                 tag.type, tag.value = "HHMM", f"{hour}:{minute}"
         elif _is_military(tag.word):
-            late = timely and (hour[0] in "01" or hour >= "2100")
+            late = (timely or (before.word == "," and hour[0] == "0")) and (hour[0] in "01" or hour >= "2100")
             if pairs or late or after.word in {"hours", "hrs", "h"}:
                 tag.type, tag.value = "HHMM", f"{hour[:2]}:{hour[2:]}"
-
-
-_NOTHING = Tag("", 0, 0)
-
-
-def _at(tags: Sequence[Tag], at: int) -> Tag:
-    return tags[at] if 0 <= at < len(tags) else _NOTHING
 
 
 def _pairs(tags: Sequence[Tag], i: int) -> bool:
     """ "1600-2000"; "1990 to 2000" are years."""
     for first, last in ((i, i + 2), (i - 2, i)):
-        if first < 0 or last >= len(tags) or tags[first + 1].word not in {"-", "and", "to", "until", "till"}:
+        if first < 0 or last >= len(tags) or tags[first + 1].word not in _FROM_TO:
             continue
         ends = [tags[at].value.replace(":", "") if tags[at].type == "HHMM" else tags[at].word for at in (first, last)]
+        if all(map(_is_dotted, ends)) and tag_at(tags, last + 1).word not in UNITS | {"/", "p", "£"}:
+            return tag_at(tags, first - 1).word != "£"
         years = all(end[:2] in {"19", "20"} for end in ends) and not all(end.endswith("00") for end in ends)
         if all(map(_is_military, ends)) and not years:
             return True
     return False
 
 
+def _is_dotted(word: str) -> bool:
+    """ "8.30"."""
+    hour, _, minute = word.partition(".")
+    return hour.isdigit() and len(minute) == 2 and 0 < int(hour) < 24 and minute in {"00", "15", "30", "45"}
+
+
 def _is_military(word: str) -> bool:
     """ "0900"."""
-    return len(word) == 4 and word.isdigit() and int(word[:2]) < 24 and int(word[2:]) in range(0, 60, 5)
+    return len(word) == 4 and word.isdigit() and int(word[:2]) < 24 and int(word[2:]) in {*range(0, 60, 5), 59}
 
 
 def _timely(before: Tag, after: Tag) -> bool:
-    if before.type not in _BARE_HOUR_AFTER and before.word not in {"at", "between", "and", "to", "-", "is"}:
+    if after.type in _DAYS and before.type in {"FINISH", "START", "P", ""}:
+        return True
+    if before.type not in _BARE_HOUR_AFTER | _DAYS and before.word not in {"at", "between", "and", "to", "-", "is"}:
         return False
     goes_on = after.type in {"W", "MONTH"} or after.word in {"%", "/", "kg"}
     return not goes_on or after.word in JOINING | {"hours"}
 
 
+def _in_part(tags: Sequence[Tag], i: int) -> bool:
+    """ "7.15 this evening", "8.30 to 10.30 in the morning"."""
+    for tag in tags[i + 1 : i + 7]:
+        if tag.type in {"PART", "TONIGHT", "TOMORROW"}:
+            return True
+        if tag.type not in {"IN", "THIS", "AT", "GLUE", "UNTIL", "NUM", "HHMM"} and tag.word not in _FROM_TO:
+            return False
+    return False
+
+
 def _bare_hour(tags: list[Tag], i: int, tag: Tag) -> None:
     """ "By 6", "no later than 8": a bare hour where only a time can stand."""
-    before, after, earlier = _at(tags, i - 1), _at(tags, i + 1), _at(tags, i - 2)
+    before, after, earlier = tag_at(tags, i - 1), tag_at(tags, i + 1), tag_at(tags, i - 2)
     if tag.type != "NUM" or not (0 < tag.value < 13 and tag.value == int(tag.value)):
         return
-    if before.type not in _BARE_HOUR_AFTER or before.word in {"from", "longer than"}:
+    if (
+        not (before.type in _BARE_HOUR_AFTER or before.word == "past")
+        or before.word == "longer than"
+        or (before.word == "from" and earlier.type != "DAY")
+    ):
         return
-    if after.word in JOINING or (after.type in _BARE_HOUR_BEFORE and after.word not in {"%", "-", "/"}):
+    if after.word in JOINING | {"is"} or (after.type in _BARE_HOUR_BEFORE and after.word not in {"%", "-", "/"}):
         tag.type, tag.value = "INSTANT", times.whole_hour(tag)
         if earlier.type == "DAY" and (dated := times.joined(earlier.value, tag.value)):
             tag.value, earlier.type = dated, "GLUE"

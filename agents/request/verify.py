@@ -2,22 +2,23 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import isclose
 from typing import Any
 
 from agents import constraints as kinds
 from agents.constraints import Constraint, ReadBy, ReadConstraint
-from agents.request.evidence import MINUTE, PAUSES, missing
-from agents.request.reader import Reading
-from agents.request.scope import COMPARISONS, SIDES, Scope
+from agents.request.evidence import MINUTE, missing
+from agents.request.reader import ASKED, Reading
+from agents.request.roles import NONE, OF, is_contradicted, made, on_day
 from agents.request.tokens import Tag
-from agents.request.values import LIMITS
 from tools.regions import REGION_IDS
 from tools.slots import UK
 
 AS_READ_BY_THE_MODEL = "as read by the model, the request is not in English"
-_TIMES = frozenset({"INSTANT", "RANGE", "DAYS", "SPAN", "NEXTSPAN"})
+_CONTRARY = {"pausing": "in_one_go", "in_one_go": "pausing"}
+PLAUSIBLE = 0.3
+"""Probability of a role from which it is not contradicted."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def verified(
             faults.append(f"constraints: {constraint.kind} {constraint.quote!r}: {why}")
             read.append(ReadConstraint(constraint=constraint, read_by=read_by, outcome="refused", reason=why))
         elif not any(_is_same(constraint, item.constraint) for item in read if item.outcome != "refused"):
-            read.append(_accepted(constraint, reading, read_by))
+            read.append(_accepted(constraint, reading, text, read_by))
     accepted = [item.constraint for item in read if item.outcome != "refused"]
     read += [
         ReadConstraint(constraint=constraint, read_by="rules")
@@ -57,16 +58,24 @@ def verified(
     return Verified(tuple(read), tuple(faults), tuple(left if reading.is_english or not accepted else ()))
 
 
-def _accepted(constraint: Constraint, reading: Reading, read_by: ReadBy) -> ReadConstraint:
+def _accepted(constraint: Constraint, reading: Reading, text: str, read_by: ReadBy) -> ReadConstraint:
     """Where nobody can judge the polarity, "only there" shuts out all else: it is a wish at most, and that is told."""
-    if reading.is_english or not getattr(constraint, "allowed", False) or isinstance(constraint, kinds.Pausing):
-        known = next((other for other in reading.constraints if _is_same(constraint, other)), constraint)
-        strength, reason = known.strength, ""  # the rules know a wish from a demand where they read the same
-    else:
-        strength, reason = "should", AS_READ_BY_THE_MODEL
-    return ReadConstraint(
-        constraint=constraint.model_copy(update={"strength": strength}), read_by=read_by, reason=reason
-    )
+    if not reading.is_english and getattr(constraint, "allowed", False) and not isinstance(constraint, kinds.Pausing):
+        return ReadConstraint(constraint=_with(constraint, "should"), read_by=read_by, reason=AS_READ_BY_THE_MODEL)
+    return ReadConstraint(constraint=_with(constraint, _strength(constraint, reading, text)), read_by=read_by)
+
+
+def _with(constraint: Constraint, strength: str) -> Constraint:
+    return constraint.model_copy(update={"strength": strength})
+
+
+def _strength(constraint: Constraint, reading: Reading, text: str) -> str:
+    """The rules know a wish from a demand where they read the same, and a hedge where they do not."""
+    known = next((other for other in reading.constraints if _is_same(constraint, other)), None)
+    if known is not None or reading.judgement is None:
+        return (known or constraint).strength
+    at = [i for span in _spans(text, constraint.quote) for i in _within(reading, *span) if reading.judgement.roles[i]]
+    return "should" if any(reading.judgement.wish[i] > ASKED for i in at) else constraint.strength
 
 
 def verify(constraint: Constraint, reading: Reading, text: str, now: datetime) -> str | None:
@@ -81,26 +90,85 @@ def verify(constraint: Constraint, reading: Reading, text: str, now: datetime) -
 
 
 def _contradiction(constraint: Constraint, reading: Reading, start: int, end: int, now: datetime) -> str | None:
-    scopes = [scope for scope in reading.scopes if scope.tags[0].start < end and scope.tags[-1].end > start]
-    tags = [tag for scope in scopes for tag in scope.tags if tag.start < end and tag.end > start]
-    why = missing(constraint, tags, now)
+    said = _said(reading, _within(reading, start, end))
+    why = missing(constraint, [tag for _, tag in said], now)
     if why or isinstance(constraint, kinds.Unsupported):
         return why
-    mine = [found.constraint for found in reading.found if found.start < end and found.end > start]
-    mine += [found for found in reading.constraints if _overlaps(_folded(found.quote), _folded(constraint.quote))]
-    if any(_is_same(constraint, other) for other in mine):
+    if any(_is_same(constraint, other) for other in reading.constraints if _overlaps(other.quote, constraint.quote)):
         return None
-    rival = next((other for other in mine if _excludes(constraint, other)), None)
-    if rival is not None:
-        return f"these words say the contrary ({rival.kind} is read the other way round)"
-    other = next(
-        (it for it in mine if it.kind != constraint.kind and _figures(it, now) & _figures(constraint, now)), None
-    )
-    if other is not None:
-        return f"these words say it of something else ({other.kind})"
-    if scopes and all(scope.disowned for scope in scopes):
-        return "these words are somebody else's, or taken back"
-    return _polarity(constraint, scopes, tags)
+    likely, role = _likelihood(constraint, reading, said, now)
+    if likely >= PLAUSIBLE:
+        return None
+    return "these words set no such limit for this job" if role == NONE else f"these words are read otherwise ({role})"
+
+
+def _within(reading: Reading, start: int, end: int) -> list[int]:
+    """The positions of the tags that stand there."""
+    return [i for i, tag in enumerate(reading.tags) if tag.start < end and tag.end > start]
+
+
+def _said(reading: Reading, at: Sequence[int]) -> list[tuple[int, Tag]]:
+    """The tags that stand there and their positions; hours and clocks also on a day that is said apart from them."""
+    tags, roles = reading.tags, () if reading.judgement is None else reading.judgement.roles
+    days = [tags[i] for i in at if roles and roles[i].get(OF, 0.0) >= PLAUSIBLE]
+    dated = [(i, found) for i in at for day in days if (found := on_day(tags[i], day)) is not None]
+    return [*((i, tags[i]) for i in at), *dated]
+
+
+def _likelihood(
+    constraint: Constraint, reading: Reading, said: Sequence[tuple[int, Tag]], now: datetime
+) -> tuple[float, str]:
+    """How likely the quoted values are in a role that makes the constraint, and what else they most likely are."""
+    judgement = reading.judgement
+    if judgement is None:
+        return 1.0, NONE
+    now = now.astimezone(UK)
+    agreed: dict[int, dict[str, float]] = {i: {} for i, _ in said}
+    for i, tag in said:
+        for role, likely in judgement.roles[i].items():
+            able_to = role != NONE and not is_contradicted(reading.tags, i, role)
+            if able_to and any(_agrees(item, constraint) for item in made(tag, role, now)):
+                agreed[i][role] = likely
+    able = {i: sum(roles.values()) for i, roles in agreed.items()}
+    asked = {name: likely for name, (likely, _) in judgement.whole.items()}
+    topics = [name for name in _topics(constraint) if asked[name] >= asked.get(_CONTRARY.get(name, ""), 0.0)]
+    best = max([*able.values(), *(asked[name] for name in topics), 0.0])
+    rivals = [(p, role) for i in able for role, p in judgement.roles[i].items() if able[i] < PLAUSIBLE]
+    return best, max(rivals, default=(0.0, NONE))[1]
+
+
+def _topics(constraint: Constraint) -> tuple[str, ...]:
+    """Of `WISHES`, what it would be."""
+    if isinstance(constraint, kinds.Preference):
+        return ("cost", "cost_only") if constraint.first == "cost" else (constraint.first,)
+    if isinstance(constraint, kinds.Pausing) and constraint.max_pauses is None and constraint.min_run_minutes is None:
+        return ("pausing",) if constraint.allowed else ("in_one_go",)
+    return ()
+
+
+def _agrees(item: Constraint, claimed: Constraint) -> bool:
+    """Whether one value's constraint is the claimed one, or a part of it; "only Wales" shuts out the rest."""
+    match item, claimed:
+        case kinds.Region(), kinds.Region():
+            mine, named = set(item.regions), set(claimed.regions)
+            return mine <= named if item.allowed == claimed.allowed else not mine & named
+        case kinds.Site(), kinds.Site():
+            return item.allowed == claimed.allowed and {*item.sites} <= {*claimed.sites}
+        case kinds.Hardware(), kinds.Hardware():
+            return item.allowed == claimed.allowed
+        case kinds.Hours(), kinds.Hours():
+            if item.allowed != claimed.allowed:
+                return bool(_days(item)) and _days(item) == _days(claimed)
+            clock = item.start is None or bool(claimed.also) or (item.start, item.end) == (claimed.start, claimed.end)
+            return clock and _named_days(item) <= (_named_days(claimed) or _named_days(item))
+        case kinds.Pausing(), kinds.Pausing():
+            return item.allowed == claimed.allowed and all(
+                getattr(item, name) in {None, getattr(claimed, name)} for name in ("max_pauses", "min_run_minutes")
+            )
+        case kinds.JobFacts(), kinds.JobFacts():
+            facts = item.model_dump(include={"duration_minutes", "energy_kwh", "gpus"}, exclude_none=True)
+            return all(_is_close(float(value), float(getattr(claimed, name) or 0)) for name, value in facts.items())
+    return type(item) is type(claimed) and _is_same(item, claimed)
 
 
 def _is_same(one: Constraint, other: Constraint) -> bool:
@@ -119,18 +187,6 @@ def _is_close(one: Any, other: Any) -> bool:  # noqa: ANN401  a field's values
     return isclose(one, other) if isinstance(one, float) and isinstance(other, float) else bool(one == other)
 
 
-def _figures(it: Constraint, now: datetime) -> set[tuple[str, float]]:
-    """The amounts of it that words could also mean of another measure: a share saved, a length of time."""
-    match it:
-        case kinds.Cap() | kinds.Saving():
-            return {(it.value_type, it.amount)}
-        case kinds.JobFacts() if it.duration_minutes:
-            return {("SPAN", it.duration_minutes)}
-        case kinds.Finish():
-            return {("SPAN", (it.time - now) / MINUTE)}
-    return set()
-
-
 def _places(it: kinds.Region) -> frozenset[int]:
     named = frozenset(it.regions)
     return named if it.allowed else frozenset(REGION_IDS) - named
@@ -143,72 +199,8 @@ def _days(it: Constraint) -> frozenset[str]:
     return frozenset(it.weekdays) if it.allowed else frozenset(kinds.WEEKDAYS) - set(it.weekdays)
 
 
-def _excludes(one: Constraint, other: Constraint) -> bool:
-    """Whether the same words cannot say both."""
-    if isinstance(one, kinds.Region) and isinstance(other, kinds.Region):
-        return bool(_places(one) - _places(other)) and bool(_places(other) - _places(one))
-    if _days(one) and _days(other):
-        return not (_days(one) <= _days(other) or _days(other) <= _days(one))
-    if isinstance(one, kinds.Hours | kinds.Site | kinds.Hardware | kinds.Pausing) and type(one) is type(other):
-        return one.allowed != other.allowed
-    if isinstance(one, kinds.Start | kinds.Finish) and isinstance(other, kinds.Start | kinds.Finish):
-        close = abs(one.time - other.time) <= timedelta(days=1)
-        return close and (type(one) is not type(other) or getattr(one, "bound", 0) != getattr(other, "bound", 0))
-    if isinstance(one, kinds.Preference) and isinstance(other, kinds.Preference):
-        return {one.first, other.first} in ({"carbon", "cost"}, {"carbon", "cost_only"})
-    return False
-
-
-def _polarity(constraint: Constraint, scopes: Sequence[Scope], tags: Sequence[Tag]) -> str | None:
-    bearing = (s for s in scopes if any(tag in s.values or tag.type in PAUSES for tag in tags if tag in s.tags))
-    scope = next(bearing, scopes[0] if scopes else None)
-    if scope is None:
-        return "the quoted words say nothing"
-    if scope.past:
-        return "these words tell of the past, or ask"
-    if scope.free and not (scope.must or scope.only):
-        return "these words say that it need not be so"
-    odd = _is_odd_before(scope, tags)
-    if isinstance(constraint, kinds.Start | kinds.Finish):
-        return _bound(constraint, scope, tags, odd=odd)
-    if isinstance(constraint, kinds.Cap):
-        return _side(constraint, scope, odd=odd)
-    forbids = not getattr(constraint, "allowed", not odd)
-    if isinstance(constraint, kinds.Region):
-        named = frozenset().union(*(tag.value for tag in tags if tag.type == "PLACE"))
-        forbids ^= frozenset(constraint.regions) == frozenset(REGION_IDS) - named
-    counts = isinstance(constraint, kinds.Pausing) and (constraint.max_pauses is not None or "ONEGO" in scope.types)
-    if odd == forbids or counts:
-        return None
-    return "the clause is negated" if odd else "nothing in the clause forbids it"
-
-
-def _is_odd_before(scope: Scope, tags: Sequence[Tag]) -> bool:
-    """Negations in the clause before the first of the quoted values, and judgements after it."""
-    first = next((i for i, tag in enumerate(scope.tags) if tag in tags and tag.type in LIMITS | PAUSES), 0)
-    return bool((sum(tag.type in {"NEG", "NOR", "OUT"} for tag in scope.tags[:first]) + (scope.after == "out")) % 2)
-
-
-def _bound(constraint: kinds.Start | kinds.Finish, scope: Scope, tags: Sequence[Tag], *, odd: bool) -> str | None:
-    bound = "latest" if isinstance(constraint, kinds.Finish) else constraint.bound
-    values = [tag for tag in tags if tag.type in _TIMES]
-    if values and values[0].type in {"RANGE", "DAYS"} and odd:
-        return "the clause is negated"
-    last = max((tag.start for tag in values), default=scope.tags[-1].end)
-    relations = {tag.type for tag in scope.tags if tag.start < last} & {"BY", "BEFORE", "AFTER", "UNTIL"}
-    waits = odd or bool(scope.types & {"WAIT", "AVAIL"})
-    if bound == "latest" and ((relations & {"BEFORE", "UNTIL"} and waits) or (relations == {"AFTER"} and not odd)):
-        return "the words bound it from below"
-    if bound == "earliest" and ((relations & {"BY", "BEFORE"} and not odd) or (relations == {"AFTER"} and odd)):
-        return "the words bound it from above"
-    return None
-
-
-def _side(constraint: Constraint, scope: Scope, *, odd: bool) -> str | None:
-    """Caps are upper bounds, a renewable share a lower one."""
-    sides = {SIDES[kind][odd] for kind in scope.types & COMPARISONS}
-    other = "<" if isinstance(constraint, kinds.RenewableShare) else ">"
-    return "the words bound it from the other side" if sides == {other} else None
+def _named_days(it: kinds.Hours) -> frozenset[str]:
+    return frozenset(it.weekdays) | {kinds.WEEKDAYS[day.weekday()] for day in it.dates}
 
 
 def _in_other_words(constraint: Constraint) -> str | None:

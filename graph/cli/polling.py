@@ -9,6 +9,7 @@ from dataclasses import replace
 import structlog
 
 from agents.request.lexicon import lexicon
+from agents.request.network import network
 from graph.app.logs import configure_logs
 from graph.app.runtime import Runtime, banner, make_worker, open_runtime, telling_webhook
 from graph.app.settings import Settings, load_settings, unknown_settings
@@ -55,7 +56,8 @@ async def _run(
         )
         with serving(worker.metrics, worker.health, port=metrics_port, log=log, host=settings.metrics_host):
             async with telling_webhook(runtime, until_empty=until_empty):
-                lexicon()  # the first workload need not wait for it
+                lexicon()  # the first workload need not wait for them
+                network()
                 gc.collect()
                 gc.freeze()  # what is loaded by now stays: to go through it at every collection is a seventh of a run
                 await worker.run()

@@ -139,7 +139,8 @@ def translate_response(response: httpx.Response) -> StoreError:
         return StoreError(f"There is no REST API at {response.url.host} ({reason}). Check SUPABASE_URL.")
     if _is_sqlstate(code):
         return refused(code, reason)
-    is_away = status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR
+    was_cut = status == httpx.codes.BAD_REQUEST and not details  # PostgREST never saw a whole request
+    is_away = was_cut or status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR
     return StoreError(
         f"Supabase answered {status}{f' {code}' if code else ''}: {reason}",
         retryable=is_away,

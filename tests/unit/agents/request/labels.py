@@ -87,8 +87,9 @@ def tally(name: str) -> Tally:
         told = [*reading.not_understood, *(item.quote for item in reading.constraints if item.kind == "unsupported")]
         items = [item for item in reading.constraints if item.kind != "unsupported"]
         given = {part for item in items for part in label(item, case.now).split("; ")}
-        met = {wanted for wanted in case.required if any(_meets(wanted, one) for one in given)}
+        met = {wanted for wanted in case.required if any(_meets(wanted, one) for one in given | _together(given))}
         known = case.required | case.accepted
+        known |= _together(known)
         found.right += len(met)
         found.missed += len(case.required - met)
         found.wrong += sum(
@@ -98,8 +99,34 @@ def tally(name: str) -> Tally:
     return found
 
 
+def _together(items: frozenset[str] | set[str]) -> set[str]:
+    """Hours and weekdays that are said apart, as one; the weekdays of hours and of whole dates; sites one by one."""
+    hours = {item.partition("@")[0] for item in items if item.lstrip("~").startswith("win=")}
+    days = {item.partition("=")[2] for item in items if item.lstrip("~").startswith("days=")}
+    on = {item.partition("@")[2] for item in items if item.lstrip("~").startswith("win=") and "2" not in item[-9:-8]}
+    dates = sorted(WEEKDAYS.index(day) for item in items if (day := _whole_date(item)))
+    apart = {f"notdays={','.join(WEEKDAYS[at] for at in dates)}", *(f"notdays={WEEKDAYS[at]}" for at in dates)}
+    sites = {name for item in items if item.startswith("notsite=") for name in item.partition("=")[2].split(",")}
+    together = {f"notsite={','.join(sorted(sites))}", *(f"notsite={name}" for name in sites)} if sites else set()
+    joined = {f"{window}@{on}" for window in hours for on in days} | {f"days={days}" for days in on if days}
+    return joined | together | (apart if dates else set())
+
+
+def _whole_date(item: str) -> str:
+    """The weekday of a date that is forbidden."""
+    day = item.removeprefix("notwin=00:00-00:00@")
+    return weekday_of(day) if day != item else ""
+
+
+def weekday_of(day: str) -> str:
+    """Of a date; empty of what is none."""
+    return WEEKDAYS[datetime.fromisoformat(day).weekday()] if day[:4].isdigit() else ""
+
+
 def _meets(wanted: str, given: str) -> bool:
-    """A window may be labelled without its day; bounded pauses are allowed ones."""
+    """A window may be labelled without its day, a day by its date; bounded pauses are allowed ones."""
+    if wanted.startswith("win=00:00-00:00@2") and given == f"days={weekday_of(wanted[-10:])}":
+        return True
     if wanted in {"pause=yes", *given.split(",")} and given.startswith(("pauses=", "stretch=")):
         return True
     return wanted == given or ("win=" in wanted and "@" not in wanted and given.rpartition("@")[0] == wanted)
@@ -123,10 +150,12 @@ def _pausing(item: Pausing) -> str:
 def _hours(item: Hours, now: datetime) -> str:
     denied = "" if item.allowed else "not"
     start, end = item.start or time(), item.end or time()
-    on = set(item.weekdays) | ({WEEKDAYS[day.weekday()] for day in item.dates} if item.start is None else set())
     if item.weekdays and item.start is not None:
         return f"{denied}win={start:%H:%M}-{end:%H:%M}@{','.join(item.weekdays)}"
-    if on and (item.weekdays or len(item.dates) > 1 or not item.allowed):
+    if not item.allowed and item.dates and item.start is None and not item.weekdays:
+        return "; ".join(f"notwin=00:00-00:00@{day}" for day in item.dates)
+    on = set(item.weekdays) | ({WEEKDAYS[day.weekday()] for day in item.dates} if item.start is None else set())
+    if on and (item.weekdays or len(item.dates) > 1):
         return f"{denied}days={','.join(day for day in WEEKDAYS if day in on)}"
     day = item.dates[0] if item.dates else _next_day(start, end, now)
     return f"{denied}win={start:%H:%M}-{end:%H:%M}" + (f"@{day}" if item.allowed or item.dates else "")
@@ -162,7 +191,7 @@ _LABELS: dict[type, Callable[[Any, datetime], str]] = {
     PricePerKwh: lambda it, _: f"price={it.max_gbp_per_kwh:g}{'mean' if it.basis == 'mean' else ''}",
     Saving: lambda it, _: f"saving={it.amount:g}{'%' if it.unit == 'pct' else it.unit}",
     Preference: lambda it, _: "costonly" if it.first == "cost_only" else f"pref={it.first}",
-    Site: lambda it, _: f"{'site' if it.allowed else 'notsite'}={','.join(it.sites)}",
+    Site: lambda it, _: f"{'site' if it.allowed else 'notsite'}={','.join(sorted(it.sites))}",
     Hardware: lambda it, _: f"{'gpu' if it.allowed else 'notgpu'}={it.gpu_model}",
     Pausing: lambda it, _: _pausing(it),
     JobFacts: _job,

@@ -133,17 +133,26 @@ def test_what_the_quoted_words_do_not_say_is_refused(text: str, answer: dict[str
     assert stopped(text, answer)
 
 
-def test_another_author_s_answers_are_judged_right() -> None:
-    """First run: 58 of 60 right ones passed, 111 of 120 wrong ones were stopped."""
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [("answers_second", 0.96, 0.97), ("answers_third", 0.93, 0.96), ("answers_fourth", 0.91, 0.94)],
+)
+def test_another_author_s_answers_are_judged_right(name: str, right: float, wrong: float) -> None:
+    """Floors; a wish that is claimed as a demand and applied as a wish is judged right too.
+
+    `answers_fourth` was judged for the first time with 84 of 100 and 130 of 150, wishes not counted.
+    """
     judged: dict[str, list[bool]] = {"right": [], "wrong": []}
-    for line in (FOLDER / "answers_second.jsonl").read_text("utf-8").splitlines():
+    for line in (FOLDER / f"{name}.jsonl").read_text("utf-8").splitlines():
         case = json.loads(line)
-        given = {name: value for name, value in case["constraint"].items() if value is not None}
+        given = {field: value for field, value in case["constraint"].items() if value is not None}
         answer, now, text = CONSTRAINT.validate_python(given), datetime.fromisoformat(case["now"]), case["text"]
-        judged[case["verdict"]].append(verify(answer, read(text, now, OTHER_SITES), text, now) is None)
-    assert (len(judged["right"]), len(judged["wrong"])) == (60, 120)
-    assert sum(judged["right"]) >= 59
-    assert sum(judged["wrong"]) <= 3
+        given_back = verified([answer], read(text, now, OTHER_SITES), text, now).read[0]
+        passed = given_back.outcome != "refused"
+        as_claimed = case["verdict"] == "right" or given_back.constraint.strength == answer.strength
+        judged[case["verdict"]].append(passed and as_claimed)
+    assert sum(judged["right"]) >= right * len(judged["right"])
+    assert sum(judged["wrong"]) <= (1 - wrong) * len(judged["wrong"])
 
 
 def test_the_other_days_forbidden_are_these_days_allowed() -> None:

@@ -1,0 +1,1 @@
+"""Training the network that reads requests: `python -m tests.reader.train`."""
