@@ -6,8 +6,6 @@ PEERS := .venv-peers
 WORKERS ?= 2
 # tests start hundreds of Pythons, which would each compile every module again
 unexport PYTHONDONTWRITEBYTECODE
-# two workers on two cores: matrices of a second thread only get in each other's way
-export OPENBLAS_NUM_THREADS ?= 1
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
