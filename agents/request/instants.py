@@ -38,7 +38,9 @@ def _half(g: Tags) -> times.Half | None:
 def _digit_hours(g: Tags) -> tuple[Tag, Point] | None:
     first, last = numbers(g)
     end, part = times.clock(last.value, 0, _half(g)), word_of(g, "PART")
-    if end is None or not (first.word[:1].isdigit() and last.word[:1].isdigit() and 0 < last.value < 13):
+    is_range = g[0].word in {"from", "between", "starting"}
+    in_digits = first.word[:1].isdigit() and last.word[:1].isdigit()
+    if end is None or not (is_range or in_digits) or not 0 < last.value < 13:
         return None
     found = times.in_part(end, part) if part else end
     return None if found is None else (first, found)
@@ -61,7 +63,7 @@ def digits(g: Tags, _: date) -> ClockRange | None:
 def either_half(g: Tags, _: date) -> bool | None:
     """ "From 5 to 8" may be either half of the day."""
     first, last = numbers(g)
-    hours = all(tag.word[:1].isdigit() and 0 < tag.value < 13 for tag in (first, last))
+    hours = all(0 < tag.value < 13 for tag in (first, last))
     return True if hours and times.clock_range(first, last) is None else None
 
 
@@ -101,6 +103,8 @@ def half_past(g: Tags, _: date) -> Point | None:
 
 def past_hour(g: Tags, _: date, sign: int) -> Point | None:
     amount, of = g[-3], g[-1]
+    if of.type == "NUM" and of.value > 12:
+        return None
     if (amount.type == "NUM" and amount.value % 5) or (of.type == "INSTANT" and of.value.clock and of.value.clock[1]):
         return None
     return times.shifted(times.point(g[-1]), 15 if amount.type == "QUARTER" else amount.value, sign)
@@ -116,6 +120,12 @@ def clock(_g: Tags, _: date, hour: int) -> Point:
 
 def day_end(g: Tags, _: date) -> Point:
     return Point(g[-1].value.day if g[-1].type == "DAY" else None, ends=True)
+
+
+def days_ahead(g: Tags, today: date) -> Point | None:
+    """ "Two days from now at 19:45"."""
+    ahead: timedelta = g[0].value
+    return None if ahead % timedelta(days=1) else times.joined(Point(today + ahead), g[-1].value)
 
 
 def day(g: Tags, today: date, ahead: int) -> Point:

@@ -97,8 +97,8 @@ def half_day(g: Tags, _: date) -> str:
 
 
 def pounds_and_pence(g: Tags, _: date) -> float | None:
-    pounds, pence = (tag.value for tag in numbers(g))
-    return pounds + pence / 100 if 0 <= pence < 100 else None
+    *pounds, pence = (tag.value for tag in numbers(g))  # "a quid fifty"
+    return (pounds[0] if pounds else 1) + pence / 100 if 0 <= pence < 100 else None
 
 
 _UNITS = {
@@ -145,7 +145,7 @@ def hours_and_quarters(g: Tags, _: date) -> timedelta:
 
 def weeks(g: Tags, _: date) -> timedelta | None:
     """ "A fortnight from now"; None of other units."""
-    unit = next((tag.word for tag in g if tag.type == "TUNIT" or tag.word in {"fortnight", "a week"}), "")
+    unit = next((tag.word for tag in g if tag.type == "TUNIT" or tag.word in {"fortnight", "a fortnight", "a week"}), "")
     return timedelta(days=14 if unit == "fortnight" else 7) if unit == "fortnight" or "week" in unit else None
 
 

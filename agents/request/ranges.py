@@ -155,7 +155,7 @@ def _days(tag: Tag) -> frozenset[str]:
         return frozenset(tag.value)
     if "weekend" in tag.word:
         return frozenset({"sat", "sun"})
-    return frozenset(WEEKDAYS[:5] if tag.word[:4] in {"week", "work", "busi"} else {tag.word[:3]})
+    return frozenset(WEEKDAYS[:5] if tag.word[:4] in {"week", "work", "busi", "mo -"} else {tag.word[:3]})
 
 
 def days(g: Tags, _: date) -> frozenset[str]:

@@ -215,7 +215,7 @@ def _bare(start: Point, end: Point) -> ClockRange | None:
 
 def bare_hours(first: float, last: float, part: str | None = None) -> ClockRange | None:
     """Two hours of which nothing else is said than the part of the day that they are in."""
-    if first == last or not all(hour in range(25) for hour in (first, last)):
+    if (first == last and first not in range(7, 11)) or not all(hour in range(25) for hour in (first, last)):
         return None
     start, end = (Point(clock=(int(hour), 0)) for hour in (first, last))
     if max(first, last) > 12 or min(first, last) == 0:

@@ -25,7 +25,7 @@ _OPENED = {
     "nite": "night", "tonite": "tonight", "wknd": "weekend", "thats": "that is", "wensday": "wednesday",
     "wendsday": "wednesday", "thurday": "thursday", "u": "you", "ur": "your",
     "gotta": "got to", "gonna": "going to", "wanna": "want to", "gimme": "give me", "cos": "because", "coz": "because",
-    "nowt": "nothing", "btwn": "between", "twixt": "between", "betwixt": "between", "thru": "through",
+    "nowt": "nothing", "arvo": "afternoon", "btwn": "between", "twixt": "between", "betwixt": "between", "thru": "through",
     "wknds": "weekends", "l8r": "later", "2moro": "tomorrow", "2morrow": "tomorrow", "2nite": "tonight",
 }  # fmt: skip
 _ENDINGS = {"n't": "not", "'d": "would", "'ll": "will", "'re": "are", "'ve": "have", "'m": "am"}
