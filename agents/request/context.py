@@ -201,7 +201,8 @@ def _give_unit(tags: Sequence[Tag], i: int, sentences: Sequence[int]) -> None:
     kind, unit = tags[i].value
     if tag_at(tags, i + 1).word == "?":
         return
-    ahead = [at for at in range(i + 1, min(i + 3, len(tags))) if tag_at(tags, i + 1).word in {":", "="}]
+    leads = tag_at(tags, i + 1).word in {":", "="} or tag_at(tags, i + 1).type in {"LE", "LESS"}
+    ahead = range(i + 1, min(i + 3, len(tags))) if leads else ()
     behind = [at for at in range(i - 1, max(-1, i - _FAR), -1) if sentences[i] - sentences[at] <= 1]
     for at in (*ahead, *behind):
         if tags[at].type in _AMOUNTS:
@@ -222,7 +223,7 @@ def _take_unit(tags: Sequence[Tag], i: int, sentences: Sequence[int]) -> None:
     said = tags[source].value if kind == "PCT" else _number(tags[source])
     if kind in {"PAUSE", "PAUSABLE"}:
         near = sentences[i] - sentences[source] <= 1
-        if near and number == int(number) and 0 < number <= _MOST_PAUSES:
+        if near and number == int(number) and 0 <= number <= _MOST_PAUSES:
             _become(tags[i], "COUNT", number)
         return
     if kind in _AMOUNTS and said and number and 1 / _ALIKE <= number / said <= _ALIKE:

@@ -8,6 +8,8 @@ from agents.request.makers import Tags, numbers, weeks, word_of
 from agents.request.times import ClockRange, Point
 from agents.request.tokens import Tag
 
+_SOON = 92
+"""Days within which "25.06." is a day rather than an amount."""
 _ORDINALS = (
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
     "twelfth",
@@ -18,7 +20,8 @@ def weeks_on(g: Tags, today: date) -> Point | None:
     """ "A fortnight today", "a week from tomorrow"."""
     length = weeks(g, today)
     count: float = next((tag.value for tag in numbers(g)), 1)
-    return None if length is None else Point(today + length * count + timedelta(days=g[-1].type == "TOMORROW"))
+    tomorrow = any(tag.type == "TOMORROW" for tag in g)
+    return None if length is None else Point(today + length * count + timedelta(days=tomorrow))
 
 
 def this_time(g: Tags, today: date) -> timedelta | None:
@@ -94,7 +97,8 @@ def whole_hour(g: Tags, _: date, least: int = 1) -> Point | None:
 
 
 def hour_minute(g: Tags, _: date) -> Point | None:
-    return times.clock(g[1].value, g[3].value)
+    """ "17h30"."""
+    return times.clock(*(tag.value for tag in numbers(g)[-2:]))
 
 
 def half_past(g: Tags, _: date) -> Point | None:
@@ -122,9 +126,9 @@ def day_end(g: Tags, _: date) -> Point:
     return Point(g[-1].value.day if g[-1].type == "DAY" else None, ends=True)
 
 
-def days_ahead(g: Tags, today: date) -> Point | None:
+def days_ahead(g: Tags, today: date, first: int = 0) -> Point | None:
     """ "Two days from now at 19:45"."""
-    ahead: timedelta = g[0].value
+    ahead: timedelta = g[first].value
     return None if ahead % timedelta(days=1) else times.joined(Point(today + ahead), g[-1].value)
 
 
@@ -146,6 +150,14 @@ def calendar(g: Tags, today: date) -> Point | None:
     month = next(tag.word for tag in reversed(g) if tag.type == "MONTH" or tag.word == "may")
     said = [tag.value for tag in numbers(g)]
     return times.calendar_day(said[0], times.month(month), said[1] if len(said) > 1 else None, today)
+
+
+def listed_date(g: Tags, _: date) -> Point | None:
+    """ "24, 25" of "24, 25 and 26 December"."""
+    number, last = g[0].value, g[-1]
+    named = last.parts[0].type in {"NUM", "ORD"} or any(part.type == "MONTH" for part in last.parts)
+    dated = last.value.is_whole_day and named
+    return Point(last.value.day.replace(day=int(number))) if dated and 0 < number < last.value.day.day else None
 
 
 def annual(_g: Tags, today: date, day: int, month: int) -> Point | None:
@@ -183,7 +195,21 @@ def calendar_span(g: Tags, today: date) -> ClockRange | None:
     """ "24 to 26 December"."""
     month = times.month(g[-1].word)
     start, end = (times.calendar_day(tag.value, month, None, today) for tag in numbers(g))
-    return (start, end) if start and end else None
+    is_list = any(tag.word == "and" for tag in g) and g[0].word not in {"from", "between"}
+    return (start, end) if start and end and not is_list else None
+
+
+def dashed(g: Tags, today: date) -> Point | None:
+    """ "14-12-2026"."""
+    return slashed(g, today) if g[0].word.isdigit() and len(numbers(g)[-1].word) in {2, 4} else None
+
+
+def dotted(g: Tags, today: date) -> Point | None:
+    """ "25.06.", the month in two digits."""
+    said, _, month = numbers(g)[0].word.partition(".")
+    found = times.calendar_day(int(said), int(month), None, today) if len(month) == 2 else None
+    soon = found is not None and found.day is not None and (found.day - today).days < _SOON
+    return found if soon else None
 
 
 def slashed(g: Tags, today: date) -> Point | None:

@@ -13,10 +13,10 @@ from agents.request.tokens import Tag
 Tags: TypeAlias = Sequence[Tag]
 
 FRACTIONS = {
-    "half": 1 / 2, "third": 1 / 3, "quarter": 1 / 4, "fifth": 1 / 5, "sixth": 1 / 6, "eighth": 1 / 8, "tenth": 1 / 10,
-    "twentieth": 1 / 20,
+    "half": 1 / 2, "third": 1 / 3, "quarter": 1 / 4, "fourth": 1 / 4, "fifth": 1 / 5, "sixth": 1 / 6, "eighth": 1 / 8,
+    "tenth": 1 / 10, "twentieth": 1 / 20,
 }  # fmt: skip
-_UNIT_MINUTES = {"m": 1, "h": 60, "d": 1440, "s": 1 / 60, "w": 10080}
+_UNIT_MINUTES = {"m": 1, "h": 60, "d": 1440, "s": 1 / 60, "w": 10080, "f": 20160}
 
 
 def numbers(g: Tags) -> list[Tag]:
@@ -145,7 +145,9 @@ def hours_and_quarters(g: Tags, _: date) -> timedelta:
 
 def weeks(g: Tags, _: date) -> timedelta | None:
     """ "A fortnight from now"; None of other units."""
-    unit = next((tag.word for tag in g if tag.type == "TUNIT" or tag.word in {"fortnight", "a fortnight", "a week"}), "")
+    unit = next(
+        (tag.word for tag in g if tag.type == "TUNIT" or tag.word in {"fortnight", "a fortnight", "a week"}), ""
+    )
     return timedelta(days=14 if unit == "fortnight" else 7) if unit == "fortnight" or "week" in unit else None
 
 

@@ -63,6 +63,8 @@ def flags(tag: Tag) -> list[bool]:
         form = [said.is_whole_day, bool(said.part), said.vague, bool(said.day), said.ends, bool(said.instant)]
     elif tag.type.startswith("RANGE"):
         form = [bool(said[0].day), said[0].vague, bool(said[0].days), bool(said[0].clock), False, False]
+    elif tag.type == "MONEY":
+        form[5] = said < 1
     elif tag.type == "W":
         form[0] = tag.is_capital
     return [*form, tag.glued]

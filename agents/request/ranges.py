@@ -155,7 +155,7 @@ def _days(tag: Tag) -> frozenset[str]:
         return frozenset(tag.value)
     if "weekend" in tag.word:
         return frozenset({"sat", "sun"})
-    return frozenset(WEEKDAYS[:5] if tag.word[:4] in {"week", "work", "busi", "mo -"} else {tag.word[:3]})
+    return frozenset(WEEKDAYS[:5] if tag.word[:4] in {"week", "work", "busi"} else {tag.word[:3]})
 
 
 def days(g: Tags, _: date) -> frozenset[str]:
@@ -176,6 +176,12 @@ def days_but(g: Tags, _: date) -> frozenset[str] | None:
     """ "Weekdays except Fridays", "weekdays, Fridays excepted"."""
     all_days, others = (_days(tag) for tag in g if tag.type in {"DAY", "DAYSET"})
     return (all_days - others or None) if all_days & others else None
+
+
+def short_span(g: Tags, _: date) -> frozenset[str]:
+    """ "Mo-Fr"."""
+    start, end = (next(at for at, day in enumerate(WEEKDAYS) if day.startswith(tag.word)) for tag in (g[0], g[-1]))
+    return frozenset(WEEKDAYS[(start + ahead) % 7] for ahead in range((end - start) % 7 + 1))
 
 
 def day_span(g: Tags, _: date) -> frozenset[str] | None:

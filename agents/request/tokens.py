@@ -12,6 +12,7 @@ _TOKEN = re.compile(
     r"|\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?)?"
     r"|\d{1,2}:\d\d(?::\d\d)?"
     r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?"
+    r"|\d{1,2}\.\d{1,2}\.(?:20)?\d\d(?!\d)"
     r"|\d*\.?\d+"
     r"|(?<=\d)[xX](?=[A-Z])"
     r"|[^\W\d_]+(?:['’`][^\W\d_]+)?"
@@ -25,12 +26,14 @@ _OPENED = {
     "nite": "night", "tonite": "tonight", "wknd": "weekend", "thats": "that is", "wensday": "wednesday",
     "wendsday": "wednesday", "thurday": "thursday", "u": "you", "ur": "your",
     "gotta": "got to", "gonna": "going to", "wanna": "want to", "gimme": "give me", "cos": "because", "coz": "because",
-    "nowt": "nothing", "arvo": "afternoon", "btwn": "between", "twixt": "between", "betwixt": "between", "thru": "through",
+    "nowt": "nothing", "arvo": "afternoon",
+    "btwn": "between", "twixt": "between", "betwixt": "between", "thru": "through",
     "wknds": "weekends", "l8r": "later", "2moro": "tomorrow", "2morrow": "tomorrow", "2nite": "tonight",
 }  # fmt: skip
 _ENDINGS = {"n't": "not", "'d": "would", "'ll": "will", "'re": "are", "'ve": "have", "'m": "am"}
 _SIGNS = {"–": "-", "—": "-", "−": "-", "→": "-", "|": ";"}
 _FRACTIONS = {"½": (1, 2), "¼": (1, 4), "¾": (3, 4), "⅓": (1, 3), "⅔": (2, 3), "⅕": (1, 5)}
+_COMPASS = frozenset({"n", "s", "e", "w", "ne", "nw", "se", "sw"})
 _AFTER_IS = frozenset({"not", "out", "off", "fine", "ok", "okay", "no", "free", "available", "due", "down", "broken"})
 
 
@@ -82,8 +85,12 @@ def tokens(text: str) -> list[Tag]:
 
 
 def _joins_compass(tags: list[Tag], i: int) -> bool:
-    """The hyphen of "south-west"."""
-    if tags[i].word != "-" or not 0 < i < len(tags) - 1:
+    """The hyphen of "south-west", the full stop of "E. Midlands"."""
+    if not 0 < i < len(tags) - 1:
+        return False
+    if tags[i].word == ".":
+        return tags[i].glued and tags[i - 1].word in _COMPASS and tags[i + 1].is_capital
+    if tags[i].word != "-":
         return False
     return tags[i - 1].word in {"north", "south"} and tags[i + 1].word in {"east", "west", "eastern", "western"}
 
@@ -91,6 +98,8 @@ def _joins_compass(tags: list[Tag], i: int) -> bool:
 def _tokens(raw: str, start: int, end: int, *, glued: bool) -> list[Tag]:
     low = raw.lower().replace("’", "'").replace("`", "'")
     if raw.isascii() and low not in _OPENED and (raw[0].isdecimal() or (raw[0] == "." and len(raw) > 1)):
+        if raw.count(".") == 2:
+            raw = low = _dated(raw)
         kind = "ISO" if raw[4:5] == "-" else "HHMM" if ":" in raw else "NUM"
         value = float(low.replace(",", "")) if kind == "NUM" else low
         return [Tag(kind, start, end, low, value, glued=glued)]
@@ -100,6 +109,12 @@ def _tokens(raw: str, start: int, end: int, *, glued: bool) -> list[Tag]:
     if raw[0].isalpha() or low in _OPENED:
         return [Tag("W", start, end, word, raw, glued=glued) for word in _opened(low).split()]
     return [Tag("P", start, end, _SIGNS.get(raw, raw), glued=glued)]
+
+
+def _dated(raw: str) -> str:
+    """ "25.06.26" as 2026-06-25."""
+    day, month, year = raw.split(".")
+    return f"20{year[-2:]}-{month:0>2}-{day:0>2}"
 
 
 def _opened(low: str) -> str:

@@ -146,7 +146,7 @@ def _written_clocks(tags: list[Tag]) -> None:
         if len(minute) == 2 and hour.isdigit() and int(hour) < 24 and int(minute) < 60:
             half = after.word in {"a", "p"} and (after.glued or tag_at(tags, i + 2).word == ".")
             limited = before.type in {"LE", "LESS", "MORE"} or before.word in {"£", "$", "€"}
-            timely = (timely and before.type != "") or _in_part(tags, i)
+            timely = pairs or (timely and before.type != "") or _in_part(tags, i)
             if half or after.type == "MER" or (timely and not limited):
                 tag.type, tag.value = "HHMM", f"{hour}:{minute}"
         elif _is_military(tag.word):

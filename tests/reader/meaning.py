@@ -96,6 +96,7 @@ def _role(
         hits += [(role, gold) for gold in golds if any(_fits(one, gold, now) for one in said)]
     hits += _parts_of_sets(tags, tag, golds) or _parts_of_instants(tags, tag, golds, now)
     if tag.type in _WITHOUT_LABELS:
+        matched.update(gold for _, gold in hits)
         return ("takes" if hits or _is_fact(tags, i) else NONE), None
     if not hits:
         return NONE, None

@@ -93,7 +93,8 @@ def tally(name: str) -> Tally:
         found.right += len(met)
         found.missed += len(case.required - met)
         found.wrong += sum(
-            not any(_meets(w, one) for w in known) and not one.startswith(_NOT_LABELLED) for one in given
+            not any(_meets(w, one) or _is_one_of(one, w) for w in known) and not one.startswith(_NOT_LABELLED)
+            for one in given
         )
         found.untold += case.must_tell and not told
     return found
@@ -109,7 +110,24 @@ def _together(items: frozenset[str] | set[str]) -> set[str]:
     sites = {name for item in items if item.startswith("notsite=") for name in item.partition("=")[2].split(",")}
     together = {f"notsite={','.join(sorted(sites))}", *(f"notsite={name}" for name in sites)} if sites else set()
     joined = {f"{window}@{on}" for window in hours for on in days} | {f"days={days}" for days in on if days}
-    return joined | together | (apart if dates else set())
+    return joined | together | (apart if dates else set()) | _on_weekdays(items)
+
+
+def _on_weekdays(items: frozenset[str] | set[str]) -> set[str]:
+    """The same hours on several days, as hours on their weekdays; several whole days, as weekdays."""
+    named: dict[str, set[str]] = {}
+    for item in items:
+        window, _, on = item.partition("@")
+        if "win=" in window and on:
+            named.setdefault(window, set()).update({weekday_of(on)} if on[0].isdigit() else on.split(","))
+        elif item.lstrip("~").startswith("days="):
+            whole = "~" * item.startswith("~") + "win=00:00-00:00"
+            named.setdefault(whole, set()).update(item.partition("=")[2].split(","))
+    lists = {window: ",".join(day for day in WEEKDAYS if day in on) for window, on in named.items()}
+    whole = {
+        window.replace("win=00:00-00:00", "days=") + on for window, on in lists.items() if "win=00:00-00:00" in window
+    }
+    return {f"{window}@{on}" for window, on in lists.items()} | whole
 
 
 def _whole_date(item: str) -> str:
@@ -125,11 +143,22 @@ def weekday_of(day: str) -> str:
 
 def _meets(wanted: str, given: str) -> bool:
     """A window may be labelled without its day, a day by its date; bounded pauses are allowed ones."""
-    if wanted.startswith("win=00:00-00:00@2") and given == f"days={weekday_of(wanted[-10:])}":
+    window, _, day = wanted.partition("@")
+    given_window, _, on = given.replace("days=", "win=00:00-00:00@").partition("@")
+    if day[:1].isdigit() and window == given_window and weekday_of(day) in on.split(","):
         return True
     if wanted in {"pause=yes", *given.split(",")} and given.startswith(("pauses=", "stretch=")):
         return True
     return wanted == given or ("win=" in wanted and "@" not in wanted and given.rpartition("@")[0] == wanted)
+
+
+def _is_one_of(given: str, wanted: str) -> bool:
+    """One day of several: "Monday 8-12" of "Monday and Tuesday 8-12"."""
+    (window, _, day), (hours, _, on) = (
+        it.replace("days=", "win=00:00-00:00@").partition("@") for it in (given, wanted)
+    )
+    days = {weekday_of(day)} if day[:1].isdigit() else set(day.split(","))
+    return window == hours and bool(day) and days <= set(on.split(","))
 
 
 def label(item: Constraint, now: datetime) -> str:
@@ -148,17 +177,18 @@ def _pausing(item: Pausing) -> str:
 
 
 def _hours(item: Hours, now: datetime) -> str:
+    """A label for each range of hours on each date."""
     denied = "" if item.allowed else "not"
-    start, end = item.start or time(), item.end or time()
-    if item.weekdays and item.start is not None:
-        return f"{denied}win={start:%H:%M}-{end:%H:%M}@{','.join(item.weekdays)}"
-    if not item.allowed and item.dates and item.start is None and not item.weekdays:
-        return "; ".join(f"notwin=00:00-00:00@{day}" for day in item.dates)
-    on = set(item.weekdays) | ({WEEKDAYS[day.weekday()] for day in item.dates} if item.start is None else set())
-    if on and (item.weekdays or len(item.dates) > 1):
+    if item.start is None and (item.weekdays or (item.allowed and len(item.dates) > 1)):
+        on = set(item.weekdays) | {WEEKDAYS[day.weekday()] for day in item.dates}
         return f"{denied}days={','.join(day for day in WEEKDAYS if day in on)}"
-    day = item.dates[0] if item.dates else _next_day(start, end, now)
-    return f"{denied}win={start:%H:%M}-{end:%H:%M}" + (f"@{day}" if item.allowed or item.dates else "")
+    ranges = [(item.start or time(), item.end or time()), *((other.start, other.end) for other in item.also)]
+    found: list[str] = []
+    for start, end in ranges:
+        days = [",".join(item.weekdays)] if item.weekdays else list(map(str, item.dates))
+        next_day = str(_next_day(start, end, now)) if item.allowed else ""
+        found += [f"{denied}win={start:%H:%M}-{end:%H:%M}" + f"@{day}" * bool(day) for day in days or [next_day]]
+    return "; ".join(found)
 
 
 def _next_day(start: time, end: time, now: datetime) -> object:
