@@ -4,16 +4,12 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from agents.request import times
-from agents.request.makers import Tags, numbers, weeks, word_of
+from agents.request.makers import ORDINALS, Tags, numbers, weeks, word_of
 from agents.request.times import ClockRange, Point
 from agents.request.tokens import Tag
 
 _SOON = 92
 """Days within which "25.06." is a day rather than an amount."""
-_ORDINALS = (
-    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
-    "twelfth",
-)  # fmt: skip
 
 
 def weeks_on(g: Tags, today: date) -> Point | None:
@@ -181,7 +177,7 @@ def month_start(g: Tags, today: date) -> Point | None:
 
 def ordinal_day(g: Tags, today: date) -> Point | None:
     """ "The first of May"."""
-    said = next(at for at, name in enumerate(_ORDINALS, 1) if any(tag.word == name for tag in g))
+    said = next(at for at, name in enumerate(ORDINALS, 1) if any(tag.word == name for tag in g))
     return times.calendar_day(said, times.month(g[-1].word), None, today)
 
 

@@ -267,6 +267,13 @@ def _is_counted(tags: list[Tag], i: int) -> bool:
     after, then, last = ([*tags[i : i + 3], *[Tag("", 0, 0)] * 3])[:3]
     if after.type in _COUNTED or after.word in _AFTER_ONE or (i > 1 and tags[i - 2].word == "past"):
         return True
+    joint, number = tag_at(tags, i - 2), tag_at(tags, i - 3)
+    if (
+        number.type == "NUM"
+        and joint.word in _BETWEEN_HOURS
+        and (joint.word != "and" or tag_at(tags, i - 4).word == "between")
+    ):
+        return True
     if after.word in _BETWEEN_HOURS:
         is_hour = then.word in ONES or then.type == "NUM" or (after.word == "-" and then.type == "TUNIT")
         return is_hour or (then.word, last.word) == ("a", "half")

@@ -16,6 +16,10 @@ FRACTIONS = {
     "half": 1 / 2, "third": 1 / 3, "quarter": 1 / 4, "fourth": 1 / 4, "fifth": 1 / 5, "sixth": 1 / 6, "eighth": 1 / 8,
     "tenth": 1 / 10, "twentieth": 1 / 20,
 }  # fmt: skip
+ORDINALS = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+    "twelfth",
+)  # fmt: skip
 _UNIT_MINUTES = {"m": 1, "h": 60, "d": 1440, "s": 1 / 60, "w": 10080, "f": 20160}
 
 
@@ -56,6 +60,16 @@ def decimal_comma(g: Tags, _: date) -> float | None:
     """ "1,5 kg"."""
     whole, tenths = numbers(g)
     return float(f"{whole.word}.{tenths.word}") if whole.word.isdigit() and len(tenths.word) < 3 else None
+
+
+def grams(g: Tags, _: date) -> float:
+    """ "MAX_G=700"."""
+    return numbers(g)[0].value * (1000 if g[0].word == "kg" else 1)
+
+
+def nth(g: Tags, _: date) -> float:
+    """ "A third pause"."""
+    return float(1 + next(at for at, name in enumerate(ORDINALS) if any(tag.word == name for tag in g)))
 
 
 def share_of(g: Tags, _: date) -> float | None:

@@ -59,11 +59,11 @@ def tonight_hours(g: Tags, today: date) -> ClockRange | None:
 
 def hours_in_part(g: Tags, _: date) -> ClockRange | None:
     """ "4-7 in the evening", "overnight between ten and five"."""
-    said = next(tag for tag in g if tag.type in {"PART", "NIGHTWIN"})
+    said = next(tag for tag in g if tag.type in {"PART", "NIGHTWIN", "SMALLHOURS"})
     first, last = numbers(g)
     joining = g[list(g).index(first) + 1].word
     minutes = joining == "to" and first.value % 5 == 0 and not first.word[:1].isdigit() and g[-1] is said
-    part = said.word.rstrip("s") if said.type == "PART" else "night"
+    part = {"PART": said.word.rstrip("s"), "NIGHTWIN": "night"}.get(said.type, "morning")
     return None if minutes else times.bare_hours(first.value, last.value, part)
 
 
