@@ -50,6 +50,8 @@ def in_context(tags: list[Tag], today: date) -> None:
             _put_after_start(tags, i, sentences)
         if tag.type == "RANGE":
             _give_range_its_day(tags, i, sentences)
+        if tag.type.startswith("RANGE"):
+            _share_days(tags, i)
         if tag.type == "SPAN":
             _count_from_clock(tags, i)
     _complete_amounts(tags, sentences)
@@ -103,6 +105,27 @@ def _give_range_its_day(tags: Sequence[Tag], i: int, sentences: Sequence[int]) -
     dated = times.on_day(tags[i].value, tags[at].value)
     if dated is not None:
         tags[i].value, tags[at].type = dated, "GLUE"
+
+
+def _share_days(tags: Sequence[Tag], i: int) -> None:
+    """ "Mon 8-12 and 14-16", "11:00-13:00 and 17:00-21:00 on weekdays": the days are of both ranges."""
+    one, joint, two = tags[i], tag_at(tags, i + 1), tag_at(tags, i + 2)
+    if not two.type.startswith("RANGE") or joint.word not in {"and", "or", ",", "&"}:
+        return
+    for undated, dated in ((one, two), (two, one)):
+        said: Point = dated.value[0]
+        is_first = dated is one
+        days_first = bool(dated.parts) and dated.parts[0].type in {"DAY", "DAYS", "DAYSET"}
+        if not _is_free(undated.value[0]) or _is_free(said) or is_first != days_first:
+            continue
+        if said.days:
+            undated.value = (replace(undated.value[0], days=said.days), undated.value[1])
+        elif said.day and (found := times.on_day(undated.value, Point(said.day))):
+            undated.value = found
+
+
+def _is_free(said: Point) -> bool:
+    return not (said.day or said.days or said.instant) and bool(said.clock or said.ends)
 
 
 def _days_on(tags: Sequence[Tag], i: int, at: int, found: Point) -> int:

@@ -4,10 +4,11 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from agents.request import times
-from agents.request.makers import ORDINALS, Tags, numbers, weeks, word_of
+from agents.request.makers import ORDINALS, Tags, has_date, numbers, weeks, word_of
 from agents.request.times import ClockRange, Point
 from agents.request.tokens import Tag
 
+_NOON = 12
 _SOON = 92
 """Days within which "25.06." is a day rather than an amount."""
 
@@ -149,11 +150,15 @@ def calendar(g: Tags, today: date) -> Point | None:
 
 
 def listed_date(g: Tags, _: date) -> Point | None:
-    """ "24, 25" of "24, 25 and 26 December"."""
-    number, last = g[0].value, g[-1]
-    named = last.parts[0].type in {"NUM", "ORD"} or any(part.type == "MONTH" for part in last.parts)
-    dated = last.value.is_whole_day and named
-    return Point(last.value.day.replace(day=int(number))) if dated and 0 < number < last.value.day.day else None
+    """ "24, 25" of "24, 25 and 26 December", "Mon 14" of "Mon 14 to Thu 17 May"."""
+    number, last = g[-3].value, g[-1]
+    if not (last.value.is_whole_day and has_date(last) and 0 < number < last.value.day.day):
+        return None
+    listed = number > _NOON or g[-3].type == "ORD" or g[-2].word != "," or last.parts[-1].type == "NUM"
+    found = last.value.day.replace(day=int(number))
+    if g[0].type == "WEEKDAY":
+        return Point(found) if f"{found:%A}".lower().startswith(g[0].word[:3]) else None
+    return Point(found) if listed else None
 
 
 def annual(_g: Tags, today: date, day: int, month: int) -> Point | None:

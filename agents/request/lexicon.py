@@ -268,6 +268,8 @@ def _is_counted(tags: list[Tag], i: int) -> bool:
     if after.type in _COUNTED or after.word in _AFTER_ONE or (i > 1 and tags[i - 2].word == "past"):
         return True
     joint, number = tag_at(tags, i - 2), tag_at(tags, i - 3)
+    if joint.word in {"at", "by", "until", "till", "before"} and after.type in {"P", ""}:
+        return True
     if (
         number.type == "NUM"
         and joint.word in _BETWEEN_HOURS

@@ -27,6 +27,11 @@ def numbers(g: Tags) -> list[Tag]:
     return [tag for tag in g if tag.type in {"NUM", "ORD"}]
 
 
+def has_date(tag: Tag) -> bool:
+    """Whether a day was said by more than its weekday: by its number, its month or its distance."""
+    return tag.type in {"MONTH", "NUM", "ORD", "TODAY", "TOMORROW", "TONIGHT"} or any(map(has_date, tag.parts))
+
+
 def word_of(g: Tags, kind: str) -> str | None:
     return next((tag.word for tag in reversed(g) if tag.type == kind), None)
 
@@ -70,6 +75,12 @@ def grams(g: Tags, _: date) -> float:
 def nth(g: Tags, _: date) -> float:
     """ "A third pause"."""
     return float(1 + next(at for at, name in enumerate(ORDINALS) if any(tag.word == name for tag in g)))
+
+
+def less_than_one(g: Tags, _: date) -> float | None:
+    """ "Price: 0.19"."""
+    said: float = numbers(g)[0].value
+    return said if 0 < said < 1 else None
 
 
 def share_of(g: Tags, _: date) -> float | None:

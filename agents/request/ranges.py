@@ -5,7 +5,7 @@ from datetime import date
 
 from agents.constraints import WEEKDAYS
 from agents.request import times
-from agents.request.makers import Tags, numbers, word_of
+from agents.request.makers import Tags, has_date, numbers, word_of
 from agents.request.times import ClockRange, Point
 from agents.request.tokens import Tag
 
@@ -44,6 +44,12 @@ def bare_hours(g: Tags, _: date) -> ClockRange | None:
     """ "8 till 10", "22-6"; "3-4" can be anything."""
     first, last = numbers(g)
     return times.bare_hours(first.value, last.value)
+
+
+def hours_and_minutes(g: Tags, _: date) -> ClockRange | None:
+    """ "02h00 - 06h30"."""
+    start, end = (times.clock(*(tag.value for tag in pair)) for pair in (numbers(g)[:2], numbers(g)[2:]))
+    return (replace(start, half="24"), replace(end, half="24")) if start and end else None
 
 
 def full_hours(g: Tags, _: date) -> ClockRange | None:
@@ -186,7 +192,7 @@ def short_span(g: Tags, _: date) -> frozenset[str]:
 
 def day_span(g: Tags, _: date) -> frozenset[str] | None:
     """ "Monday to Friday"; dates are a range instead."""
-    if any(len(_days(tag)) != 1 or (tag.type == "DAY" and tag.parts[0].type != "WEEKDAY") for tag in (g[0], g[-1])):
+    if any(len(_days(tag)) != 1 or (tag.type == "DAY" and has_date(tag)) for tag in (g[0], g[-1])):
         return None
     start, end = (WEEKDAYS.index(next(iter(_days(tag)))) for tag in (g[0], g[-1]))
     return frozenset(WEEKDAYS[(start + ahead) % 7] for ahead in range((end - start) % 7 + 1))

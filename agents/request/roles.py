@@ -211,10 +211,12 @@ def _gpus(tag: Tag, _: datetime) -> Sequence[Made]:
 
 def gpu_model(tag: Tag) -> str:
     """As written, without the plural of "H100s"."""
-    text = "".join(f"{'' if part.glued else ' '}{part.value if part.type == 'W' else part.word}" for part in tag.parts)
+    text = "".join(
+        f"{'' if part.glued else ' '}{part.value if part.type == 'W' else part.word}" for part in tag.parts
+    ).strip()
     text = text.removesuffix("s") if tag.word != "l 40 s" and len(tag.parts) > 1 else text
     text = f"RTX {text}" if text.isdigit() else text
-    return (text.upper() if any(letter.isdigit() for letter in text) else text).strip()
+    return text.upper() if any(letter.isdigit() for letter in text) else text
 
 
 _BOUNDS: dict[str, Maker] = {

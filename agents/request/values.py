@@ -14,8 +14,10 @@ LIMITS = context.LIMITS
 _BARE_HOUR_AFTER = frozenset({"BY", "BEFORE", "UNTIL", "AFTER"})
 _DAYS = frozenset({"WEEKDAY", "TODAY", "TOMORROW", "TONIGHT"})
 _BARE_HOUR_BEFORE = frozenset({"", "P", "GLUE", "LATEST", "NEG", "MUST", "HEDGE", "POSTOK", "POSTOUT"})
-_FROM_TO = frozenset({"-", "and", "to", "until", "till"})
+_FROM_TO = frozenset({"-", "and", "&", "to", "until", "till"})
 _MAKERS = (makers, instants, ranges)
+_LONGEST_LIST = 12
+"""Days of which the last one names the month."""
 _END = Tag("END", 0, 0)
 """Stands after the last tag, for the patterns that want to know that nothing follows."""
 _AMBIGUOUS_MONTHS = frozenset({"mar", "march", "sep", "dec", "jan"})
@@ -53,7 +55,9 @@ def valued(tags: list[Tag], today: date) -> list[Tag]:
     tags.append(_END)
     present = _present(tags)
     for rule in _CASCADE:
-        if not present.isdisjoint(rule.opening) and _rewrite(tags, rule, today):
+        for _ in range(_LONGEST_LIST if rule.kind.endswith("<<") else 1):
+            if present.isdisjoint(rule.opening) or not _rewrite(tags, rule, today):
+                break
             present = _present(tags)
     tags.pop()
     for i, tag in enumerate(tags):
@@ -109,6 +113,8 @@ def _replacement(kind: str, group: Sequence[Tag], value: object) -> list[Tag]:
         return [*([group[-2]] if keeps else []), tag("INSTANT", group)]
     if kind == "BY+":
         return [Tag("BY", group[0].start, group[2].end, "by"), tag("INSTANT", group[3:])]
+    if kind.endswith("<<"):
+        return [tag(kind[:-2], group[:-2]), *group[-2:]]
     if kind.endswith("<"):
         return [tag(kind[:-1], group[:-1]), group[-1]]
     if kind.startswith("&"):
@@ -142,7 +148,7 @@ def _written_clocks(tags: list[Tag]) -> None:
         before, after = tag_at(tags, i - 1), tag_at(tags, i + 1)
         hour, _, minute = tag.word.partition(".")
         pairs = _pairs(tags, i)
-        timely = pairs or _timely(before, after)
+        timely = pairs or _timely(tag_at(tags, i - 2), before, after)
         if len(minute) == 2 and hour.isdigit() and int(hour) < 24 and int(minute) < 60:
             half = after.word in {"a", "p"} and (after.glued or tag_at(tags, i + 2).word == ".")
             limited = before.type in {"LE", "LESS", "MORE"} or before.word in {"£", "$", "€"}
@@ -156,7 +162,10 @@ def _written_clocks(tags: list[Tag]) -> None:
 
 
 def _pairs(tags: Sequence[Tag], i: int) -> bool:
-    """ "1600-2000"; "1990 to 2000" are years."""
+    """ "1600-2000", "20.00 to midnight"; "1990 to 2000" are years."""
+    to_named = tag_at(tags, i + 1).word in _FROM_TO and tag_at(tags, i + 2).type in {"NOON", "MIDNIGHT"}
+    if to_named and _is_dotted(tags[i].word):
+        return True
     for first, last in ((i, i + 2), (i - 2, i)):
         if first < 0 or last >= len(tags) or tags[first + 1].word not in _FROM_TO:
             continue
@@ -180,7 +189,9 @@ def _is_military(word: str) -> bool:
     return len(word) == 4 and word.isdigit() and int(word[:2]) < 24 and int(word[2:]) in {*range(0, 60, 5), 59}
 
 
-def _timely(before: Tag, after: Tag) -> bool:
+def _timely(earlier: Tag, before: Tag, after: Tag) -> bool:
+    if before.word == "," and earlier.type in {"MONTH", "ORD", *_DAYS}:
+        return after.type in {"P", ""}
     if after.type in _DAYS and before.type in {"FINISH", "START", "P", ""}:
         return True
     if before.type not in _BARE_HOUR_AFTER | _DAYS and before.word not in {"at", "between", "and", "to", "-", "is"}:

@@ -70,7 +70,7 @@ def labelled(name: str) -> Iterator[Labelled]:
         if text.startswith("@"):
             stamp, _, text = text.partition(" ")
             now = datetime.fromisoformat(stamp[1:]).replace(tzinfo=UK)
-        items = [label.strip() for label in labels.split(";")]
+        items = [_in_order(label.strip()) for label in labels.split(";")]
         yield Labelled(
             text.replace("\\n", "\n"),
             now,
@@ -78,6 +78,14 @@ def labelled(name: str) -> Iterator[Labelled]:
             frozenset(item.strip("()") for item in items if item[0] == "("),
             "?" in items,
         )
+
+
+def _in_order(item: str) -> str:
+    """Sites by their names."""
+    key, _, value = item.strip("()").partition("=")
+    if not key.endswith("site"):
+        return item
+    return item.replace(value, ",".join(sorted(value.split(","))))
 
 
 def tally(name: str) -> Tally:
