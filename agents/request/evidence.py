@@ -19,7 +19,8 @@ def missing(it: Constraint, tags: Sequence[Tag], now: datetime) -> str | None:
     """What of the value the quoted tags do not say; None where they say all of it."""
     for given, types in _amounts(it):
         said = [_number(tag) for tag in tags if tag.type in types]
-        if given is not None and not any(isclose(given, number, rel_tol=1e-6, abs_tol=1e-9) for number in said):
+        fewer = [_number(tag) - 1 for tag in tags if tag.type == "COUNT" and "COUNT" in types]
+        if given is not None and not any(isclose(given, one, rel_tol=1e-6, abs_tol=1e-9) for one in (*said, *fewer)):
             named = " and ".join(f"{number:g}" for number in said)
             return f"the quoted words hold {named or 'no such amount with its unit'}"
     match it:

@@ -84,7 +84,9 @@ def is_contradicted(tags: Sequence[Tag], i: int, role: str) -> bool:
     for at in range(i - 1, max(-1, i - _NEAR), -1):
         if tags[at].type in SIDES:
             before = reversed(tags[max(0, at - _NEAR) : at])
-            clause = takewhile(lambda tag: tag.type != "P" and not can_be(tag), before)
+            clause = list(takewhile(lambda tag: tag.type != "P" and not can_be(tag), before))
+            if any(tag.word in {"if", "unless", "should", "where", "when", "whenever"} for tag in clause):
+                return False
             denied = any(tag.type in {"NEG", "NOR", "OUT"} for tag in clause)
             return tags[at].type in {"GE", "LE"} and SIDES[tags[at].type][denied] == side
         if can_be(tags[at]) or tags[at].type == "P":

@@ -253,6 +253,13 @@ def _halves(start: Point, end: Point) -> ClockRange:
     return start, end
 
 
+def half_a_day_on(hours: ClockRange) -> ClockRange:
+    """The other halves of the day; a clock of 24 hours has none."""
+    other: dict[Half | None, Half | None] = {"am": "pm", "pm": "am"}
+    start, end = (replace(said, half=other.get(said.half, said.half)) for said in hours)
+    return start, end
+
+
 def part_range(said: Point) -> ClockRange:
     """The hours of "tomorrow afternoon"."""
     start, end = _PARTS[(said.part or "").rstrip("s")]

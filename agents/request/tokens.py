@@ -28,7 +28,8 @@ _OPENED = {
     "gotta": "got to", "gonna": "going to", "wanna": "want to", "gimme": "give me", "cos": "because", "coz": "because",
     "nowt": "nothing", "arvo": "afternoon",
     "btwn": "between", "twixt": "between", "betwixt": "between", "thru": "through",
-    "wknds": "weekends", "l8r": "later", "tmrw": "tomorrow", "tmr": "tomorrow", "2moro": "tomorrow", "2morrow": "tomorrow", "2nite": "tonight",
+    "wknds": "weekends", "l8r": "later", "tmrw": "tomorrow", "tmr": "tomorrow",
+    "2moro": "tomorrow", "2morrow": "tomorrow", "2nite": "tonight",
 }  # fmt: skip
 _ENDINGS = {"n't": "not", "'d": "would", "'ll": "will", "'re": "are", "'ve": "have", "'m": "am"}
 _SIGNS = {"–": "-", "—": "-", "−": "-", "→": "-", "|": ";"}

@@ -1,13 +1,14 @@
 """What a model says it read, checked against the request's own words; what cannot be decided may only tighten."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import isclose
 from typing import Any
 
 from agents import constraints as kinds
 from agents.constraints import Constraint, ReadBy, ReadConstraint
+from agents.request import times
 from agents.request.evidence import MINUTE, missing
 from agents.request.reader import ASKED, Reading
 from agents.request.roles import NONE, OF, is_contradicted, made, on_day
@@ -16,6 +17,8 @@ from tools.regions import REGION_IDS
 from tools.slots import UK
 
 AS_READ_BY_THE_MODEL = "as read by the model, the request is not in English"
+_BARE = frozenset({"NUM", "P", "W", "UNTIL", "AFTER", "IN", "GLUE"})
+"""Of what hours are made where nothing says their half of the day."""
 _CONTRARY = {"pausing": "in_one_go", "in_one_go": "pausing"}
 PLAUSIBLE = 0.3
 """Probability of a role from which it is not contradicted."""
@@ -108,11 +111,19 @@ def _within(reading: Reading, start: int, end: int) -> list[int]:
 
 
 def _said(reading: Reading, at: Sequence[int]) -> list[tuple[int, Tag]]:
-    """The tags that stand there and their positions; hours and clocks also on a day that is said apart from them."""
+    """The tags that stand there and their positions; hours and clocks also on a day that is said apart from them.
+
+    Of "from ten till six" code cannot know the half of the day, a model may.
+    """
     tags, roles = reading.tags, () if reading.judgement is None else reading.judgement.roles
     days = [tags[i] for i in at if roles and roles[i].get(OF, 0.0) >= PLAUSIBLE]
     dated = [(i, found) for i in at for day in days if (found := on_day(tags[i], day)) is not None]
-    return [*((i, tags[i]) for i in at), *dated]
+    others = [(i, replace(tags[i], value=times.half_a_day_on(tags[i].value))) for i in at if _is_either_half(tags[i])]
+    return [*((i, tags[i]) for i in at), *dated, *others]
+
+
+def _is_either_half(tag: Tag) -> bool:
+    return tag.type.startswith("RANGE") and bool(tag.parts) and all(part.type in _BARE for part in tag.parts)
 
 
 def _likelihood(
