@@ -69,7 +69,7 @@ def decimal_comma(g: Tags, _: date) -> float | None:
 
 def grams(g: Tags, _: date) -> float:
     """ "MAX_G=700"."""
-    return numbers(g)[0].value * (1000 if g[0].word == "kg" else 1)
+    return float(numbers(g)[0].value * (1000 if g[0].word == "kg" else 1))
 
 
 def nth(g: Tags, _: date) -> float:
@@ -79,7 +79,7 @@ def nth(g: Tags, _: date) -> float:
 
 def less_than_one(g: Tags, _: date) -> float | None:
     """ "Price: 0.19"."""
-    said: float = numbers(g)[0].value
+    said = float(numbers(g)[0].value)
     return said if 0 < said < 1 else None
 
 
