@@ -94,7 +94,8 @@ def _role(
     for role in can_be(tag):
         said = made(tag, role, now)
         hits += [(role, gold) for gold in golds if any(_fits(one, gold, now) for one in said)]
-    hits += _parts_of_sets(tags, tag, golds) or _parts_of_instants(tags, tag, golds, now)
+    parts = _parts_of_sets(tags, tag, golds) or _parts_of_instants(tags, tag, golds, now)
+    hits += [(role, gold) for role, gold in parts if role in can_be(tag)]
     if tag.type in _WITHOUT_LABELS:
         matched.update(gold for _, gold in hits)
         return ("takes" if hits or _is_fact(tags, i) else NONE), None
