@@ -224,8 +224,8 @@ def _give_unit(tags: Sequence[Tag], i: int, sentences: Sequence[int]) -> None:
     kind, unit = tags[i].value
     if tag_at(tags, i + 1).word == "?":
         return
-    leads = tag_at(tags, i + 1).word in {":", "="} or tag_at(tags, i + 1).type in {"LE", "LESS"}
-    ahead = range(i + 1, min(i + 3, len(tags))) if leads else ()
+    leads = tag_at(tags, i + 1).word in {":", "="} or tag_at(tags, i + 1).type in {"LE", "LESS", "GE"}
+    ahead = range(i + 1, min(i + _NEAR, len(tags))) if leads else ()
     behind = [at for at in range(i - 1, max(-1, i - _FAR), -1) if sentences[i] - sentences[at] <= 1]
     for at in (*ahead, *behind):
         if tags[at].type in _AMOUNTS:

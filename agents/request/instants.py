@@ -99,7 +99,8 @@ def hour_minute(g: Tags, _: date) -> Point | None:
 
 
 def half_past(g: Tags, _: date) -> Point | None:
-    return times.clock(g[-1].value, 30) if 0 < g[-1].value < 13 else None
+    said = numbers(g)[-1].value
+    return times.clock(said, 30, _half(g)) if 0 < said < 13 else None
 
 
 def past_hour(g: Tags, _: date, sign: int) -> Point | None:
@@ -159,6 +160,11 @@ def listed_date(g: Tags, _: date) -> Point | None:
     if g[0].type == "WEEKDAY":
         return Point(found) if f"{found:%A}".lower().startswith(g[0].word[:3]) else None
     return Point(found) if listed else None
+
+
+def may_day(g: Tags, today: date) -> Point | None:
+    """ "May 5", not "may 5"."""
+    return calendar(g, today) if g[0].parts and g[0].parts[0].is_capital else None
 
 
 def annual(_g: Tags, today: date, day: int, month: int) -> Point | None:

@@ -83,6 +83,12 @@ def less_than_one(g: Tags, _: date) -> float | None:
     return said if 0 < said < 1 else None
 
 
+def part_of_all(g: Tags, _: date) -> float | None:
+    """ "Renewables >= .8"."""
+    part = float(numbers(g)[0].value)
+    return 100 * part if 0 < part < 1 else None
+
+
 def share_of(g: Tags, _: date) -> float | None:
     """ "3/4 renewable"."""
     part, whole = (tag.value for tag in numbers(g))
@@ -128,14 +134,16 @@ def pounds_and_pence(g: Tags, _: date) -> float | None:
 
 _UNITS = {
     "pounds": ("MONEY", 1), "quid": ("MONEY", 1), "pence": ("MONEY", 0.01), "p": ("MONEY", 0.01),
-    "kilos": ("MASS", 1000), "kilogram": ("MASS", 1000), "percent": ("PCT", 1),
+    "kilos": ("MASS", 1000), "kilogram": ("MASS", 1000), "kg": ("MASS", 1000), "percent": ("PCT", 1), "%": ("PCT", 1),
+    "£": ("MONEY", 1),
 }  # fmt: skip
 
 
 def unit(g: Tags, _: date) -> tuple[str, float]:
     """Of a number that stands elsewhere: the kind of its amount, and what one is worth."""
-    kind, worth = _UNITS.get(g[0].word) or _UNITS.get(g[0].word.removesuffix("s")) or ("MASS", 1)
-    if len(g) > 1:
+    said = next(tag.word for tag in g if tag.word != "(")
+    kind, worth = _UNITS.get(said) or _UNITS.get(said.removesuffix("s")) or ("MASS", 1)
+    if len(g) > 1 and g[0].word != "(":
         kind = {"MONEY": "RATE", "MASS": "GKWH"}[kind]
     return kind, worth
 

@@ -43,7 +43,10 @@ def part_on_days(g: Tags, _: date) -> ClockRange:
 def bare_hours(g: Tags, _: date) -> ClockRange | None:
     """ "8 till 10", "22-6"; "3-4" can be anything."""
     first, last = numbers(g)
-    return times.bare_hours(first.value, last.value)
+    found = times.bare_hours(first.value, last.value)
+    if found and any(len(tag.word) == len("01") and tag.word.startswith("0") for tag in (first, last)):
+        return replace(found[0], half="24"), replace(found[1], half="24")
+    return found
 
 
 def hours_and_minutes(g: Tags, _: date) -> ClockRange | None:
@@ -188,6 +191,11 @@ def short_span(g: Tags, _: date) -> frozenset[str]:
     """ "Mo-Fr"."""
     start, end = (next(at for at, day in enumerate(WEEKDAYS) if day.startswith(tag.word)) for tag in (g[0], g[-1]))
     return frozenset(WEEKDAYS[(start + ahead) % 7] for ahead in range((end - start) % 7 + 1))
+
+
+def short_days(g: Tags, _: date) -> frozenset[str]:
+    """ "Mo, Fr"."""
+    return frozenset(day for day in WEEKDAYS if day.startswith((g[0].word, g[-1].word)))
 
 
 def day_span(g: Tags, _: date) -> frozenset[str] | None:

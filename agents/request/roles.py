@@ -34,6 +34,7 @@ Made: TypeAlias = tuple[type[Said], dict[str, object]]
 """A kind of constraint and its values."""
 Maker: TypeAlias = Callable[[Tag, datetime], Sequence[Made]]
 
+_MAKERS = frozenset({"nvidia", "amd"})
 SIDES = {"LE": "<>", "GE": "><", "LESS": "<>", "MORE": "><"}
 """What a comparison bounds as it stands, and where it is denied."""
 _NEAR = 4
@@ -212,10 +213,10 @@ def _gpus(tag: Tag, _: datetime) -> Sequence[Made]:
 
 
 def gpu_model(tag: Tag) -> str:
-    """As written, without the plural of "H100s"."""
-    text = "".join(
-        f"{'' if part.glued else ' '}{part.value if part.type == 'W' else part.word}" for part in tag.parts
-    ).strip()
+    """As written, without the maker's name and the plural of "H100s"."""
+    parts = [part for part in tag.parts if part.word not in _MAKERS]
+    words = (f"{'' if part.glued else ' '}{part.value if part.type == 'W' else part.word}" for part in parts)
+    text = "".join(words).strip()
     text = text.removesuffix("s") if tag.word != "l 40 s" and len(tag.parts) > 1 else text
     text = f"RTX {text}" if text.isdigit() else text
     return text.upper() if any(letter.isdigit() for letter in text) else text

@@ -29,6 +29,7 @@ _OPENED = {
     "nowt": "nothing", "arvo": "afternoon",
     "btwn": "between", "twixt": "between", "betwixt": "between", "thru": "through",
     "wknds": "weekends", "l8r": "later", "tmrw": "tomorrow", "tmr": "tomorrow",
+    "wkdy": "weekday", "wkdys": "weekdays", "evng": "evening", "evngs": "evenings", "aftn": "afternoon",
     "2moro": "tomorrow", "2morrow": "tomorrow", "2nite": "tonight",
 }  # fmt: skip
 _ENDINGS = {"n't": "not", "'d": "would", "'ll": "will", "'re": "are", "'ve": "have", "'m": "am"}

@@ -14,8 +14,10 @@ LIMITS = context.LIMITS
 _BARE_HOUR_AFTER = frozenset({"BY", "BEFORE", "UNTIL", "AFTER"})
 _DAYS = frozenset({"WEEKDAY", "TODAY", "TOMORROW", "TONIGHT"})
 _BARE_HOUR_BEFORE = frozenset({"", "P", "GLUE", "LATEST", "NEG", "MUST", "HEDGE", "POSTOK", "POSTOUT"})
-_FROM_TO = frozenset({"-", "and", "&", "to", "until", "till"})
+_FROM_TO = frozenset({"-", "and", "&", "to", "until", "till", "through"})
 _MAKERS = (makers, instants, ranges)
+_DATED = frozenset({"ORD", "MONTH", "WEEKDAY", "TODAY", "TOMORROW", "TONIGHT", "ISO"})
+_NEXT_YEARS = 2
 _LONGEST_LIST = 12
 """Days of which the last one names the month."""
 _END = Tag("END", 0, 0)
@@ -51,7 +53,7 @@ _CASCADE = tuple(_rule(line) for line in data("values.txt").splitlines() if not 
 
 def valued(tags: list[Tag], today: date) -> list[Tag]:
     """The tags with every value put together, in place and in one list."""
-    _written_clocks(tags)
+    _written_clocks(tags, today.year)
     tags.append(_END)
     present = _present(tags)
     for rule in _CASCADE:
@@ -140,7 +142,7 @@ def _matches(tags: Sequence[Tag], i: int, rule: _Rule, at: int = 0) -> Iterator[
         yield from _matches(tags, i, rule, at + 1)
 
 
-def _written_clocks(tags: list[Tag]) -> None:
+def _written_clocks(tags: list[Tag], year: int) -> None:
     """0900, 17.30, 6.30pm: clocks by what stands beside them."""
     for i, tag in enumerate(tags):
         if tag.type != "NUM" or not tag.word[:1].isdigit():
@@ -156,8 +158,10 @@ def _written_clocks(tags: list[Tag]) -> None:
             if half or after.type == "MER" or (timely and not limited):
                 tag.type, tag.value = "HHMM", f"{hour}:{minute}"
         elif _is_military(tag.word):
-            late = (timely or (before.word == "," and hour[0] == "0")) and (hour[0] in "01" or hour >= "2100")
-            if pairs or late or after.word in {"hours", "hrs", "h"}:
+            dated = before.type in _DATED or tag_at(tags, i - 2).word == "/"
+            late = timely and (hour[0] in "01" or hour >= "2100")
+            late |= dated and not year <= int(hour) <= year + _NEXT_YEARS
+            if pairs or late or hour[0] == "0" or after.word in {"hours", "hrs", "h"}:
                 tag.type, tag.value = "HHMM", f"{hour[:2]}:{hour[2:]}"
 
 

@@ -81,11 +81,11 @@ def labelled(name: str) -> Iterator[Labelled]:
 
 
 def _in_order(item: str) -> str:
-    """Sites by their names."""
+    """Sites by their names; an RTX A6000 is an A6000."""
     key, _, value = item.strip("()").partition("=")
-    if not key.endswith("site"):
-        return item
-    return item.replace(value, ",".join(sorted(value.split(","))))
+    if key.endswith("gpu"):
+        return item.replace("RTX A", "A")
+    return item.replace(value, ",".join(sorted(value.split(",")))) if key.endswith("site") else item
 
 
 def tally(name: str) -> Tally:
@@ -230,7 +230,7 @@ _LABELS: dict[type, Callable[[Any, datetime], str]] = {
     Saving: lambda it, _: f"saving={it.amount:g}{'%' if it.unit == 'pct' else it.unit}",
     Preference: lambda it, _: "costonly" if it.first == "cost_only" else f"pref={it.first}",
     Site: lambda it, _: f"{'site' if it.allowed else 'notsite'}={','.join(sorted(it.sites))}",
-    Hardware: lambda it, _: f"{'gpu' if it.allowed else 'notgpu'}={it.gpu_model}",
+    Hardware: lambda it, _: f"{'gpu' if it.allowed else 'notgpu'}={it.gpu_model.replace('RTX A', 'A')}",
     Pausing: lambda it, _: _pausing(it),
     JobFacts: _job,
 }
