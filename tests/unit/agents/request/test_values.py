@@ -7,6 +7,7 @@ import pytest
 from agents.request import times
 from agents.request.context import LIMITS
 from agents.request.lexicon import tagged
+from agents.request.roles import gpu_model
 from agents.request.tokens import Tag, tokens
 from agents.request.values import valued
 from tests.unit.agents.request.labels import NOW
@@ -44,6 +45,21 @@ def hours(text: str) -> list[str]:
         ("one and a half kilos", ("MASS", 1500)),
         ("a score of pounds", ("MONEY", 20)),
         ("a good tenner", ("MONEY", 10)),
+        ("two tenners", ("MONEY", 20)),
+        ("a quid fifty", ("MONEY", 1.5)),
+        ("£3,50", ("MONEY", 3.5)),
+        ("price < 0.175", ("RATE", 0.175)),
+        ("MAX_G=700", ("MASS", 700)),
+        ("kilo of CO2", ("MASS", 1000)),
+        ("gCO2/kWh under 150", ("GKWH", 150)),
+        ("hundred fifty grams per kWh", ("GKWH", 150)),
+        ("renewables >= .8", ("PCT", 80)),
+        ("four parts in five", ("PCT", 80)),
+        ("nine out of every 10", ("PCT", 90)),
+        ("three fourths", ("PCT", 75)),
+        ("pause count 0", ("COUNT", 0)),
+        ("a third pause", ("COUNT", 3)),
+        ("two dozen kWh", ("ENERGY", 24)),
         ("max_cost_gbp=9.50", ("MONEY", 9.5)),
         ("£180 per megawatt-hour", ("RATE", 0.18)),
         ("90 grams a unit", ("GKWH", 90)),
@@ -123,6 +139,18 @@ def test_what_counts_something_else_takes_no_unit(text: str, amount: tuple[str, 
     ("text", "stamp"),
     [
         ("at seven p m", "Wed 19:00"),
+        ("Thursday, half seven pm", "Thu 19:30"),
+        ("ready at 6 (pm)", "Wed 18:00"),
+        ("by Thursday at one", "Thu 13:00"),
+        ("the 26th, 17h30", "Thu 17:30"),
+        ("28th, 1400h", "Sat 14:00"),
+        ("27/11 0900", "Fri 09:00"),
+        ("till 27.11. 12:00", "Fri 12:00"),
+        ("27-Nov 18:00", "Fri 18:00"),
+        ("27-11-2026 09:30", "Fri 09:30"),
+        ("two days from now at 19:45", "Fri 19:45"),
+        ("in three days at 10am", "Sat 10:00"),
+        ("tomorrow week, noon", "Thu 12:00"),
         ("by 6pm mon", "Mon 18:00"),
         ("8ish on Friday evening", "Fri 20:00"),
         ("at five thirty on Friday", "Fri 17:30"),
@@ -171,6 +199,18 @@ def test_a_clock_of_another_sentence_further_off_stays_undated() -> None:
     ("text", "window"),
     [
         ("1am through 5am", "01:00-05:00"),
+        ("from ten to four", "10:00-16:00"),
+        ("eight till eight", "08:00-20:00"),
+        ("weekdays ten to four", "10:00-16:00"),
+        ("Saturday, nine to one", "09:00-13:00"),
+        ("02h00 - 06h00", "02:00-06:00"),
+        ("between 0h and 6h", "00:00-06:00"),
+        ("hours 01-05", "01:00-05:00"),
+        ("1800 thru 0600", "18:00-06:00"),
+        ("20.00 to midnight", "20:00-00:00"),
+        ("9.30-11.30", "09:30-11:30"),
+        ("one till five in the small hours", "01:00-05:00"),
+        ("mo-fr 0-6", "00:00-06:00"),
         ("08:00 till 10:30", "08:00-10:30"),
         ("btwn 1am and 5am", "01:00-05:00"),
         ("within 21:30 and 05:00", "21:30-05:00"),
@@ -217,10 +257,33 @@ def test_days_are_taken_out_of_days(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "kinds"),
-    [("not on the 24th or 25th", ["INSTANT"] * 2), ("Mon/Wed/Fri", ["DAYS"]), ("Tuesdays & Fridays", ["DAYS"])],
+    [
+        ("not on the 24th or 25th", ["INSTANT"] * 2),
+        ("24, 25 and 26 December", ["INSTANT"] * 3),
+        ("Mon 7, Tue 8, Wed 9 December", ["INSTANT"] * 3),
+        ("Mon 14 to Thu 17 December", ["RANGE"]),
+        ("Mon/Wed/Fri", ["DAYS"]),
+        ("Mo, Fr", ["DAYS"]),
+        ("Sat+Sun", ["DAYS"]),
+        ("Tuesdays & Fridays", ["DAYS"]),
+    ],
 )
 def test_each_day_of_a_list_is_a_value(text: str, kinds: list[str]) -> None:
     assert [tag.type for tag in values(text)] == kinds
+
+
+@pytest.mark.parametrize("text", ["Mon 8-12 and 14-16", "8-12 and 14-16 on Mondays"])
+def test_a_day_is_of_both_ranges(text: str) -> None:
+    assert [bool(tag.value[0].day or tag.value[0].days) for tag in values(text)] == [True, True]
+
+
+def test_a_number_before_a_date_is_an_hour_where_no_list_is() -> None:
+    assert stamps("by 9, 26 November") == ["Thu 09:00"]
+
+
+@pytest.mark.parametrize(("text", "model"), [("NVIDIA H100s", "H100"), ("the 4090s", "RTX 4090"), ("A5000", "A5000")])
+def test_a_gpu_is_called_by_its_model(text: str, model: str) -> None:
+    assert gpu_model(values(text)[0]) == model
 
 
 def test_a_gpu_that_is_counted_is_still_named() -> None:
