@@ -1,6 +1,6 @@
 """Phrases and places as tags: the longest phrase wins, a slip of one letter is forgiven."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
@@ -49,6 +49,7 @@ def english() -> frozenset[str]:
 
 _SHORT = 3
 """Pieces up to here are words of many languages."""
+_SITE_NOUNS = ("site", "hall", "data centre", "datacentre", "dc", "facility", "building", "racks", "rack", "place")
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
@@ -152,9 +153,10 @@ def tagged(tokens: list[Tag], sites: Sequence[str] = ()) -> list[Tag]:
     """The tokens with phrases of the lexicon, and names of data centres, put together."""
     words = lexicon()
     names = [(name, words_of(name)) for name in sites]
-    quarters = [(name, its) for name, key in names if (its := _quarter(words, key))]
+    others = [(name, its) for name, key in names for its in _other_names(words, key)]
+    named_alike = Counter(tuple(map(str.lower, its)) for _, its in others)
     names = [(name, key) for name, key in names if key and tuple(word.lower() for word in key) not in words.phrases]
-    names += [one for one in quarters if [its for _, its in quarters].count(one[1]) == 1]
+    names += [(name, its) for name, its in others if named_alike[tuple(map(str.lower, its))] == 1]
     for token in tokens:
         if token.type == "W":
             token.word = words.corrected(token.word)
@@ -191,10 +193,20 @@ def _site(names: Sequence[tuple[str, tuple[str, ...]]], tokens: list[Tag], i: in
     return None
 
 
-def _quarter(words: Lexicon, name: Sequence[str]) -> tuple[str, ...]:
-    """ "London Docklands" is called "Docklands" too, but "Acme Leeds" is not called "Leeds"."""
-    places = [words.phrases.get((word.lower(),), ("",))[0] == "PLACE" for word in name]
-    return tuple(name[-1:]) if places[-1:] == [True] and any(places[:-1]) else ()
+def _other_names(words: Lexicon, name: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """ "London Docklands" is called "Docklands" too, "Slough DC4" "DC4", "the Slough site" and "the hall at Slough".
+
+    But "Acme Leeds" is not called "Leeds".
+    """
+    places = [words.phrases.get((word.lower(),), ("",))[0].startswith("PLACE") for word in name]
+    if places[-1:] == [True] and any(places[:-1]):
+        yield tuple(name[-1:])
+    if len(name) > 2 and name[-1].isdigit() and len(name[-2]) > 1:
+        yield tuple(name[-2:])
+    if places[:1] == [True] and len(name) > 1:
+        for noun in _SITE_NOUNS:
+            yield (name[0], *noun.split())
+            yield from ((*noun.split(), at, name[0]) for at in ("at", "in", "of"))
 
 
 def _is_word(token: Tag, word: str) -> bool:
