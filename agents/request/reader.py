@@ -17,7 +17,7 @@ from agents.request.language import is_english
 from agents.request.lexicon import tagged
 from agents.request.merging import Found, merged
 from agents.request.network import TELL, WISHES, Judgement, network
-from agents.request.roles import NONE, OF, SIDES, can_be, is_contradicted, made, on_day
+from agents.request.roles import CONTRARIES, NONE, OF, SIDES, can_be, is_contradicted, made, on_day
 from agents.request.sentences import part, quotations, quote, sentence, sentences
 from agents.request.tokens import Tag, tokens
 from agents.request.values import LIMITS, valued
@@ -25,6 +25,8 @@ from tools.slots import UK
 
 SURE = 0.8
 """Probability from which a role is taken."""
+CONTRARY = 0.02
+"""Probability of what is contrary to a role from which it is not taken."""
 NO_LIMIT = 0.9
 """Probability of `NONE` from which a value is passed over in silence."""
 ASKED = 0.5
@@ -146,7 +148,9 @@ def _recurring(said: Hours, tag: Tag) -> Hours:
 
 def _role(tags: Sequence[Tag], i: int, likely: Mapping[str, float]) -> str:
     role = max(likely, key=likely.__getitem__, default=NONE)
-    return NONE if role == NONE or likely[role] < SURE or is_contradicted(tags, i, role) else role
+    contrary = sum(likely.get(other, 0.0) for other in CONTRARIES.get(role, ()))
+    unsure = role == NONE or likely[role] < SURE or contrary >= CONTRARY
+    return NONE if unsure or is_contradicted(tags, i, role) else role
 
 
 def _on_their_days(text: str, tags: Sequence[Tag], roles: Sequence[str]) -> dict[int, tuple[Tag, tuple[int, int]]]:

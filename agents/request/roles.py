@@ -34,6 +34,18 @@ Made: TypeAlias = tuple[type[Said], dict[str, object]]
 """A kind of constraint and its values."""
 Maker: TypeAlias = Callable[[Tag, datetime], Sequence[Made]]
 
+CONTRARIES: Mapping[str, tuple[str, ...]] = {
+    "on": ("not_on",),
+    "not_on": ("on",),
+    "by": ("from", "after"),
+    "before": ("from", "after"),
+    "from": ("by", "before", "start_by"),
+    "after": ("by", "before"),
+    "start_by": ("from",),
+    "share": ("rest",),
+    "rest": ("share",),
+}
+"""Roles that would ask for the opposite."""
 _MAKERS = frozenset({"nvidia", "amd"})
 SIDES = {"LE": "<>", "GE": "><", "LESS": "<>", "MORE": "><"}
 """What a comparison bounds as it stands, and where it is denied."""
