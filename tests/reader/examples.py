@@ -15,6 +15,8 @@ from tests.unit.agents.request.labels import FOLDER, labelled
 HELD_OUT = ("held_out_",)
 """Beginnings of the names of files that are never taught."""
 IGNORED = -1
+_NAMED = 3
+"""Labels of energy and GPUs from which a file's author names them."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,11 @@ class Example:
 
 
 def examples(names: Sequence[str]) -> list[Taught]:
-    return [taught(case) for name in names for case in labelled(name)]
+    found: list[Taught] = []
+    for cases in (list(labelled(name)) for name in names):
+        named = sum(item.startswith(("energy=", "gpus=")) for case in cases for item in case.required)
+        found += [taught(case, names_facts=named >= _NAMED) for case in cases]
+    return found
 
 
 def framed(seed: int = 0, count: int = 3000) -> Iterator[Taught]:

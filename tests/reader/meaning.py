@@ -17,8 +17,8 @@ WISH_LABELS = {
     "pausing": "pause=yes",
     "in_one_go": "pause=no",
 }
-_WITHOUT_LABELS = {"ENERGY", "GPUS"}
-"""Facts of the job, which the labels do not name: the verb before decides."""
+_FACTS = {"ENERGY", "GPUS"}
+"""Facts of the job, which many authors' labels do not name: the verb before decides."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ class Taught:
     """Required labels that no value can become."""
 
 
-def taught(case: Labelled) -> Taught:
+def taught(case: Labelled, *, names_facts: bool = False) -> Taught:
+    """`names_facts`: its author's labels name the energy and the GPUs that the job needs."""
     tags = values_of(tokens(case.text), case.now, SITES)
     golds = list(_golds(case))
     matched: set[Gold] = set()
@@ -59,6 +60,8 @@ def taught(case: Labelled) -> Taught:
     wishes: list[bool | None] = []
     for i, tag in enumerate(tags):
         role, gold = _role(tags, i, golds, matched, case.now)
+        if tag.type in _FACTS and not names_facts:
+            role, gold = ("takes" if role == "takes" or _is_fact(tags, i) else NONE), None
         roles.append(role if can_be(tag) else None)
         wishes.append(gold.wish if gold is not None and gold.required else None)
     wanted = {str(gold): gold for gold in golds}
@@ -82,8 +85,7 @@ def _golds(case: Labelled) -> Iterator[Gold]:
         forms = {form for form in case.required | case.accepted if form.lstrip("~") == text}
         key, _, value = text.partition("=")
         wish = None if len(forms) > 1 else next(iter(forms)).startswith("~")
-        if key not in {"energy", "gpus"}:
-            yield Gold(key, value, bool(forms & case.required), wish)
+        yield Gold(key, value, bool(forms & case.required), wish)
 
 
 def _role(
@@ -96,9 +98,6 @@ def _role(
         hits += [(role, gold) for gold in golds if any(_fits(one, gold, now) for one in said)]
     parts = _parts_of_sets(tags, tag, golds) or _parts_of_instants(tags, tag, golds, now)
     hits += [(role, gold) for role, gold in parts if role in can_be(tag)]
-    if tag.type in _WITHOUT_LABELS:
-        matched.update(gold for _, gold in hits)
-        return ("takes" if hits or _is_fact(tags, i) else NONE), None
     if not hits:
         return NONE, None
     role, gold = min(hits, key=lambda hit: (not hit[1].required, hit[1] in matched))
