@@ -135,12 +135,19 @@ def test_what_the_quoted_words_do_not_say_is_refused(text: str, answer: dict[str
 
 @pytest.mark.parametrize(
     ("name", "right", "wrong"),
-    [("answers_second", 0.96, 0.97), ("answers_third", 0.93, 0.96), ("answers_fourth", 0.91, 0.94)],
+    [
+        ("answers_second", 0.95, 0.97),
+        ("answers_third", 0.93, 0.96),
+        ("answers_fourth", 0.91, 0.93),
+        ("answers_fifth", 0.9, 0.95),
+        ("answers_sixth", 0.89, 0.97),
+    ],
 )
 def test_another_author_s_answers_are_judged_right(name: str, right: float, wrong: float) -> None:
     """Floors; a wish that is claimed as a demand and applied as a wish is judged right too.
 
-    `answers_fourth` was judged for the first time with 84 of 100 and 130 of 150, wishes not counted.
+    First runs, wishes not counted: `answers_fourth` 84 of 100 and 130 of 150, `answers_fifth` 88 and 144 of 149,
+    `answers_sixth` 88 and 148 of 150.
     """
     judged: dict[str, list[bool]] = {"right": [], "wrong": []}
     for line in (FOLDER / f"{name}.jsonl").read_text("utf-8").splitlines():
