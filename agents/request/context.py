@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from agents.request import times
 from agents.request.lexicon import JOINING, group
-from agents.request.times import Point
+from agents.request.times import ClockRange, Point
 from agents.request.tokens import Tag, tag_at, words
 
 LIMITS = words(
@@ -118,10 +118,10 @@ def _share_days(tags: Sequence[Tag], i: int) -> None:
         days_first = bool(dated.parts) and dated.parts[0].type in {"DAY", "DAYS", "DAYSET"}
         if not _is_free(undated.value[0]) or _is_free(said) or is_first != days_first:
             continue
-        if said.days:
-            undated.value = (replace(undated.value[0], days=said.days), undated.value[1])
-        elif said.day and (found := times.on_day(undated.value, Point(said.day))):
-            undated.value = found
+        hours: ClockRange = undated.value
+        undated.value = (
+            times.on_days(hours, said.days) if said.days else times.on_day(hours, Point(said.day))
+        ) or hours
 
 
 def _is_free(said: Point) -> bool:

@@ -1,10 +1,11 @@
 """Phrases and places as tags: the longest phrase wins, a slip of one letter is forgiven."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import pairwise
+from typing import TypeAlias
 
 from rapidfuzz.distance import OSA
 
@@ -49,6 +50,10 @@ def english() -> frozenset[str]:
 
 _SHORT = 3
 """Pieces up to here are words of many languages."""
+SiteName: TypeAlias = tuple[str, tuple[str, ...]]
+"""A data centre, and the words of one of its names."""
+_REMEMBERED = 16
+"""Sets of data centres whose names are kept."""
 _SITE_NOUNS = ("site", "hall", "data centre", "datacentre", "dc", "facility", "building", "racks", "rack", "place")
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -152,11 +157,7 @@ def _spellings(name: str) -> set[tuple[str, ...]]:
 def tagged(tokens: list[Tag], sites: Sequence[str] = ()) -> list[Tag]:
     """The tokens with phrases of the lexicon, and names of data centres, put together."""
     words = lexicon()
-    names = [(name, words_of(name)) for name in sites]
-    others = [(name, its) for name, key in names for its in _other_names(words, key)]
-    named_alike = Counter(tuple(map(str.lower, its)) for _, its in others)
-    names = [(name, key) for name, key in names if key and tuple(word.lower() for word in key) not in words.phrases]
-    names += [(name, its) for name, its in others if named_alike[tuple(map(str.lower, its))] == 1]
+    names = _names(tuple(sites))
     for token in tokens:
         if token.type == "W":
             token.word = words.corrected(token.word)
@@ -172,6 +173,21 @@ def tagged(tokens: list[Tag], sites: Sequence[str] = ()) -> list[Tag]:
     return found
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _names(sites: tuple[str, ...]) -> Mapping[str, Sequence[SiteName]]:
+    """By their first word, what data centres are called, the longest first."""
+    words = lexicon()
+    names = [(name, words_of(name)) for name in sites]
+    others = [(name, its) for name, key in names for its in _other_names(words, key)]
+    named_alike = Counter(tuple(map(str.lower, its)) for _, its in others)
+    names = [(name, key) for name, key in names if key and tuple(word.lower() for word in key) not in words.phrases]
+    names += [(name, its) for name, its in others if named_alike[tuple(map(str.lower, its))] == 1]
+    found: dict[str, list[SiteName]] = defaultdict(list)
+    for name, key in sorted(names, key=lambda named: -len(named[1])):
+        found[key[0].lower()].append((name, key))
+    return found
+
+
 def _unhyphenated(words: Lexicon, tokens: Sequence[Tag]) -> Iterator[Tag]:
     """ "Kick-off" is the phrase "kick off"; "Mon-Fri" is no phrase."""
     for i, token in enumerate(tokens):
@@ -184,9 +200,9 @@ def words_of(name: str) -> tuple[str, ...]:
     return tuple(str(token.value or token.word) if token.type == "W" else token.word for token in split(name))
 
 
-def _site(names: Sequence[tuple[str, tuple[str, ...]]], tokens: list[Tag], i: int) -> tuple[int, Tag] | None:
+def _site(names: Mapping[str, Sequence[SiteName]], tokens: list[Tag], i: int) -> tuple[int, Tag] | None:
     """A letter of a name must be written as in the name: "London A" is not "London a"."""
-    for name, key in sorted(names, key=lambda named: -len(named[1])):
+    for name, key in names.get(tokens[i].word, ()):
         part = tokens[i : i + len(key)]
         if len(part) == len(key) and all(map(_is_word, part, key)):
             return len(key), Tag("SITE", part[0].start, part[-1].end, name.lower(), name, tuple(part))

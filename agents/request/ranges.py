@@ -121,10 +121,8 @@ def spelt_out(g: Tags, _: date) -> ClockRange | None:
 
 def on_days(g: Tags, _: date) -> ClockRange | None:
     """ "9:00-17:00 on weekdays", "weekdays only, 9:00-17:00"."""
-    start, end = _range(g)
-    if start.day or start.instant or start.days or end.day:
-        return None
-    return replace(start, days=_days(next(tag for tag in g if tag.type == "DAYS"))), end
+    said = _range(g)
+    return None if said[1].day else times.on_days(said, _days(next(tag for tag in g if tag.type == "DAYS")))
 
 
 def _bare_range(g: Tags) -> ClockRange | None:

@@ -81,9 +81,10 @@ def on_day(tag: Tag, day: Tag) -> Tag | None:
     said = tag.value
     found: object = None
     if tag.type.startswith("RANGE"):
-        free = not (said[0].day or said[0].instant or said[0].days)
-        days = (replace(said[0], days=frozenset(day.value)), said[1]) if day.type == "DAYS" else None
-        found = (days or times.on_day(said, day.value)) if free else None
+        if day.type == "DAYS":
+            found = times.on_days(said, frozenset(day.value))
+        elif not (said[0].instant or said[0].days):
+            found = times.on_day(said, day.value)
     elif tag.type == "INSTANT" and day.type == "INSTANT" and said.clock and not (said.day or said.instant):
         found = times.joined(day.value, said)
     return None if found is None else replace(tag, value=found)

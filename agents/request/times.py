@@ -278,6 +278,12 @@ def on_day(hours: ClockRange, dated: Point) -> ClockRange | None:
     return Point(day, start.clock, start.half, start.ends, vague=start.vague), end
 
 
+def on_days(hours: ClockRange, days: frozenset[str]) -> ClockRange | None:
+    """A range of hours on weekdays, where nothing else was said of its day."""
+    start, end = hours
+    return None if start.day or start.instant or start.days else (replace(start, days=days), end)
+
+
 def resolve(said: Point, now: datetime, side: Side, day: date | None = None) -> datetime:
     """The instant that is meant, in UK time: the next such clock time where no day was said."""
     if said.instant:

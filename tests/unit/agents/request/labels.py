@@ -152,7 +152,7 @@ def weekday_of(day: str) -> str:
 def _meets(wanted: str, given: str) -> bool:
     """A window may be labelled without its day, a day by its date; bounded pauses are allowed ones."""
     window, _, day = wanted.partition("@")
-    given_window, _, on = given.replace("days=", "win=00:00-00:00@").partition("@")
+    given_window, on = _window(given)
     if day[:1].isdigit() and window == given_window and weekday_of(day) in on.split(","):
         return True
     if wanted in {"pause=yes", *given.split(",")} and given.startswith(("pauses=", "stretch=")):
@@ -160,11 +160,15 @@ def _meets(wanted: str, given: str) -> bool:
     return wanted == given or ("win=" in wanted and "@" not in wanted and given.rpartition("@")[0] == wanted)
 
 
+def _window(item: str) -> tuple[str, str]:
+    """Hours and their days; weekdays are whole ones."""
+    hours, _, days = item.replace("days=", "win=00:00-00:00@").partition("@")
+    return hours, days
+
+
 def _is_one_of(given: str, wanted: str) -> bool:
     """One day of several: "Monday 8-12" of "Monday and Tuesday 8-12"."""
-    (window, _, day), (hours, _, on) = (
-        it.replace("days=", "win=00:00-00:00@").partition("@") for it in (given, wanted)
-    )
+    (window, day), (hours, on) = map(_window, (given, wanted))
     days = {weekday_of(day)} if day[:1].isdigit() else set(day.split(","))
     return window == hours and bool(day) and days <= set(on.split(","))
 
